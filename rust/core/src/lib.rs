@@ -1,0 +1,2 @@
+//! The sans-IO core of flink-agents-rs: it decides, hosts execute.
+#![forbid(unsafe_code)]

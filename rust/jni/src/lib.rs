@@ -1,0 +1,1 @@
+//! JNI library: the core for JVM hosts.

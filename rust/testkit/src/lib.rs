@@ -1,0 +1,1 @@
+//! Simulated hosts and a naive reference machine, for tests of the core.
