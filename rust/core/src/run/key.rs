@@ -1,0 +1,101 @@
+//! Per-key bookkeeping: the run in progress and the inputs waiting behind it.
+
+use crate::ids::{ActionId, EventId, KeySlot, Symbol, ValueHandle};
+use crate::memory::{Committed, Overlay};
+use crate::run::segments::SegmentId;
+use std::collections::VecDeque;
+
+/// Header of an event; its payload is with the host.
+#[derive(Debug)]
+pub(crate) struct Event<A> {
+    pub(crate) id: EventId,
+    pub(crate) event_type: Symbol,
+    pub(crate) value: ValueHandle,
+    /// The event and the action this one came from; nothing for inputs.
+    pub(crate) lineage: Option<(EventId, ActionId)>,
+    pub(crate) timestamp: Option<i64>,
+    /// Tasks that still need the event.
+    pub(crate) uses: u32,
+    pub(crate) attributes: Option<A>,
+}
+
+/// Index of an event in the machine.
+pub(crate) type EventIndex = u32;
+/// Slot of a task in the machine.
+pub(crate) type TaskIndex = u32;
+
+/// A place in the tree of tasks of a run: (parent task, index of the event among those the parent sent, action).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskNode {
+    /// [`ROOT`] for tasks of the input event.
+    pub(crate) parent: u32,
+    pub(crate) event_index: u32,
+    pub(crate) action: ActionId,
+}
+
+/// Parent of the tasks that the input event triggered.
+pub(crate) const ROOT: u32 = u32::MAX;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskState {
+    /// Waits for its turn to run from its first line.
+    Queued,
+    /// The host runs it now.
+    Running,
+    /// It waits for something; others of its run may go on.
+    Suspended,
+    /// What it waited for has come; waits for its turn to continue.
+    Woken,
+}
+
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) key: KeySlot,
+    pub(crate) event: EventIndex,
+    pub(crate) action: ActionId,
+    pub(crate) node: u32,
+    pub(crate) state: TaskState,
+    pub(crate) sent: Vec<EventIndex>,
+    pub(crate) sensory: Overlay,
+    pub(crate) short_term: Overlay,
+    /// Commits of both memories when it started: later ones on the same path are conflicts.
+    pub(crate) since: (u32, u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    pub(crate) event: EventIndex,
+    pub(crate) segment: SegmentId,
+}
+
+/// Everything about one key. Reused with its capacity, since keys come and go with every record.
+#[derive(Debug, Default)]
+pub(crate) struct Key {
+    /// A run is in progress.
+    pub(crate) active: bool,
+    /// The key stands in the ready queue.
+    pub(crate) ready: bool,
+    /// Changed since its last snapshot.
+    pub(crate) dirty: bool,
+    /// The host's state holds a snapshot of it.
+    pub(crate) persisted: bool,
+    /// Number of the run in progress, from 0.
+    pub(crate) sequence: u64,
+    pub(crate) segment: SegmentId,
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) events_seen: u32,
+    pub(crate) nodes: Vec<TaskNode>,
+    pub(crate) queue: VecDeque<TaskIndex>,
+    pub(crate) running: Option<TaskIndex>,
+    pub(crate) suspended: Vec<TaskIndex>,
+    pub(crate) waiting: VecDeque<Waiting>,
+    pub(crate) sensory: Committed,
+    pub(crate) short_term: Committed,
+}
+
+impl Key {
+    /// Unfinished inputs, the one in progress included.
+    pub(crate) fn unfinished(&self) -> usize {
+        usize::from(self.active) + self.waiting.len()
+    }
+}

@@ -1,0 +1,34 @@
+//! How the machine asks which actions an event triggers.
+
+use crate::ids::{ActionId, EventId};
+
+/// The routing rules of a plan. The machine is generic over them so that tests can put a naive one in their place.
+pub trait Router {
+    /// What conditions read of an event, decoded once when the event is sent.
+    type Attributes;
+
+    /// Number of actions; ids are below it.
+    fn action_count(&self) -> usize;
+
+    /// Name of an action, for snapshots and messages.
+    fn action_name(&self, action: ActionId) -> &str;
+
+    /// Actions with a trigger entry equal to this type, in plan order.
+    fn exact(&self, event_type: &str) -> &[ActionId];
+
+    /// Whether any action has an expression entry.
+    fn has_conditions(&self) -> bool;
+
+    /// Appends the actions whose expressions hold, in plan order, leaving out those already in `selected`.
+    ///
+    /// # Errors
+    /// A text naming action and condition when an evaluation failed and the plan says that this is fatal.
+    fn conditional(
+        &self,
+        event_type: &str,
+        id: EventId,
+        attributes: Option<&Self::Attributes>,
+        selected: &mut Vec<ActionId>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), String>;
+}

@@ -1,0 +1,436 @@
+//! Unfinished runs to bytes and back.
+//!
+//! A snapshot holds what is committed: queued and unfinished tasks, waiting inputs, sensory memory. A task that has
+//! started but not finished is stored as not started, since nothing of it is visible before it finishes; after a
+//! restore it runs from its first line, before the tasks that were queued behind it. Short-term memory is the host's
+//! state already. Markers are not state.
+
+use super::key::{Event, EventIndex, Key, ROOT, TaskIndex, TaskNode, TaskState, Waiting};
+use super::{InputError, Machine, Router};
+use crate::checkpoint::{FormatError, Reader, Writer};
+use crate::ids::{ActionId, EventId, KeySlot, ValueHandle};
+use crate::memory::Node;
+use rustc_hash::FxHashMap;
+
+/// What is to be stored for one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySnapshot {
+    /// The core's part.
+    pub bytes: Vec<u8>,
+    /// Values to store beside it, in this order: first events, then memory values.
+    pub values: Vec<ValueHandle>,
+}
+
+/// A snapshot that cannot be restored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// Unreadable bytes.
+    #[error("Unfinished runs cannot be restored: {0}")]
+    Format(#[from] FormatError),
+    /// The plan has changed.
+    #[error(
+        "Unfinished runs cannot be restored: they contain action '{0}', which the agent does not have; add it again, or stop the old job with --drain before removing an action"
+    )]
+    UnknownAction(String),
+    /// The host's part does not fit.
+    #[error("Unfinished runs cannot be restored: {expected} values belong to them, {found} were found")]
+    Values {
+        /// As the snapshot says.
+        expected: usize,
+        /// As handed over.
+        found: usize,
+    },
+    /// A programming error of the host.
+    #[error("Unfinished runs cannot be restored: the key is in use already")]
+    KeyInUse,
+    /// A programming error of the host.
+    #[error(transparent)]
+    Key(#[from] InputError),
+}
+
+#[derive(Debug, Clone)]
+struct StoredEvent {
+    id: u128,
+    event_type: String,
+    lineage: Option<(u128, String)>,
+    timestamp: Option<i64>,
+}
+
+/// A snapshot read and checked, waiting for the host's values.
+#[derive(Debug, Clone)]
+pub struct RestorePlan {
+    sequence: u64,
+    active: bool,
+    timestamp: Option<i64>,
+    events_seen: u32,
+    nodes: Vec<(u32, u32, String)>,
+    events: Vec<StoredEvent>,
+    tasks: Vec<(usize, u32)>,
+    sensory: Vec<(String, bool)>,
+    waiting: Vec<usize>,
+}
+
+impl RestorePlan {
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    /// When the bytes are foreign, newer or damaged; never anything worse, whatever the bytes are.
+    pub fn parse(bytes: &[u8]) -> Result<RestorePlan, FormatError> {
+        let mut input = Reader::open(bytes)?;
+        let mut texts = Vec::new();
+        for _ in 0..input.count()? {
+            texts.push(input.text()?.to_owned());
+        }
+        let text = |input: &mut Reader<'_>| -> Result<String, FormatError> {
+            let index = input.index(texts.len())?;
+            Ok(texts[index].clone())
+        };
+        let sequence = input.number()?;
+        let active = input.flag()?;
+        let timestamp = if input.flag()? { Some(input.signed()?) } else { None };
+        let events_seen = input.small()?;
+        let mut nodes = Vec::new();
+        for index in 0..input.count()? {
+            let parent = input.index(index + 1)?;
+            let parent = if parent == 0 { ROOT } else { parent as u32 - 1 };
+            nodes.push((parent, input.small()?, text(&mut input)?));
+        }
+        let mut events = Vec::new();
+        for _ in 0..input.count()? {
+            let id = input.id()?;
+            let event_type = text(&mut input)?;
+            let lineage = if input.flag()? {
+                Some((input.id()?, text(&mut input)?))
+            } else {
+                None
+            };
+            let timestamp = if input.flag()? { Some(input.signed()?) } else { None };
+            events.push(StoredEvent {
+                id,
+                event_type,
+                lineage,
+                timestamp,
+            });
+        }
+        let mut used = vec![false; events.len()];
+        let mut tasks = Vec::new();
+        for _ in 0..input.count()? {
+            let event = input.index(events.len())?;
+            used[event] = true;
+            tasks.push((event, input.index(nodes.len())? as u32));
+        }
+        let mut sensory = Vec::new();
+        for _ in 0..input.count()? {
+            let path = text(&mut input)?;
+            sensory.push((path, input.flag()?));
+        }
+        let mut waiting = Vec::new();
+        for _ in 0..input.count()? {
+            let event = input.index(events.len())?;
+            if std::mem::replace(&mut used[event], true) {
+                return Err(input.damaged("an event is used twice"));
+            }
+            waiting.push(event);
+        }
+        input.end()?;
+        if used.contains(&false) || active == tasks.is_empty() {
+            return Err(input.damaged("runs and events do not fit together"));
+        }
+        if !active && (!nodes.is_empty() || !sensory.is_empty()) {
+            return Err(input.damaged("a run that is over has left something behind"));
+        }
+        Ok(RestorePlan {
+            sequence,
+            active,
+            timestamp,
+            events_seen,
+            nodes,
+            events,
+            tasks,
+            sensory,
+            waiting,
+        })
+    }
+
+    /// Values the host has to hand over: events first.
+    pub fn value_count(&self) -> usize {
+        self.events.len() + self.sensory.iter().filter(|(_, is_value)| *is_value).count()
+    }
+
+    /// How many of the values are events.
+    pub fn event_count(&self) -> usize {
+        self.events.len()
+    }
+}
+
+/// Texts of one snapshot, each once.
+#[derive(Default)]
+struct Texts {
+    list: Vec<String>,
+    index: FxHashMap<String, u64>,
+}
+
+impl Texts {
+    fn of(&mut self, text: &str) -> u64 {
+        if let Some(index) = self.index.get(text) {
+            return *index;
+        }
+        let index = self.list.len() as u64;
+        self.list.push(text.to_owned());
+        self.index.insert(text.to_owned(), index);
+        index
+    }
+}
+
+impl<R: Router> Machine<R> {
+    /// Keys changed since the last call. Those that are idle need no snapshot; [`Machine::snapshot_key`] says so.
+    pub fn take_dirty(&mut self) -> Vec<KeySlot> {
+        let dirty = std::mem::take(&mut self.dirty);
+        for key in &dirty {
+            self.keys[key.0 as usize].dirty = false;
+        }
+        dirty
+    }
+
+    /// The state of a key that has to be stored; nothing when the key is idle.
+    pub fn snapshot_key(&mut self, key: KeySlot) -> Option<KeySnapshot> {
+        let state = self.keys.get(key.0 as usize)?;
+        if state.unfinished() == 0 {
+            return None;
+        }
+        let mut texts = Texts::default();
+        let mut body: Vec<u64> = Vec::new();
+        let mut values = Vec::new();
+        let mut events: Vec<EventIndex> = Vec::new();
+        let mut position: FxHashMap<EventIndex, u64> = FxHashMap::default();
+        let mut place = |event: EventIndex, events: &mut Vec<EventIndex>| -> u64 {
+            *position.entry(event).or_insert_with(|| {
+                events.push(event);
+                events.len() as u64 - 1
+            })
+        };
+        let mut tasks = Vec::new();
+        for task in self.tasks_in_order(state) {
+            let task = &self.tasks[task as usize];
+            tasks.push((place(task.event, &mut events), u64::from(task.node)));
+        }
+        let waiting: Vec<u64> = state
+            .waiting
+            .iter()
+            .map(|waiting| place(waiting.event, &mut events))
+            .collect();
+
+        let mut sensory: Vec<(&str, Node)> = state
+            .sensory
+            .existing()
+            .filter_map(|(path, node)| self.symbols.name(path).map(|text| (text, node)))
+            .collect();
+        sensory.sort_unstable_by_key(|(text, _)| *text);
+
+        // The nodes and events refer to texts, and the table of texts stands first: collect, then write.
+        let nodes: Vec<(u64, u64, u64)> = state
+            .nodes
+            .iter()
+            .map(|node| {
+                let parent = if node.parent == ROOT {
+                    0
+                } else {
+                    u64::from(node.parent) + 1
+                };
+                (
+                    parent,
+                    u64::from(node.event_index),
+                    texts.of(self.router.action_name(node.action)),
+                )
+            })
+            .collect();
+        let headers: Vec<(&Event<R::Attributes>, u64, Option<(u128, u64)>)> = events
+            .iter()
+            .map(|event| {
+                let event = &self.events[*event as usize];
+                let event_type = texts.of(self.symbols.name(event.event_type).unwrap_or_default());
+                let lineage = event
+                    .lineage
+                    .map(|(id, action)| (id.0, texts.of(self.router.action_name(action))));
+                (event, event_type, lineage)
+            })
+            .collect();
+        body.extend(sensory.iter().map(|(path, _)| texts.of(path)));
+
+        let mut out = Writer::new();
+        out.number(texts.list.len() as u64);
+        texts.list.iter().for_each(|text| out.text(text));
+        out.number(state.sequence);
+        out.number(u64::from(state.active));
+        write_optional(&mut out, state.timestamp.filter(|_| state.active));
+        out.number(u64::from(state.events_seen));
+        out.number(nodes.len() as u64);
+        for (parent, event_index, action) in nodes {
+            out.number(parent);
+            out.number(event_index);
+            out.number(action);
+        }
+        out.number(headers.len() as u64);
+        for (event, event_type, lineage) in headers {
+            out.id(event.id.0);
+            out.number(event_type);
+            out.number(u64::from(lineage.is_some()));
+            if let Some((id, action)) = lineage {
+                out.id(id);
+                out.number(action);
+            }
+            write_optional(&mut out, event.timestamp);
+            values.push(event.value);
+        }
+        out.number(tasks.len() as u64);
+        for (event, node) in tasks {
+            out.number(event);
+            out.number(node);
+        }
+        out.number(sensory.len() as u64);
+        for (path, (_, node)) in body.into_iter().zip(sensory) {
+            out.number(path);
+            out.number(u64::from(matches!(node, Node::Value(_))));
+            if let Node::Value(value) = node {
+                values.push(value);
+            }
+        }
+        out.number(waiting.len() as u64);
+        waiting.into_iter().for_each(|event| out.number(event));
+        self.keys[key.0 as usize].persisted = true;
+        Some(KeySnapshot {
+            bytes: out.finish(),
+            values,
+        })
+    }
+
+    /// Unfinished tasks of a run: those already started first, in the order they were made, then the queued ones.
+    fn tasks_in_order(&self, state: &Key) -> Vec<TaskIndex> {
+        let mut started: Vec<TaskIndex> = state.suspended.iter().copied().chain(state.running).collect();
+        started.sort_unstable_by_key(|task| self.tasks[*task as usize].node);
+        let queued = state.queue.iter().copied().filter(|task| self.tasks[*task as usize].state == TaskState::Queued);
+        started.into_iter().chain(queued).collect()
+    }
+
+    /// Takes back the unfinished runs of a key. `values` are the handles of the stored values, in their order;
+    /// `attributes` what conditions read, for each event (needed only with conditions; missing ones count as absent).
+    ///
+    /// # Errors
+    /// When the plan lacks an action, the values do not fit, or the key is in use. The key is unchanged then.
+    pub fn restore_key(
+        &mut self,
+        key: KeySlot,
+        plan: RestorePlan,
+        values: &[ValueHandle],
+        mut attributes: Vec<Option<R::Attributes>>,
+    ) -> Result<(), RestoreError> {
+        if values.len() != plan.value_count() {
+            return Err(RestoreError::Values {
+                expected: plan.value_count(),
+                found: values.len(),
+            });
+        }
+        self.ensure_key(key)?;
+        if self.keys[key.0 as usize].unfinished() > 0 {
+            return Err(RestoreError::KeyInUse);
+        }
+        let mut actions: FxHashMap<&str, ActionId> = FxHashMap::default();
+        for index in 0..self.router.action_count() {
+            let id = ActionId(index as u16);
+            actions.insert(self.router.action_name(id), id);
+        }
+        let action = |name: &str| {
+            actions
+                .get(name)
+                .copied()
+                .ok_or_else(|| RestoreError::UnknownAction(name.to_owned()))
+        };
+        let mut nodes = Vec::with_capacity(plan.nodes.len());
+        for (parent, event_index, name) in &plan.nodes {
+            nodes.push(TaskNode {
+                parent: *parent,
+                event_index: *event_index,
+                action: action(name)?,
+            });
+        }
+        let mut lineages = Vec::with_capacity(plan.events.len());
+        for event in &plan.events {
+            let lineage = match &event.lineage {
+                Some((id, name)) => Some((EventId(*id), action(name)?)),
+                None => None,
+            };
+            lineages.push(lineage);
+        }
+        drop(actions);
+
+        attributes.resize_with(plan.events.len(), || None);
+        let mut indexes = Vec::with_capacity(plan.events.len());
+        for (((event, lineage), value), attributes) in plan.events.iter().zip(lineages).zip(values).zip(attributes) {
+            let event_type = self.symbols.intern(&event.event_type);
+            indexes.push(self.events.insert(Event {
+                id: EventId(event.id),
+                event_type,
+                value: *value,
+                lineage,
+                timestamp: event.timestamp,
+                uses: 0,
+                attributes,
+            }) as EventIndex);
+        }
+        let mut memory_values = values[plan.events.len()..].iter();
+        for (path, is_value) in &plan.sensory {
+            let path = self.symbols.intern(path);
+            let node = match memory_values.as_slice().first() {
+                Some(value) if *is_value => {
+                    memory_values.next();
+                    Node::Value(*value)
+                }
+                _ => Node::Object,
+            };
+            self.keys[key.0 as usize].sensory.loaded(path, node);
+        }
+        let mut queue = Vec::with_capacity(plan.tasks.len());
+        for (event, node) in &plan.tasks {
+            let index = indexes[*event];
+            self.events[index as usize].uses += 1;
+            queue.push(self.add_task(key, index, nodes[*node as usize].action, *node));
+        }
+        let mut waiting = Vec::with_capacity(plan.waiting.len());
+        for event in &plan.waiting {
+            waiting.push(Waiting {
+                event: indexes[*event],
+                segment: 0,
+            });
+        }
+        let inputs = usize::from(plan.active) + waiting.len();
+        let mut segments = (0..inputs)
+            .map(|_| self.segments.arrived())
+            .collect::<Vec<_>>()
+            .into_iter();
+        let state = &mut self.keys[key.0 as usize];
+        state.sequence = plan.sequence;
+        state.persisted = true;
+        state.active = plan.active;
+        if plan.active {
+            state.segment = segments.next().unwrap_or_default();
+        }
+        state.timestamp = plan.timestamp;
+        state.events_seen = plan.events_seen;
+        state.nodes = nodes;
+        state.queue.extend(queue);
+        for (mut entry, segment) in waiting.into_iter().zip(segments) {
+            entry.segment = segment;
+            state.waiting.push_back(entry);
+        }
+        self.count_restored(inputs);
+        self.begin_restored(key);
+        Ok(())
+    }
+}
+
+fn write_optional(out: &mut Writer, value: Option<i64>) {
+    out.number(u64::from(value.is_some()));
+    if let Some(value) = value {
+        out.signed(value);
+    }
+}
