@@ -1,1 +1,25 @@
-//! JNI library: the core for JVM hosts.
+//! The core for JVM hosts: one library, a few typed natives.
+//!
+//! # Ownership at this boundary
+//!
+//! * **Who creates, who frees.** `Natives.open` makes an [`engine::Engine`] and gives its handle to Java; `Natives.close`
+//!   frees it. Nothing else keeps an engine. Java objects (events, memory values) never cross: Java keeps them in a table
+//!   and passes the index; the core tells by a `Release` effect when it no longer refers to one.
+//! * **Handles** ([`handles`]) are slot and generation. A handle used after `close`, or made up, is an exception.
+//! * **Threads.** An engine has one user at a time. Two threads inside one engine at once is an exception for the second,
+//!   not a race: each slot has a busy flag, taken and given back around every call.
+//! * **Memory.** Effects are written into a buffer that Java owns (direct memory, address and capacity passed with every
+//!   call); attributes are read from such a buffer during the call only. Java must not free it while a call runs. `byte[]`
+//!   crosses in cold calls only, and is copied.
+//! * **Errors** ([`errors`]) leave as Java exceptions, raised just before the native returns; a panic is caught at the
+//!   boundary, closes its engine to further use, and leaves as an exception that names the place.
+//! * **No upcall** is made from here: Rust never calls Java.
+//!
+//! `unsafe` is confined to this crate, each use with its reason.
+
+mod cold;
+mod engine;
+mod env;
+mod errors;
+mod handles;
+mod hot;

@@ -1,0 +1,82 @@
+package org.apache.flink.agents.core;
+
+import java.nio.ByteBuffer;
+
+/**
+ * The natives of the library, one to one. Only {@link AgentsCore} calls them; what they mean, and who owns what, stands at
+ * the head of {@code rust/jni/src/lib.rs}.
+ */
+final class Natives {
+    private Natives() {}
+
+    static native String version();
+
+    static native long addressOf(ByteBuffer direct);
+
+    static native byte[] validatePlan(byte[] plan);
+
+    static native byte[] loadConfig(byte[] request);
+
+    // ---- life of a core
+
+    static native long open(byte[] plan);
+
+    static native void close(long handle);
+
+    static native byte[] describe(long handle);
+
+    static native void panicForTest(long handle);
+
+    // ---- hot path
+
+    static native void input(
+            long handle, int key, int value, long idHigh, long idLow, int hasTimestamp, long timestamp,
+            long attributes, int attributesLength);
+
+    static native void marker(long handle, int kind, long value);
+
+    static native void send(
+            long handle, long task, int type, int value, long idHigh, long idLow, long attributes, int attributesLength);
+
+    static native void finish(long handle, long task);
+
+    static native void suspend(long handle, long task);
+
+    static native void wake(long handle, long task);
+
+    static native long poll(long handle, long address, int capacity, int mayRun);
+
+    static native long memoryGet(long handle, long task, int memory, int path);
+
+    static native int memoryLoaded(long handle, long task, int path, int node, int value);
+
+    static native long memorySet(long handle, long task, int memory, int path, int value);
+
+    static native long memoryNewObject(long handle, long task, int memory, int path, int overwrite);
+
+    // ---- now and then
+
+    static native byte[] memoryChildren(long handle, long task, int memory, int path, byte[] stored);
+
+    static native int intern(long handle, byte[] text);
+
+    static native byte[] symbolName(long handle, int symbol);
+
+    static native int[] collectSymbols(long handle);
+
+    static native byte[] text(long handle, int index);
+
+    static native void endOfInput(long handle);
+
+    static native void freeze(long handle, int on);
+
+    static native int[] counts(long handle);
+
+    static native int[] takeDirty(long handle);
+
+    static native byte[] snapshotKey(long handle, int key);
+
+    static native void restoreKey(long handle, int key, byte[] bytes, int[] values, byte[] attributes);
+
+    static native void openKey(long handle, int key, long sequence);
+}

@@ -1,0 +1,260 @@
+//! The natives that are called now and then: opening, closing, texts, snapshots. `byte[]` in, `byte[]` out.
+
+use crate::engine::Engine;
+use crate::env::Env;
+use crate::errors::{Failure, from_panic, install_panic_hook};
+use crate::handles::{self, Guard};
+use crate::hot::guarded;
+use flink_agents_core::ids::{KeySlot, Symbol, TaskId, ValueHandle};
+use flink_agents_core::memory::Space;
+use flink_agents_core::run::RestorePlan;
+use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, jbyteArray, jclass, jint, jintArray, jlong};
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Called by the JVM when the library is loaded.
+#[unsafe(no_mangle)]
+pub extern "system" fn JNI_OnLoad(_vm: *mut JavaVM, _reserved: *mut c_void) -> jint {
+    install_panic_hook();
+    JNI_VERSION_1_8
+}
+
+/// Called by the JVM when the class loader that loaded the library is gone.
+#[unsafe(no_mangle)]
+pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
+    let _ = std::panic::take_hook();
+    handles::unload();
+}
+
+/// Runs a body that needs no engine.
+fn free_standing<T>(name: &str, env: Env, placeholder: T, body: impl FnOnce() -> Result<T, Failure>) -> T {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => value,
+        Ok(Err(failure)) => {
+            env.raise(&failure);
+            placeholder
+        }
+        Err(panic) => {
+            env.raise(&from_panic(name, &*panic));
+            placeholder
+        }
+    }
+}
+
+macro_rules! cold {
+    ($(#[$doc:meta])* fn $export:ident($env:ident, $engine:ident $(, $arg:ident: $type:ty)*) -> $ret:ty = $placeholder:expr; $body:block) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        pub extern "system" fn $export(env: *mut JNIEnv, _class: jclass, handle: jlong $(, $arg: $type)*) -> $ret {
+            // SAFETY: called by the JVM, which passes the environment of this thread.
+            let $env = unsafe { Env::new(env) };
+            guarded(stringify!($export), $env, handle, $placeholder, |$engine| $body)
+        }
+    };
+}
+
+macro_rules! plain {
+    ($(#[$doc:meta])* fn $export:ident($env:ident $(, $arg:ident: $type:ty)*) -> $ret:ty = $placeholder:expr; $body:block) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        pub extern "system" fn $export(env: *mut JNIEnv, _class: jclass $(, $arg: $type)*) -> $ret {
+            // SAFETY: called by the JVM, which passes the environment of this thread.
+            let $env = unsafe { Env::new(env) };
+            free_standing(stringify!($export), $env, $placeholder, || $body)
+        }
+    };
+}
+
+const NULL: jbyteArray = std::ptr::null_mut();
+
+plain! {
+    /// Makes an engine for a plan (JSON, UTF-8).
+    fn Java_org_apache_flink_agents_core_Natives_open(env, plan: jbyteArray) -> jlong = 0; {
+        handles::open(Box::new(Engine::open(&env.bytes(plan)?)?))
+    }
+}
+
+plain! {
+    /// Frees an engine. Closing twice, or a handle that never was, does nothing.
+    fn Java_org_apache_flink_agents_core_Natives_close(_env, handle: jlong) -> () = (); {
+        if let Ok(guard) = Guard::take(handle) {
+            drop(guard.close(handle));
+        }
+        Ok(())
+    }
+}
+
+cold! {
+    /// What the host has to know of the plan, as JSON.
+    fn Java_org_apache_flink_agents_core_Natives_describe(env, engine) -> jbyteArray = NULL; {
+        env.new_bytes(engine.describe().as_bytes())
+    }
+}
+
+cold! {
+    /// The symbol of a text (UTF-8).
+    fn Java_org_apache_flink_agents_core_Natives_intern(env, engine, text: jbyteArray) -> jint = 0; {
+        let text = String::from_utf8(env.bytes(text)?)
+            .map_err(|_| Failure::argument("an event type or memory path is not valid Unicode text"))?;
+        Ok(engine.machine.intern(&text).0 as jint)
+    }
+}
+
+cold! {
+    /// The text of a symbol (UTF-8), or null.
+    fn Java_org_apache_flink_agents_core_Natives_symbolName(env, engine, symbol: jint) -> jbyteArray = NULL; {
+        match engine.machine.symbols().name(Symbol(symbol as u32)) {
+            Some(name) => env.new_bytes(name.as_bytes()),
+            None => Ok(NULL),
+        }
+    }
+}
+
+cold! {
+    /// Frees unused symbols and returns them.
+    fn Java_org_apache_flink_agents_core_Natives_collectSymbols(env, engine) -> jintArray = NULL; {
+        let freed: Vec<jint> = engine.machine.collect_symbols().iter().map(|symbol| symbol.0 as jint).collect();
+        env.new_ints(&freed)
+    }
+}
+
+cold! {
+    /// Text of a warn or fail effect of the last poll (UTF-8).
+    fn Java_org_apache_flink_agents_core_Natives_text(env, engine, index: jint) -> jbyteArray = NULL; {
+        env.new_bytes(engine.texts.get(index as usize).map_or(&b""[..], |text| text.as_bytes()))
+    }
+}
+
+cold! {
+    /// Children of an object. `stored`: paths of the host's state, each as u32 length and UTF-8. The result is a byte 0
+    /// and the names in the same form, or a byte 1 and the u32 symbol of a path to load first.
+    fn Java_org_apache_flink_agents_core_Natives_memoryChildren(
+        env, engine, task: jlong, memory: jint, path: jint, stored: jbyteArray
+    ) -> jbyteArray = NULL; {
+        let stored = env.bytes(stored)?;
+        let stored = texts_from(&stored)?;
+        let space = if memory == 0 { Space::Sensory } else { Space::ShortTerm };
+        let task = TaskId::from_bits(task as u64);
+        let mut out = Vec::new();
+        match engine.machine.memory_children(task, space, Symbol(path as u32), stored.into_iter())? {
+            Ok(names) => {
+                out.push(0);
+                for name in names {
+                    out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+                    out.extend_from_slice(name.as_bytes());
+                }
+            }
+            Err(load) => {
+                out.push(1);
+                out.extend_from_slice(&load.0.to_le_bytes());
+            }
+        }
+        env.new_bytes(&out)
+    }
+}
+
+fn texts_from(mut bytes: &[u8]) -> Result<Vec<&str>, Failure> {
+    let malformed = || Failure::argument("a list of texts is malformed");
+    let mut texts = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+        let (text, rest) = rest
+            .split_at_checked(u32::from_le_bytes(*length) as usize)
+            .ok_or_else(malformed)?;
+        texts.push(std::str::from_utf8(text).map_err(|_| malformed())?);
+        bytes = rest;
+    }
+    if bytes.is_empty() { Ok(texts) } else { Err(malformed()) }
+}
+
+cold! {
+    /// No input follows.
+    fn Java_org_apache_flink_agents_core_Natives_endOfInput(_env, engine) -> () = (); {
+        engine.machine.handle_end_of_input();
+        Ok(())
+    }
+}
+
+cold! {
+    /// Nothing may happen until thawed (`on` = 0).
+    fn Java_org_apache_flink_agents_core_Natives_freeze(_env, engine, on: jint) -> () = (); {
+        if on != 0 { engine.machine.freeze() } else { engine.machine.thaw() }
+        Ok(())
+    }
+}
+
+cold! {
+    /// Counts: unfinished inputs, waiting inputs, suspended tasks, held markers, interned symbols, 1 if a task is ready.
+    fn Java_org_apache_flink_agents_core_Natives_counts(env, engine) -> jintArray = NULL; {
+        let machine = &engine.machine;
+        let counts = [
+            machine.in_flight(),
+            machine.waiting_inputs(),
+            machine.suspended_tasks(),
+            machine.held_markers(),
+            machine.symbols().len(),
+            usize::from(machine.has_ready()),
+        ];
+        env.new_ints(&counts.map(|count| jint::try_from(count).unwrap_or(jint::MAX)))
+    }
+}
+
+cold! {
+    /// Keys changed since the last call.
+    fn Java_org_apache_flink_agents_core_Natives_takeDirty(env, engine) -> jintArray = NULL; {
+        let dirty: Vec<jint> = engine.machine.take_dirty().iter().map(|key| key.0 as jint).collect();
+        env.new_ints(&dirty)
+    }
+}
+
+cold! {
+    /// State of a key: u32 number of values, that many u32 values, then the core's bytes. Null when the key is idle.
+    fn Java_org_apache_flink_agents_core_Natives_snapshotKey(env, engine, key: jint) -> jbyteArray = NULL; {
+        let Some(snapshot) = engine.machine.snapshot_key(KeySlot(key as u32)) else { return Ok(NULL) };
+        let mut out = Vec::with_capacity(4 + snapshot.values.len() * 4 + snapshot.bytes.len());
+        out.extend_from_slice(&(snapshot.values.len() as u32).to_le_bytes());
+        for value in &snapshot.values {
+            out.extend_from_slice(&value.0.to_le_bytes());
+        }
+        out.extend_from_slice(&snapshot.bytes);
+        env.new_bytes(&out)
+    }
+}
+
+cold! {
+    /// Takes back a key. `values`: handles of its stored values in order; `attributes`: for each of the leading events,
+    /// u32 length and that many bytes (0: none), or null without conditions.
+    fn Java_org_apache_flink_agents_core_Natives_restoreKey(
+        env, engine, key: jint, bytes: jbyteArray, values: jintArray, attributes: jbyteArray
+    ) -> () = (); {
+        let plan = RestorePlan::parse(&env.bytes(bytes)?).map_err(|error| Failure::core(error.to_string()))?;
+        let values: Vec<ValueHandle> = env.ints(values)?.into_iter().map(|value| ValueHandle(value as u32)).collect();
+        let mut decoded = Vec::new();
+        if !attributes.is_null() {
+            let bytes = env.bytes(attributes)?;
+            let mut rest = &bytes[..];
+            while let Some((length, after)) = rest.split_first_chunk::<4>() {
+                let length = u32::from_le_bytes(*length) as usize;
+                let (own, after) = after
+                    .split_at_checked(length)
+                    .ok_or_else(|| Failure::argument("the attributes of restored events are malformed"))?;
+                decoded.push(if own.is_empty() { None } else { Some(engine.attributes(own)?) });
+                rest = after;
+            }
+        }
+        Ok(engine.machine.restore_key(KeySlot(key as u32), plan, &values, decoded)?)
+    }
+}
+
+cold! {
+    /// Tells the number of an idle key's next run.
+    fn Java_org_apache_flink_agents_core_Natives_openKey(_env, engine, key: jint, sequence: jlong) -> () = (); {
+        Ok(engine.machine.handle_key_opened(KeySlot(key as u32), sequence as u64)?)
+    }
+}
+
+cold! {
+    /// Panics on purpose, so that tests can show what a defect looks like to a job.
+    fn Java_org_apache_flink_agents_core_Natives_panicForTest(_env, _engine) -> () = (); {
+        panic!("a panic asked for by a test")
+    }
+}

@@ -1,0 +1,301 @@
+//! The natives of the hot path: integers and addresses only.
+//!
+//! Every one is written with [`hot!`], which takes the engine of the handle (first argument), runs the body, and turns
+//! errors and panics into Java exceptions; the value returned then is a placeholder that Java never sees.
+//!
+//! # Layout of an effect
+//!
+//! 32 bytes, little-endian: `kind u32, key u32, task u64, a u32, b u32, c u64`.
+//!
+//! | kind | effect | a | b | c |
+//! |---|---|---|---|---|
+//! | 1 | run action | action | event value | |
+//! | 2 | resume | | | |
+//! | 3 | emit | event value | 1 = has timestamp | timestamp |
+//! | 4 | write memory | path | 0 absent, 1 object, 2 value | value |
+//! | 5 | forward marker | 0 watermark, 1 idle, 2 attributes | | value |
+//! | 6 | release value | value | | |
+//! | 7 | run ended | 1 = key idle | 1 = persisted | sequence |
+//! | 8 | warn | index of the text | | |
+//! | 9 | fail | index of the text | | |
+
+use crate::engine::Engine;
+use crate::env::Env;
+use crate::errors::{Failure, from_panic};
+use crate::handles::Guard;
+use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
+use flink_agents_core::memory::{Lookup, Node, Space, Written};
+use flink_agents_core::run::{Effect, EventIn, Marker};
+use jni_sys::{JNIEnv, jclass, jint, jlong};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs the body of a native with the engine of `handle`.
+#[inline]
+pub(crate) fn guarded<T>(
+    name: &str,
+    env: Env,
+    handle: jlong,
+    placeholder: T,
+    body: impl FnOnce(&mut Engine) -> Result<T, Failure>,
+) -> T {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut guard = Guard::take(handle)?;
+        let engine = guard.engine()?;
+        engine.check_usable()?;
+        // A panic leaves the engine half changed: it is closed to use until the body has returned.
+        engine.enter();
+        let result = body(engine);
+        engine.leave();
+        result
+    }));
+    match outcome {
+        Ok(Ok(value)) => value,
+        Ok(Err(failure)) => {
+            env.raise(&failure);
+            placeholder
+        }
+        Err(panic) => {
+            env.raise(&from_panic(name, &*panic));
+            placeholder
+        }
+    }
+}
+
+macro_rules! hot {
+    ($(#[$doc:meta])* fn $export:ident($engine:ident $(, $arg:ident: $type:ty)*) -> $ret:ty = $placeholder:expr; $body:block) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        pub extern "system" fn $export(env: *mut JNIEnv, _class: jclass, handle: jlong $(, $arg: $type)*) -> $ret {
+            // SAFETY: called by the JVM, which passes the environment of this thread.
+            let env = unsafe { Env::new(env) };
+            guarded(stringify!($export), env, handle, $placeholder, |$engine| $body)
+        }
+    };
+}
+
+fn event(
+    engine: &Engine,
+    kind: jint,
+    value: jint,
+    id: (jlong, jlong),
+    attributes: (jlong, jint),
+) -> Result<EventIn<crate::engine::Attributes>, Failure> {
+    let attributes = if attributes.1 > 0 {
+        // SAFETY: Java passes address and length of a direct buffer it owns and does not change during the call.
+        let bytes = unsafe { std::slice::from_raw_parts(attributes.0 as *const u8, attributes.1 as usize) };
+        Some(engine.attributes(bytes)?)
+    } else {
+        None
+    };
+    Ok(EventIn {
+        id: EventId(u128::from(id.0 as u64) << 64 | u128::from(id.1 as u64)),
+        event_type: Symbol(kind as u32),
+        value: ValueHandle(value as u32),
+        attributes,
+    })
+}
+
+fn space(number: jint) -> Space {
+    if number == 0 { Space::Sensory } else { Space::ShortTerm }
+}
+
+const ABSENT: i64 = 0;
+const OBJECT: i64 = 1;
+const VALUE: i64 = 2;
+const LOAD: i64 = 3;
+
+fn packed(code: i64, number: u32) -> i64 {
+    code << 32 | i64::from(number)
+}
+
+fn lookup(found: Lookup) -> i64 {
+    match found {
+        Lookup::Found(Node::Absent) => packed(ABSENT, 0),
+        Lookup::Found(Node::Object) => packed(OBJECT, 0),
+        Lookup::Found(Node::Value(value)) => packed(VALUE, value.0),
+        Lookup::Load(path) => packed(LOAD, path.0),
+    }
+}
+
+/// Code 0: done, nothing to free; 2: done, the number is a value to free; 3: load the path first.
+fn written(outcome: Written) -> i64 {
+    match outcome {
+        Written::Done(None) => packed(ABSENT, 0),
+        Written::Done(Some(value)) => packed(VALUE, value.0),
+        Written::Load(path) => packed(LOAD, path.0),
+    }
+}
+
+hot! {
+    /// A record of a key.
+    fn Java_org_apache_flink_agents_core_Natives_input(
+        engine, key: jint, value: jint, id_high: jlong, id_low: jlong, has_timestamp: jint, timestamp: jlong,
+        attributes: jlong, attributes_length: jint
+    ) -> () = (); {
+        let event = event(engine, 0, value, (id_high, id_low), (attributes, attributes_length))?;
+        let timestamp = (has_timestamp != 0).then_some(timestamp);
+        Ok(engine.machine.handle_input(KeySlot(key as u32), event, timestamp)?)
+    }
+}
+
+hot! {
+    /// A watermark (kind 0), idleness (1) or record attributes (2).
+    fn Java_org_apache_flink_agents_core_Natives_marker(engine, kind: jint, value: jlong) -> () = (); {
+        engine.machine.handle_marker(match kind {
+            0 => Marker::Watermark(value),
+            1 => Marker::Idle(value != 0),
+            _ => Marker::Attributes(value),
+        });
+        Ok(())
+    }
+}
+
+hot! {
+    /// The running action sent an event.
+    fn Java_org_apache_flink_agents_core_Natives_send(
+        engine, task: jlong, event_type: jint, value: jint, id_high: jlong, id_low: jlong, attributes: jlong,
+        attributes_length: jint
+    ) -> () = (); {
+        let event = event(engine, event_type, value, (id_high, id_low), (attributes, attributes_length))?;
+        Ok(engine.machine.handle_sent(TaskId::from_bits(task as u64), event)?)
+    }
+}
+
+hot! {
+    /// The running action returned.
+    fn Java_org_apache_flink_agents_core_Natives_finish(engine, task: jlong) -> () = (); {
+        Ok(engine.machine.handle_finished(TaskId::from_bits(task as u64))?)
+    }
+}
+
+hot! {
+    /// The running action waits.
+    fn Java_org_apache_flink_agents_core_Natives_suspend(engine, task: jlong) -> () = (); {
+        Ok(engine.machine.handle_suspended(TaskId::from_bits(task as u64))?)
+    }
+}
+
+hot! {
+    /// What a suspended action waited for has come.
+    fn Java_org_apache_flink_agents_core_Natives_wake(engine, task: jlong) -> () = (); {
+        Ok(engine.machine.handle_woken(TaskId::from_bits(task as u64))?)
+    }
+}
+
+hot! {
+    /// Writes effects to `address`, at most `capacity` of them; a run or resume effect is always the last. Returns
+    /// `unfinished inputs << 32 | number of effects`.
+    fn Java_org_apache_flink_agents_core_Natives_poll(engine, address: jlong, capacity: jint, may_run: jint) -> jlong = 0; {
+        engine.texts.clear();
+        let mut count = 0;
+        while count < capacity {
+            let Some(effect) = engine.machine.poll_effect(may_run != 0) else { break };
+            let last = matches!(effect, Effect::RunAction { .. } | Effect::Resume { .. });
+            let record = encode(effect, &mut engine.texts);
+            // SAFETY: Java owns `capacity` records of 32 bytes at `address`, aligned to 8; `count` is below `capacity`.
+            unsafe { (address as *mut [u64; 4]).add(count as usize).write(record) };
+            count += 1;
+            if last {
+                break;
+            }
+        }
+        Ok((engine.machine.in_flight() as i64) << 32 | i64::from(count))
+    }
+}
+
+fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {
+    let record = |kind: u32, key: u32, task: u64, a: u32, b: u32, c: u64| -> [u64; 4] {
+        [
+            (u64::from(kind) | u64::from(key) << 32).to_le(),
+            task.to_le(),
+            (u64::from(a) | u64::from(b) << 32).to_le(),
+            c.to_le(),
+        ]
+    };
+    let mut text = |text: String| -> u32 {
+        texts.push(text);
+        texts.len() as u32 - 1
+    };
+    match effect {
+        Effect::RunAction {
+            task,
+            key,
+            action: ActionId(action),
+            event,
+        } => record(1, key.0, task.to_bits(), u32::from(action), event.0, 0),
+        Effect::Resume { task, key } => record(2, key.0, task.to_bits(), 0, 0, 0),
+        Effect::Emit { key, event, timestamp } => record(
+            3,
+            key.0,
+            0,
+            event.0,
+            u32::from(timestamp.is_some()),
+            timestamp.unwrap_or(0) as u64,
+        ),
+        Effect::WriteMemory { key, path, node } => match node {
+            Node::Absent => record(4, key.0, 0, path.0, 0, 0),
+            Node::Object => record(4, key.0, 0, path.0, 1, 0),
+            Node::Value(value) => record(4, key.0, 0, path.0, 2, u64::from(value.0)),
+        },
+        Effect::Forward(Marker::Watermark(value)) => record(5, 0, 0, 0, 0, value as u64),
+        Effect::Forward(Marker::Idle(idle)) => record(5, 0, 0, 1, 0, u64::from(idle)),
+        Effect::Forward(Marker::Attributes(value)) => record(5, 0, 0, 2, 0, value as u64),
+        Effect::Release(value) => record(6, 0, 0, value.0, 0, 0),
+        Effect::RunEnded {
+            key,
+            sequence,
+            idle,
+            persisted,
+        } => record(7, key.0, 0, u32::from(idle), u32::from(persisted), sequence),
+        Effect::Warn(warning) => record(8, 0, 0, text(warning), 0, 0),
+        Effect::Fail { key, reason } => record(9, key.0, 0, text(reason), 0, 0),
+    }
+}
+
+hot! {
+    /// What stands at a path: `code << 32 | number`, code 0 absent, 1 object, 2 value, 3 load the path first.
+    fn Java_org_apache_flink_agents_core_Natives_memoryGet(engine, task: jlong, memory: jint, path: jint) -> jlong = 0; {
+        let found = engine.machine.memory_get(TaskId::from_bits(task as u64), space(memory), Symbol(path as u32))?;
+        Ok(lookup(found))
+    }
+}
+
+hot! {
+    /// What the host's state holds for a path of short-term memory (node 0 absent, 1 object, 2 value). Returns a value to
+    /// free, or -1.
+    fn Java_org_apache_flink_agents_core_Natives_memoryLoaded(
+        engine, task: jlong, path: jint, node: jint, value: jint
+    ) -> jint = -1; {
+        let node = match node {
+            0 => Node::Absent,
+            1 => Node::Object,
+            _ => Node::Value(ValueHandle(value as u32)),
+        };
+        let unused = engine.machine.memory_loaded(TaskId::from_bits(task as u64), Symbol(path as u32), node)?;
+        Ok(unused.map_or(-1, |value| value.0 as jint))
+    }
+}
+
+hot! {
+    /// Writes a value. See [`written`] for the result.
+    fn Java_org_apache_flink_agents_core_Natives_memorySet(
+        engine, task: jlong, memory: jint, path: jint, value: jint
+    ) -> jlong = 0; {
+        let task = TaskId::from_bits(task as u64);
+        let outcome =
+            engine.machine.memory_set(task, space(memory), Symbol(path as u32), ValueHandle(value as u32))?;
+        Ok(written(outcome))
+    }
+}
+
+hot! {
+    /// Makes an object. See [`written`] for the result.
+    fn Java_org_apache_flink_agents_core_Natives_memoryNewObject(
+        engine, task: jlong, memory: jint, path: jint, overwrite: jint
+    ) -> jlong = 0; {
+        let task = TaskId::from_bits(task as u64);
+        let outcome =
+            engine.machine.memory_new_object(task, space(memory), Symbol(path as u32), overwrite != 0)?;
+        Ok(written(outcome))
+    }
+}
