@@ -1,0 +1,71 @@
+package org.apache.flink.agents.api;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.UUID;
+import javax.annotation.Nullable;
+
+/** The event a record of the input stream becomes; it starts a run of the agent. */
+public class InputEvent extends Event {
+    /** The type of these events. */
+    public static final String EVENT_TYPE = "_input_event";
+
+    private static final String KEY = "input";
+
+    // Holds the value until somebody asks for the attribute map; the map is the truth from then on.
+    @Nullable private Object value;
+
+    /**
+     * Creates the event with a new random id.
+     *
+     * @param input the value; may be null
+     */
+    public InputEvent(@Nullable Object input) {
+        super(SingleValue.LAZY, EVENT_TYPE);
+        this.value = input;
+    }
+
+    /**
+     * Creates the event from its parts, as when it is read back.
+     *
+     * @param id the id; null means a new random one
+     * @param attributes copied; the value is under {@code input}
+     */
+    @JsonCreator
+    public InputEvent(
+            @JsonProperty("id") @Nullable UUID id,
+            @JsonProperty("attributes") @Nullable Map<String, Object> attributes) {
+        super(id, EVENT_TYPE, attributes);
+    }
+
+    private InputEvent(InputEvent source) {
+        super(SingleValue.LAZY, EVENT_TYPE, source);
+        this.value = source.value;
+    }
+
+    /** Returns any event as one of this class: same id, lineage, timestamp and attributes. */
+    public static InputEvent fromEvent(Event event) {
+        if (event.getClass() == InputEvent.class && event.isLazy()) {
+            return new InputEvent((InputEvent) event);
+        }
+        return reconstructFrom(event, InputEvent::new);
+    }
+
+    /** Returns the input value. */
+    @Nullable
+    @JsonIgnore
+    public Object getInput() {
+        return isLazy() ? value : getAttr(KEY);
+    }
+
+    @Override
+    final Map<String, Object> buildAttributes() {
+        final Map<String, Object> result = new LinkedHashMap<>(4);
+        result.put(KEY, value);
+        value = null;
+        return result;
+    }
+}

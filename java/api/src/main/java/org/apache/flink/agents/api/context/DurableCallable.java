@@ -1,0 +1,44 @@
+package org.apache.flink.agents.api.context;
+
+import java.util.concurrent.Callable;
+import javax.annotation.Nullable;
+
+/**
+ * A call whose result is recorded, so that it is not made again when the action is run again after
+ * a failure. It must not use the {@link RunnerContext}, memory or resources look-ups: it may run on
+ * another thread.
+ *
+ * @param <T> the result
+ */
+public interface DurableCallable<T> {
+
+    /**
+     * Names the call, the same in every run of the action. Several calls of an action may have the
+     * same id: they are told apart by their order.
+     */
+    String getId();
+
+    /** Returns the class a recorded result is read back as. */
+    Class<T> getResultClass();
+
+    /** Makes the call. */
+    T call() throws Exception;
+
+    /**
+     * Returns what finds out, after a failure, how a call ended that was begun and has no recorded
+     * end; null means that such a call is made again.
+     */
+    @Nullable
+    default Callable<T> reconciler() {
+        return null;
+    }
+
+    /**
+     * Returns the arguments of the call, something Jackson can write; null means none. A recorded
+     * result counts only for a call with equal arguments.
+     */
+    @Nullable
+    default Object arguments() {
+        return null;
+    }
+}

@@ -1,0 +1,53 @@
+package org.apache.flink.agents.api.resource;
+
+import java.util.List;
+import java.util.function.BiFunction;
+
+/** What a resource can ask of the operator it lives in. */
+public interface ResourceContext {
+
+    /**
+     * Returns another resource, opened.
+     *
+     * @throws IllegalArgumentException if there is no such resource
+     */
+    Resource getResource(String name, ResourceType type) throws Exception;
+
+    /**
+     * Returns the text that tells a model which skills it can load.
+     *
+     * @throws IllegalArgumentException if a skill does not exist
+     */
+    String generateAvailableSkillsPrompt(List<String> skillNames) throws Exception;
+
+    /** Returns the directories of the named skills. */
+    List<String> getSkillDirs(List<String> skillNames) throws Exception;
+
+    /** Returns a context that only knows how to look up resources, without skills. */
+    static ResourceContext fromGetResource(
+            BiFunction<String, ResourceType, Resource> getResource) {
+        return new ResourceContext() {
+            @Override
+            public Resource getResource(String name, ResourceType type) {
+                return getResource.apply(name, type);
+            }
+
+            @Override
+            public String generateAvailableSkillsPrompt(List<String> skillNames) {
+                throw noSkills(skillNames);
+            }
+
+            @Override
+            public List<String> getSkillDirs(List<String> skillNames) {
+                throw noSkills(skillNames);
+            }
+
+            private UnsupportedOperationException noSkills(List<String> skillNames) {
+                return new UnsupportedOperationException(
+                        "This resource context only looks up resources; it knows no skills, so not "
+                                + skillNames
+                                + ".");
+            }
+        };
+    }
+}
