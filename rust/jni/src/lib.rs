@@ -1,1 +1,3 @@
 //! JNI library: the core for JVM hosts.
+
+mod version;
