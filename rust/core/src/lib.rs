@@ -9,3 +9,4 @@ pub mod ids;
 pub mod memory;
 pub mod run;
 pub mod symbols;
+pub mod value;

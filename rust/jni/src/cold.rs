@@ -8,7 +8,7 @@ use crate::hot::guarded;
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::Space;
 use flink_agents_core::run::RestorePlan;
-use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, jbyteArray, jclass, jint, jintArray, jlong};
+use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, jbyteArray, jclass, jint, jintArray, jlong, jobject};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -66,6 +66,13 @@ macro_rules! plain {
 }
 
 const NULL: jbyteArray = std::ptr::null_mut();
+
+plain! {
+    /// Address of a direct buffer's memory.
+    fn Java_org_apache_flink_agents_core_Natives_addressOf(env, buffer: jobject) -> jlong = 0; {
+        env.address(buffer)
+    }
+}
 
 plain! {
     /// Makes an engine for a plan (JSON, UTF-8).

@@ -1,7 +1,7 @@
 //! The few JNI functions used, each wrapped once.
 
 use crate::errors::Failure;
-use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jintArray, jsize};
+use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jintArray, jobject, jsize};
 use std::ffi::CString;
 
 /// The JNI environment of the current call.
@@ -48,6 +48,19 @@ impl Env {
             ((*functions).v1_1.GetByteArrayRegion)(self.0, array, 0, length, bytes.as_mut_ptr().cast());
             Ok(bytes)
         }
+    }
+
+    /// Address of a direct buffer's memory.
+    pub(crate) fn address(self, buffer: jobject) -> Result<i64, Failure> {
+        if buffer.is_null() {
+            return Err(Failure::argument("a buffer is null"));
+        }
+        // SAFETY: the JVM passed a live `ByteBuffer`; for one that is not direct it answers null.
+        let address = unsafe { ((**self.0).v1_4.GetDirectBufferAddress)(self.0, buffer) };
+        if address.is_null() {
+            return Err(Failure::argument("the buffer is not direct"));
+        }
+        Ok(address as i64)
     }
 
     /// Copies a Java `int[]`.

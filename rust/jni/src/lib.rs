@@ -23,3 +23,4 @@ mod env;
 mod errors;
 mod handles;
 mod hot;
+mod version;

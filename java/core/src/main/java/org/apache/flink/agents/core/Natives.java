@@ -6,10 +6,11 @@ import java.nio.ByteBuffer;
  * The natives of the library, one to one. Only {@link AgentsCore} calls them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
-final class Natives {
+public final class Natives {
     private Natives() {}
 
-    static native String version();
+    /** The version of the build that the library comes from, such as {@code 0.1.0}. */
+    public static native String version();
 
     static native long addressOf(ByteBuffer direct);
 

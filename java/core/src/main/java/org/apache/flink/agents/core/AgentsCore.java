@@ -1,0 +1,636 @@
+package org.apache.flink.agents.core;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.core.loader.NativeLibrary;
+
+/**
+ * One core: it decides which action of which key runs next, what becomes of the events an action sends, what memory
+ * shows, and when a watermark may pass. It never runs user code and never calls back: a host feeds it with inputs and
+ * carries out the effects it polls. Embed it in an operator of your own to give that operator the semantics of agents; the
+ * guide is {@code docs/host-integration.md}.
+ *
+ * <h2>Protocol</h2>
+ *
+ * <pre>{@code
+ * try (AgentsCore core = AgentsCore.open(planJson)) {
+ *     core.input(slot, event, idHigh, idLow, false, 0, null, 0);
+ *     while (core.poll(true)) {
+ *         switch (core.kind()) {
+ *             case AgentsCore.RUN_ACTION:
+ *                 // run action core.action() on core.event(); for each event it sends:
+ *                 core.send(task, core.symbol(type), sent, high, low, 0, 0);
+ *                 core.finish(task);
+ *                 break;
+ *             case AgentsCore.EMIT: downstream(core.event()); break;
+ *             // ...
+ *         }
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>Poll until there is nothing left after every input; {@code poll(false)} leaves out running actions, for a host that
+ * has worked long enough and comes back later. The accessors ({@link #kind()} and those after it) describe the effect
+ * polled last, and are valid until the next poll.
+ *
+ * <h2>Threads, errors, memory</h2>
+ *
+ * <p>One caller at a time; a second thread inside the core at the same moment gets an {@link IllegalStateException}. Wrong
+ * data is an {@link IllegalArgumentException}, a call at the wrong time (closed core, ended action) an {@link
+ * IllegalStateException}, a defect of the core an {@link AgentsCoreException}, after which this core refuses everything but
+ * {@link #close()}. Events and memory values stay Java objects: the core knows them by number, and this class keeps each
+ * until the core no longer refers to it.
+ */
+public final class AgentsCore implements AutoCloseable {
+    /** Run {@link #action()} of {@link #key()} on {@link #event()} as {@link #task()}. */
+    public static final int RUN_ACTION = 1;
+    /** Continue the suspended {@link #task()}. */
+    public static final int RESUME = 2;
+    /** Send the payload of output {@link #event()} downstream, with {@link #timestamp()} if {@link #hasTimestamp()}. */
+    public static final int EMIT = 3;
+    /** Write {@link #node()} (and {@link #value()}) at {@link #path()} to the stored short-term memory of {@link #key()}. */
+    public static final int WRITE_MEMORY = 4;
+    /** Pass on the marker of kind {@link #markerKind()} and {@link #markerValue()}. */
+    public static final int FORWARD = 5;
+    /** A run of {@link #key()} has ended; if {@link #idle()}, the slot is free, and if {@link #persisted()}, its stored state is to be deleted. */
+    public static final int RUN_ENDED = 7;
+    /** {@link #text()} is for the log. */
+    public static final int WARN = 8;
+    /** The run of {@link #key()} cannot go on: fail the task with {@link #text()}. */
+    public static final int FAIL = 9;
+
+    private static final int RELEASE = 6;
+
+    /** Marker kind: a watermark, in milliseconds of event time. */
+    public static final int WATERMARK = 0;
+    /** Marker kind: the input became idle (1) or active (0). */
+    public static final int IDLE = 1;
+    /** Marker kind: record attributes, numbered by the host. */
+    public static final int ATTRIBUTES = 2;
+
+    /** Nothing stands at a memory path. */
+    public static final int NODE_ABSENT = 0;
+    /** An object stands at a memory path. */
+    public static final int NODE_OBJECT = 1;
+    /** A value stands at a memory path. */
+    public static final int NODE_VALUE = 2;
+
+    /** Memory that is cleared when the run ends. */
+    public static final int SENSORY = 0;
+    /** Memory that survives runs. */
+    public static final int SHORT_TERM = 1;
+
+    private static final int LOAD = 3;
+    private static final int RECORD = 32;
+    private static final int CAPACITY = 128;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private long handle;
+    private final Symbols symbols;
+    private final ValueTable values = new ValueTable();
+    private final ByteBuffer effects =
+            ByteBuffer.allocateDirect(CAPACITY * RECORD).order(ByteOrder.LITTLE_ENDIAN);
+    private final long address;
+    private final List<ActionDescriptor> actions;
+    private final List<String> conditionAttributes;
+    private final boolean hasConditions;
+    private int count;
+    private int next;
+    private int at;
+    private int inFlight;
+    private Object effectValue;
+    private boolean runPolled;
+
+    private AgentsCore(final long handle) {
+        this.handle = handle;
+        this.symbols = new Symbols(handle);
+        this.address = Natives.addressOf(effects);
+        final JsonNode description = read(Natives.describe(handle));
+        this.actions = readActions(description.get("actions"));
+        this.conditionAttributes = new ArrayList<>();
+        description.get("attributes").forEach(name -> conditionAttributes.add(name.asText()));
+        this.hasConditions = description.path("has_conditions").asBoolean();
+    }
+
+    /**
+     * Compiles a plan.
+     *
+     * @param planJson the plan, JSON in UTF-8, of this or an earlier release; of any size
+     * @return a core without keys
+     * @throws IllegalArgumentException if the plan or one of its conditions is wrong; the message names the place in it
+     * @throws UnsatisfiedLinkError if the library cannot be loaded
+     */
+    public static AgentsCore open(final byte[] planJson) {
+        NativeLibrary.load();
+        return new AgentsCore(Natives.open(planJson));
+    }
+
+    /**
+     * Checks a plan as far as the client can.
+     *
+     * @param planJson the plan, JSON in UTF-8
+     * @return the plan in the form of the current release
+     * @throws IllegalArgumentException if it is wrong; the message names the place in it
+     */
+    public static byte[] validatePlan(final byte[] planJson) {
+        NativeLibrary.load();
+        return Natives.validatePlan(planJson);
+    }
+
+    /**
+     * Merges the sources of configuration; see {@code docs/configuration.md} for their order.
+     *
+     * @param request JSON object with {@code file_text}, {@code file_name}, {@code dynamic} and {@code environment}
+     * @return JSON object with {@code conf_data} and {@code warnings}
+     * @throws IllegalArgumentException if a file cannot be read or a value is wrong; the message names the key
+     */
+    public static byte[] loadConfig(final byte[] request) {
+        NativeLibrary.load();
+        return Natives.loadConfig(request);
+    }
+
+    // ---- getters
+
+    /** Actions of the plan, by id. */
+    public List<ActionDescriptor> actions() {
+        return actions;
+    }
+
+    /** Whether the plan has conditions: then events are to be handed over with the attributes they read. */
+    public boolean hasConditions() {
+        return hasConditions;
+    }
+
+    /** Names of the top-level attributes that conditions read; other attributes need not be handed over. */
+    public List<String> conditionAttributes() {
+        return conditionAttributes;
+    }
+
+    /** Inputs not finished, as of the last poll or input: those waiting behind a busy key included. */
+    public int inFlight() {
+        return inFlight;
+    }
+
+    /** Events and memory values kept for the core. */
+    public int heldValues() {
+        return values.size();
+    }
+
+    /** Unfinished inputs, waiting inputs, suspended tasks, held markers, interned texts, 1 if a task is ready to run. */
+    public int[] counts() {
+        return Natives.counts(handle);
+    }
+
+    /** The number of an event type or memory path. */
+    public int symbol(final String text) {
+        return symbols.of(text);
+    }
+
+    // ---- inputs
+
+    /**
+     * A record of a key. Runs of a key start in arrival order.
+     *
+     * @param key slot of the key, see {@link KeySlots}
+     * @param event the input event; kept until the core releases it
+     * @param idHigh upper half of the event's id
+     * @param idLow lower half
+     * @param hasTimestamp whether the record has a timestamp
+     * @param timestamp in milliseconds
+     * @param attributes address of the encoded attributes that conditions read, valid during the call; 0 without
+     * @param attributesLength their length in bytes
+     */
+    public void input(
+            final int key,
+            final Object event,
+            final long idHigh,
+            final long idLow,
+            final boolean hasTimestamp,
+            final long timestamp,
+            final long attributes,
+            final int attributesLength) {
+        final int value = values.add(event);
+        try {
+            Natives.input(
+                    handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, attributes, attributesLength);
+        } catch (final RuntimeException e) {
+            values.remove(value);
+            throw e;
+        }
+        inFlight++;
+    }
+
+    /** A marker of the stream ({@link #WATERMARK}, {@link #IDLE}, {@link #ATTRIBUTES}): passes after all inputs before it. */
+    public void marker(final int kind, final long value) {
+        Natives.marker(handle, kind, value);
+    }
+
+    /**
+     * The running action sent an event; it is routed when the action finishes.
+     *
+     * @param task the task, from its {@link #RUN_ACTION} effect
+     * @param type symbol of the event's type
+     * @param event the event; kept until the core releases it
+     * @param idHigh upper half of the event's id
+     * @param idLow lower half
+     * @param attributes as for {@link #input}
+     * @param attributesLength as for {@link #input}
+     * @throws IllegalArgumentException if the event has the id of the one that triggered the action
+     * @throws IllegalStateException if the action has ended
+     */
+    public void send(
+            final long task,
+            final int type,
+            final Object event,
+            final long idHigh,
+            final long idLow,
+            final long attributes,
+            final int attributesLength) {
+        final int value = values.add(event);
+        try {
+            Natives.send(handle, task, type, value, idHigh, idLow, attributes, attributesLength);
+        } catch (final RuntimeException e) {
+            values.remove(value);
+            throw e;
+        }
+    }
+
+    /** The running action returned: its memory writes are committed and its events routed. */
+    public void finish(final long task) {
+        Natives.finish(handle, task);
+    }
+
+    /** The running action waits: others go on. */
+    public void suspend(final long task) {
+        Natives.suspend(handle, task);
+    }
+
+    /** What a suspended action waited for has come: a {@link #RESUME} effect follows when it is its turn. */
+    public void wake(final long task) {
+        Natives.wake(handle, task);
+    }
+
+    /** No input follows. */
+    public void endOfInput() {
+        Natives.endOfInput(handle);
+    }
+
+    /** Gives out no effects until {@link #thaw()}: between the snapshot of a synchronous savepoint and its end. */
+    public void freeze() {
+        Natives.freeze(handle, 1);
+    }
+
+    /** Ends {@link #freeze()}. */
+    public void thaw() {
+        Natives.freeze(handle, 0);
+    }
+
+    // ---- effects
+
+    /**
+     * Goes to the next effect.
+     *
+     * @param mayRun false to leave out running and resuming actions
+     * @return false when there is none now
+     */
+    public boolean poll(final boolean mayRun) {
+        while (true) {
+            if (next == count) {
+                // A batch that ended with an action may be followed by more only after that action's reports.
+                if (runPolled) {
+                    symbols.collectIfMany();
+                }
+                final long polled = Natives.poll(handle, address, CAPACITY, mayRun ? 1 : 0);
+                count = (int) polled;
+                inFlight = (int) (polled >>> 32);
+                next = 0;
+                runPolled = false;
+                if (count == 0) {
+                    effectValue = null;
+                    return false;
+                }
+            }
+            at = next++ * RECORD;
+            switch (effects.getInt(at)) {
+                case RELEASE:
+                    values.remove(effects.getInt(at + 16));
+                    continue;
+                case RUN_ACTION:
+                    effectValue = values.get(effects.getInt(at + 16 + 4));
+                    runPolled = true;
+                    return true;
+                case EMIT:
+                    effectValue = values.remove(effects.getInt(at + 16));
+                    return true;
+                case WRITE_MEMORY:
+                    effectValue = node() == NODE_VALUE ? values.get((int) effects.getLong(at + 24)) : null;
+                    return true;
+                default:
+                    effectValue = null;
+                    return true;
+            }
+        }
+    }
+
+    /** Kind of the effect: one of the constants of this class. */
+    public int kind() {
+        return effects.getInt(at);
+    }
+
+    /** Slot of the key of the effect. */
+    public int key() {
+        return effects.getInt(at + 4);
+    }
+
+    /** The task to run or resume; to be named in everything the action does. */
+    public long task() {
+        return effects.getLong(at + 8);
+    }
+
+    /** Id of the action to run. */
+    public int action() {
+        return effects.getInt(at + 16);
+    }
+
+    /** The event to run an action on, or whose payload to emit. */
+    public Object event() {
+        return effectValue;
+    }
+
+    /** Whether an emitted event has a timestamp. */
+    public boolean hasTimestamp() {
+        return effects.getInt(at + 20) != 0;
+    }
+
+    /** Timestamp of an emitted event, in milliseconds. */
+    public long timestamp() {
+        return effects.getLong(at + 24);
+    }
+
+    /** Path of a memory write. */
+    public String path() {
+        return symbols.name(effects.getInt(at + 16));
+    }
+
+    /** What a memory write puts at its path: {@link #NODE_OBJECT} or {@link #NODE_VALUE}. */
+    public int node() {
+        return effects.getInt(at + 20);
+    }
+
+    /** Value of a memory write, null for an object. */
+    public Object value() {
+        return effectValue;
+    }
+
+    /** Kind of a marker. */
+    public int markerKind() {
+        return effects.getInt(at + 16);
+    }
+
+    /** Value of a marker. */
+    public long markerValue() {
+        return effects.getLong(at + 24);
+    }
+
+    /** Whether no input of the key is left. */
+    public boolean idle() {
+        return effects.getInt(at + 16) != 0;
+    }
+
+    /** Whether a snapshot of the key was stored. */
+    public boolean persisted() {
+        return effects.getInt(at + 20) != 0;
+    }
+
+    /** Number of the run that ended, from 0. */
+    public long sequence() {
+        return effects.getLong(at + 24);
+    }
+
+    /** Text of a warning or failure. */
+    public String text() {
+        return new String(Natives.text(handle, effects.getInt(at + 16)), StandardCharsets.UTF_8);
+    }
+
+    // ---- memory, for the running action
+
+    /**
+     * What stands at a path: {@link StoredMemory#ABSENT}, {@link StoredMemory#OBJECT} or the value. The task's own writes
+     * are seen; those of others once their action has finished.
+     *
+     * @param task the running task
+     * @param memory {@link #SENSORY} or {@link #SHORT_TERM}
+     * @param path dotted path; the empty text is the root
+     * @param stored the host's store, asked when the path is not known yet
+     * @throws IllegalArgumentException if the path is not one
+     * @throws IllegalStateException if the action has ended
+     * @throws Exception if the store fails
+     */
+    public Object memoryGet(final long task, final int memory, final String path, final StoredMemory stored)
+            throws Exception {
+        final int symbol = symbols.of(path);
+        while (true) {
+            final long found = Natives.memoryGet(handle, task, memory, symbol);
+            switch ((int) (found >> 32)) {
+                case NODE_ABSENT:
+                    return StoredMemory.ABSENT;
+                case NODE_OBJECT:
+                    return StoredMemory.OBJECT;
+                case NODE_VALUE:
+                    return values.get((int) found);
+                default:
+                    load(task, (int) found, stored);
+            }
+        }
+    }
+
+    /**
+     * Writes a value, creating missing parents; visible to other actions when this one finishes.
+     *
+     * @throws IllegalArgumentException if the path is not one, an object stands there, or a value above it
+     * @throws IllegalStateException if the action has ended
+     * @throws Exception if the store fails
+     */
+    public void memorySet(
+            final long task, final int memory, final String path, final Object value, final StoredMemory stored)
+            throws Exception {
+        final int symbol = symbols.of(path);
+        final int added = values.add(value);
+        try {
+            while (true) {
+                final long outcome = Natives.memorySet(handle, task, memory, symbol, added);
+                if (written(task, outcome, stored)) {
+                    return;
+                }
+            }
+        } catch (final Exception e) {
+            values.remove(added);
+            throw e;
+        }
+    }
+
+    /**
+     * Makes an object, creating missing parents. One that exists is kept with its children.
+     *
+     * @param overwrite whether a value that stands there is replaced
+     * @throws IllegalArgumentException if the path is not one, or a value stands there or above it
+     * @throws IllegalStateException if the action has ended
+     * @throws Exception if the store fails
+     */
+    public void memoryNewObject(
+            final long task, final int memory, final String path, final boolean overwrite, final StoredMemory stored)
+            throws Exception {
+        final int symbol = symbols.of(path);
+        while (!written(task, Natives.memoryNewObject(handle, task, memory, symbol, overwrite ? 1 : 0), stored)) {
+            // A path was loaded: ask again.
+        }
+    }
+
+    /**
+     * Names of the direct children of an object, sorted.
+     *
+     * @throws IllegalArgumentException if the path is not one, or no object stands there
+     * @throws IllegalStateException if the action has ended
+     * @throws Exception if the store fails
+     */
+    public List<String> memoryChildren(
+            final long task, final int memory, final String path, final StoredMemory stored) throws Exception {
+        final int symbol = symbols.of(path);
+        final byte[] paths = memory == SHORT_TERM ? Texts.encode(stored.paths(path)) : new byte[0];
+        while (true) {
+            final byte[] outcome = Natives.memoryChildren(handle, task, memory, symbol, paths);
+            if (outcome[0] == 0) {
+                return Texts.decode(outcome, 1);
+            }
+            load(task, ByteBuffer.wrap(outcome).order(ByteOrder.LITTLE_ENDIAN).getInt(1), stored);
+        }
+    }
+
+    private boolean written(final long task, final long outcome, final StoredMemory stored) throws Exception {
+        switch ((int) (outcome >> 32)) {
+            case LOAD:
+                load(task, (int) outcome, stored);
+                return false;
+            case NODE_VALUE:
+                values.remove((int) outcome);
+                return true;
+            default:
+                return true;
+        }
+    }
+
+    private void load(final long task, final int path, final StoredMemory stored) throws Exception {
+        final Object loaded = stored.load(symbols.name(path));
+        final int unused;
+        if (loaded == StoredMemory.ABSENT) {
+            unused = Natives.memoryLoaded(handle, task, path, NODE_ABSENT, 0);
+        } else if (loaded == StoredMemory.OBJECT) {
+            unused = Natives.memoryLoaded(handle, task, path, NODE_OBJECT, 0);
+        } else {
+            final int value = values.add(loaded);
+            unused = Natives.memoryLoaded(handle, task, path, NODE_VALUE, value);
+        }
+        if (unused >= 0) {
+            values.remove(unused);
+        }
+    }
+
+    // ---- snapshots
+
+    /** Keys changed since the last call, idle ones among them. */
+    public int[] takeDirty() {
+        return Natives.takeDirty(handle);
+    }
+
+    /** What has to be stored for a key, or null when it is idle. Nothing changes in the core. */
+    public KeySnapshot snapshotKey(final int key) {
+        final byte[] stored = Natives.snapshotKey(handle, key);
+        if (stored == null) {
+            return null;
+        }
+        final ByteBuffer in = ByteBuffer.wrap(stored).order(ByteOrder.LITTLE_ENDIAN);
+        final Object[] held = new Object[in.getInt()];
+        for (int i = 0; i < held.length; i++) {
+            held[i] = values.get(in.getInt());
+        }
+        return new KeySnapshot(Arrays.copyOfRange(stored, in.position(), stored.length), held);
+    }
+
+    /**
+     * Takes back the unfinished runs of a key: tasks run again from their first line, in the order they had.
+     *
+     * @param key a free slot
+     * @param snapshot what {@link #snapshotKey} returned
+     * @param attributes for plans with conditions: for each event among the values an int (little-endian) and that many
+     *     bytes of encoded attributes; null otherwise
+     * @throws AgentsCoreException if the bytes are foreign, newer or damaged, or the plan lacks an action they name
+     */
+    public void restoreKey(final int key, final KeySnapshot snapshot, final byte[] attributes) {
+        final int[] numbers = new int[snapshot.values().length];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = values.add(snapshot.values()[i]);
+        }
+        try {
+            Natives.restoreKey(handle, key, snapshot.bytes(), numbers, attributes);
+        } catch (final RuntimeException e) {
+            for (final int number : numbers) {
+                values.remove(number);
+            }
+            throw e;
+        }
+        inFlight = counts()[0];
+    }
+
+    /** Frees the core. Calling anything afterwards is an {@link IllegalStateException}; closing again does nothing. */
+    @Override
+    public void close() {
+        Natives.close(handle);
+    }
+
+    /** Panics inside the core: for tests that show what a defect looks like. */
+    void panicForTest() {
+        Natives.panicForTest(handle);
+    }
+
+    private static JsonNode read(final byte[] json) {
+        try {
+            return JSON.readTree(json);
+        } catch (final IOException e) {
+            throw new AgentsCoreException("The core's description of the plan cannot be read: " + e.getMessage());
+        }
+    }
+
+    private static List<ActionDescriptor> readActions(final JsonNode nodes) {
+        final List<ActionDescriptor> actions = new ArrayList<>();
+        for (final JsonNode node : nodes) {
+            final JsonNode exec = node.get("exec");
+            final boolean java = "JavaFunction".equals(exec.path("func_type").asText());
+            final List<String> types = new ArrayList<>();
+            exec.path("parameter_types").forEach(type -> types.add(type.asText()));
+            final Map<String, Object> config =
+                    node.path("config").isObject()
+                            ? JSON.convertValue(node.get("config"), new TypeReference<Map<String, Object>>() {})
+                            : null;
+            actions.add(
+                    new ActionDescriptor(
+                            actions.size(),
+                            node.get("name").asText(),
+                            java ? ActionDescriptor.Language.JAVA : ActionDescriptor.Language.PYTHON,
+                            exec.path(java ? "qualname" : "module").asText(),
+                            exec.path(java ? "method_name" : "qualname").asText(),
+                            types,
+                            node.path("built_in").asBoolean(),
+                            config));
+        }
+        return List.copyOf(actions);
+    }
+}
