@@ -18,6 +18,7 @@
 //! | 7 | run ended | 1 = key idle | 1 = persisted | sequence |
 //! | 8 | warn | index of the text | | |
 //! | 9 | fail | index of the text | | |
+//! | 10 | event processed | event value | | |
 
 use crate::engine::Engine;
 use crate::env::Env;

@@ -35,6 +35,13 @@ pub enum Effect {
         /// Its key.
         key: KeySlot,
     },
+    /// The event is processed now: listeners and logs may look at it. Only when [`crate::run::Limits::observe_events`].
+    Processed {
+        /// Its key.
+        key: KeySlot,
+        /// The event.
+        event: ValueHandle,
+    },
     /// Send the payload of an output event downstream.
     Emit {
         /// Its key.

@@ -38,6 +38,8 @@ use std::collections::VecDeque;
 pub struct Limits {
     /// Events of one run, the input included, before the run fails (`max-events-per-run`).
     pub max_events_per_run: u32,
+    /// Tell the host of every event when it is processed, for listeners and logs.
+    pub observe_events: bool,
 }
 
 impl Default for Limits {
@@ -613,6 +615,9 @@ impl<R: Router> Machine<R> {
             return;
         }
         let header = &mut self.events[event as usize];
+        if self.limits.observe_events {
+            self.effects.push_back(Effect::Processed { key, event: header.value });
+        }
         if header.event_type == OUTPUT {
             let timestamp = self.keys[key.0 as usize].timestamp;
             self.effects.push_back(Effect::Emit {

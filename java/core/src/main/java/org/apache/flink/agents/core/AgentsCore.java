@@ -68,6 +68,9 @@ public final class AgentsCore implements AutoCloseable {
     /** The run of {@link #key()} cannot go on: fail the task with {@link #text()}. */
     public static final int FAIL = 9;
 
+    /** {@link #event()} is processed now: for listeners and logs. Only for plans whose configuration has such. */
+    public static final int PROCESSED = 10;
+
     private static final int RELEASE = 6;
 
     /** Marker kind: a watermark, in milliseconds of event time. */
@@ -327,6 +330,9 @@ public final class AgentsCore implements AutoCloseable {
                 case RUN_ACTION:
                     effectValue = values.get(effects.getInt(at + 16 + 4));
                     runPolled = true;
+                    return true;
+                case PROCESSED:
+                    effectValue = values.get(effects.getInt(at + 16));
                     return true;
                 case EMIT:
                     effectValue = values.remove(effects.getInt(at + 16));
