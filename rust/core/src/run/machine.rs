@@ -44,9 +44,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            max_events_per_run: 10_000,
-        }
+        Limits { max_events_per_run: 10_000, observe_events: false }
     }
 }
 

@@ -1,0 +1,166 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventAccess;
+import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
+import org.apache.flink.agents.api.resource.Resource;
+import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.StoredMemory;
+import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.metrics.Counter;
+
+/**
+ * Runs Java actions for a core.
+ *
+ * <p><i>Owned state</i>: the resolved methods and metrics of the plan's actions. <i>Lifecycle</i>: made when the core is open,
+ * closed before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink.
+ */
+public final class JavaHost implements AutoCloseable {
+    private final String agent;
+    private final AgentsCore core;
+    private final HostServices services;
+    private final ActionFunction[] functions;
+    private final Counter[] executed;
+    private final Counter eventsProcessed;
+    private final Counter actionsExecuted;
+    private final FlinkAgentsMetricGroup[] actionMetrics;
+    private final ConditionAttributes conditions;
+
+    /**
+     * @param agent name of the agent, for messages
+     * @param core the core to report to
+     * @param services what actions may ask for
+     * @throws IllegalArgumentException naming the action, if a method is missing or an action is not Java's
+     */
+    public JavaHost(final String agent, final AgentsCore core, final HostServices services) {
+        this.agent = agent;
+        this.core = core;
+        this.services = services;
+        final List<ActionDescriptor> actions = core.actions();
+        functions = new ActionFunction[actions.size()];
+        executed = new Counter[actions.size()];
+        actionMetrics = new FlinkAgentsMetricGroup[actions.size()];
+        eventsProcessed = HostMetrics.counter(services.metrics(), "numOfEventProcessed");
+        actionsExecuted = HostMetrics.counter(services.metrics(), "numOfActionsExecuted");
+        for (final ActionDescriptor action : actions) {
+            if (action.language() != ActionDescriptor.Language.JAVA) {
+                throw new IllegalArgumentException(
+                        "Agent '" + agent + "' has " + action + ", which a Java host cannot run: it needs a Python worker");
+            }
+            functions[action.id()] = ActionFunction.resolve(action, services.userCode());
+            actionMetrics[action.id()] = services.metrics().getSubGroup("action", action.name());
+            executed[action.id()] = HostMetrics.counter(actionMetrics[action.id()], "numOfActionsExecuted");
+        }
+        conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
+    }
+
+    /**
+     * Hands a record to the core.
+     *
+     * @param key slot of its key
+     * @param event the input event
+     */
+    public void input(final int key, final Event event, final boolean hasTimestamp, final long timestamp) {
+        long address = 0;
+        int length = 0;
+        if (conditions != null) {
+            length = conditions.encode(event);
+            address = conditions.address();
+        }
+        core.input(key, event, EventAccess.idHi(event), EventAccess.idLo(event), hasTimestamp, timestamp, address, length);
+        eventsProcessed.inc();
+    }
+
+    /**
+     * Carries out the core's current run effect.
+     *
+     * @param key the key, for messages
+     * @throws ActionTaskExecutionException if the action throws; the cause is what it threw
+     */
+    public void runAction(final Object key) {
+        final ActionFunction function = functions[core.action()];
+        final long task = core.task();
+        final Event event = (Event) core.event();
+        final int action = function.descriptor().id();
+        try {
+            function.call(event, new ActionContext(this, function.descriptor(), task, event, Thread.currentThread()));
+        } catch (final Throwable e) {
+            throw new ActionTaskExecutionException(
+                    "Failed to execute action task: action '"
+                            + function.descriptor().name()
+                            + "' of agent '"
+                            + agent
+                            + "' threw "
+                            + e
+                            + " while handling event "
+                            + event.getType()
+                            + " of key "
+                            + services.describeKey(key),
+                    e);
+        }
+        core.finish(task);
+        actionsExecuted.inc();
+        executed[action].inc();
+    }
+
+    void send(final AgentsCore core, final ActionDescriptor action, final long task, final Event trigger, final Event event) {
+        services.checkSendable(action.name(), event);
+        EventAccess.setLineage(event, trigger, action.name());
+        long address = 0;
+        int length = 0;
+        if (conditions != null) {
+            length = conditions.encode(event);
+            address = conditions.address();
+        }
+        core.send(
+                task, core.symbol(event.getType()), event, EventAccess.idHi(event), EventAccess.idLo(event), address, length);
+        eventsProcessed.inc();
+    }
+
+    void checkStorable(final ActionDescriptor action, final Object value, final String where) {
+        services.checkStorable(action.name(), value, where);
+    }
+
+    AgentsCore core() {
+        return core;
+    }
+
+    StoredMemory storedMemory() {
+        return services.storedMemory();
+    }
+
+    FlinkAgentsMetricGroup agentMetrics() {
+        return services.metrics();
+    }
+
+    FlinkAgentsMetricGroup actionMetrics(final ActionDescriptor action) {
+        return actionMetrics[action.id()];
+    }
+
+    Resource resource(final String name, final ResourceType type, final ActionDescriptor action) throws Exception {
+        return services.resource(name, type, actionMetrics[action.id()]);
+    }
+
+    ReadableConfiguration config() {
+        return services.config();
+    }
+
+    Map<String, Object> actionConfig(final ActionDescriptor action) {
+        return services.actionConfig(action);
+    }
+
+    /** Attributes of an event for the conditions of the plan, or null when the plan has none. For restored events. */
+    public byte[] conditionAttributes(final Event event) {
+        return conditions == null ? null : conditions.encodeToBytes(event);
+    }
+
+    @Override
+    public void close() throws Exception {
+        services.close();
+    }
+}
