@@ -225,6 +225,7 @@ fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {
             event,
         } => record(1, key.0, task.to_bits(), u32::from(action), event.0, 0),
         Effect::Resume { task, key } => record(2, key.0, task.to_bits(), 0, 0, 0),
+        Effect::Processed { key, event } => record(10, key.0, 0, event.0, 0, 0),
         Effect::Emit { key, event, timestamp } => record(
             3,
             key.0,

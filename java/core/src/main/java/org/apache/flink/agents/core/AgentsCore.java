@@ -161,6 +161,15 @@ public final class AgentsCore implements AutoCloseable {
         return Natives.loadConfig(request);
     }
 
+    /**
+     * Address of a direct buffer's memory, to be passed with attributes.
+     *
+     * @throws IllegalArgumentException if the buffer is not direct
+     */
+    public static long addressOf(final ByteBuffer direct) {
+        return Natives.addressOf(direct);
+    }
+
     // ---- getters
 
     /** Actions of the plan, by id. */

@@ -1,0 +1,83 @@
+package org.apache.flink.agents.runtime.host;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.ByteBuffer;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.value.ForeignValues;
+import org.apache.flink.agents.core.value.ValueReader;
+import org.apache.flink.agents.core.value.ValueWriter;
+
+/**
+ * The attributes that the plan's conditions read, as plain data in memory the core can see. Values that are not plain data
+ * are shown as Jackson shows them: a POJO as a map of its properties.
+ */
+final class ConditionAttributes {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final List<String> names;
+    private final ValueWriter writer = new ValueWriter(new AsJackson());
+    private ByteBuffer memory = ByteBuffer.allocateDirect(1024);
+    private long address = AgentsCore.addressOf(memory);
+
+    ConditionAttributes(final List<String> names) {
+        this.names = names;
+    }
+
+    /** Encodes what an event has of the names; returns the length, at {@link #address()} until the next call. */
+    int encode(final Event event) {
+        write(event);
+        final int size = writer.size();
+        if (size > memory.capacity()) {
+            memory = ByteBuffer.allocateDirect(Math.max(size, memory.capacity() * 2));
+            address = AgentsCore.addressOf(memory);
+        }
+        memory.clear();
+        writer.copyTo(memory);
+        return size;
+    }
+
+    byte[] encodeToBytes(final Event event) {
+        write(event);
+        return writer.toByteArray();
+    }
+
+    private void write(final Event event) {
+        writer.reset();
+        final Map<String, Object> present = new LinkedHashMap<>();
+        if (!names.isEmpty()) {
+            final Map<String, Object> attributes = event.getAttributes();
+            for (final String name : names) {
+                final Object value = attributes.get(name);
+                if (value != null || attributes.containsKey(name)) {
+                    present.put(name, value);
+                }
+            }
+        }
+        writer.writeValue(present);
+    }
+
+    long address() {
+        return address;
+    }
+
+    private static final class AsJackson implements ForeignValues {
+        @Override
+        public boolean tryWrite(final Object value, final ValueWriter out) {
+            final Object plain = JSON.convertValue(value, Object.class);
+            if (plain != null && plain.getClass() == value.getClass()) {
+                return false;
+            }
+            out.writeValue(plain);
+            return true;
+        }
+
+        @Override
+        public Object read(final int tag, final ValueReader in) {
+            throw new IllegalStateException("Attributes for conditions are only written");
+        }
+    }
+}

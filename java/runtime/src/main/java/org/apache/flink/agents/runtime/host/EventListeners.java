@@ -1,0 +1,61 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventContext;
+import org.apache.flink.agents.api.listener.EventListener;
+import org.apache.flink.metrics.Counter;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The user's listeners. What one throws is logged and counted: listening must not change what the job does. */
+public final class EventListeners {
+    private static final Logger LOG = LoggerFactory.getLogger(EventListeners.class);
+
+    private final List<EventListener> listeners = new ArrayList<>();
+    private final Counter failures;
+
+    /**
+     * Makes the listeners.
+     *
+     * @param classNames classes with a public constructor without parameters
+     * @param userCode where to find them
+     * @param failures counts exceptions of listeners
+     * @throws IllegalArgumentException naming the class that cannot be made
+     */
+    public EventListeners(final List<String> classNames, final ClassLoader userCode, final Counter failures) {
+        this.failures = failures;
+        for (final String name : classNames) {
+            try {
+                listeners.add((EventListener) Class.forName(name, true, userCode).getConstructor().newInstance());
+            } catch (final ReflectiveOperationException | ClassCastException e) {
+                throw new IllegalArgumentException(
+                        "Option event-listeners names "
+                                + name
+                                + ", which cannot be made: it must implement EventListener, be in the job's jar, and have a"
+                                + " public constructor without parameters ("
+                                + e
+                                + ")",
+                        e);
+            }
+        }
+    }
+
+    /** Calls every listener, on the calling thread. */
+    public void processed(final Event event) {
+        final EventContext context = new EventContext(event);
+        for (final EventListener listener : listeners) {
+            try {
+                listener.onEventProcessed(context, event);
+            } catch (final RuntimeException e) {
+                failures.inc();
+                if (failures.getCount() == 1) {
+                    LOG.warn("{} failed for event {} (further failures are only counted)", listener.getClass().getName(), event.getType(), e);
+                } else {
+                    LOG.debug("{} failed for event {}", listener.getClass().getName(), event.getType(), e);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,349 @@
+package org.apache.flink.agents.runtime.operator;
+
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.KeySlots;
+import org.apache.flink.agents.core.KeySnapshot;
+import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.agents.runtime.host.JavaHost;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.checkpoint.SavepointType;
+import org.apache.flink.runtime.checkpoint.SnapshotType;
+import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.BoundedOneInput;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+
+/**
+ * Feeds the core with the records of a subtask and carries out its effects.
+ *
+ * <p><i>Owned state</i>: the core with all unfinished runs; the keyed states {@code inflight} and {@code shortTermMemory}
+ * (see {@link KeyedStates}). <i>Lifecycle</i>: the core opens with the operator and closes with it. <i>When it drains</i>: at
+ * the end of the input, and in a mail after every call that leaves work. <i>Constraint</i>: everything happens on the
+ * mailbox thread; only {@code processElement} and {@code endInput} yield.
+ */
+public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
+        implements OneInputStreamOperator<IN, Object>, BoundedOneInput {
+    private static final long serialVersionUID = 1L;
+
+    /** Actions in one go: other mails, checkpoints among them, wait no longer than these take. */
+    private static final int SLICE = 256;
+
+    private static final int NO_KEY = -1;
+    private static final long NEVER = Long.MIN_VALUE;
+
+    private final String agentName;
+    private final byte[] plan;
+    private final transient MailboxExecutor mailbox;
+
+    private transient AgentsCore core;
+    private transient JavaHost host;
+    private transient KeyedStates states;
+    private transient KeySlots keys;
+    private transient OperatorServices services;
+    private transient TypeSerializer<IN> inputCopier;
+    private transient StreamRecord<Object> outgoing;
+    private transient ArrayDeque<RecordAttributes> heldAttributes;
+    private transient int maxInFlight;
+    private transient int slice;
+    private transient int selected;
+    private transient boolean pumpScheduled;
+    private transient long frozenBy;
+    private transient boolean ended;
+
+    private AgentOperator(final String agentName, final byte[] plan, final MailboxExecutor mailbox) {
+        this.agentName = agentName;
+        this.plan = plan;
+        this.mailbox = mailbox;
+    }
+
+    static <IN> AgentOperator<IN> create(
+            final String agentName, final byte[] plan, final StreamOperatorParameters<Object> parameters) {
+        final AgentOperator<IN> operator = new AgentOperator<>(agentName, plan, parameters.getMailboxExecutor());
+        operator.setProcessingTimeService(parameters.getProcessingTimeService());
+        operator.setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
+        return operator;
+    }
+
+    // ---- life
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        outgoing = new StreamRecord<>(null);
+        heldAttributes = new ArrayDeque<>();
+        selected = NO_KEY;
+        frozenBy = NEVER;
+        core = AgentsCore.open(plan);
+        services = new OperatorServices(agentName, plan, this);
+        states = services.states();
+        maxInFlight = services.options().maxInFlight();
+        // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.
+        slice = states.isBatch() ? Integer.MAX_VALUE : SLICE;
+        final boolean reuse = getExecutionConfig().isObjectReuseEnabled();
+        if (reuse) {
+            inputCopier = getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader());
+        }
+        @SuppressWarnings("unchecked")
+        final TypeSerializer<Object> keySerializer = (TypeSerializer<Object>) getKeyedStateBackend().getKeySerializer();
+        keys = new KeySlots(reuse ? keySerializer::copy : key -> key);
+        host = new JavaHost(agentName, core, services);
+        restore();
+    }
+
+    private void restore() throws Exception {
+        if (states.isBatch()) {
+            return;
+        }
+        final List<Object> unfinished;
+        try (Stream<Object> stored = this.<Object>getKeyedStateBackend().getKeys(KeyedStates.IN_FLIGHT, VoidNamespace.INSTANCE)) {
+            unfinished = stored.collect(Collectors.toList());
+        }
+        for (final Object key : unfinished) {
+            setCurrentKey(key);
+            final KeySnapshot snapshot = states.readInFlight();
+            final int slot = keys.acquire(key);
+            keys.settle();
+            core.restoreKey(slot, snapshot, services.attributesOf(snapshot, host));
+        }
+        if (!unfinished.isEmpty()) {
+            LOG.info("Agent '{}' goes on with the unfinished inputs of {} keys", agentName, unfinished.size());
+            schedulePump();
+        }
+    }
+
+    @Override
+    public void close() throws Exception {
+        ended = true;
+        try {
+            if (host != null) {
+                host.close();
+            }
+        } finally {
+            if (core != null) {
+                core.close();
+            }
+            super.close();
+        }
+    }
+
+    // ---- inputs
+
+    @Override
+    public void processElement(final StreamRecord<IN> record) throws Exception {
+        final IN value = record.getValue();
+        final InputEvent event = new InputEvent(inputCopier == null ? value : inputCopier.copy(value));
+        final boolean hasTimestamp = record.hasTimestamp();
+        final long timestamp = hasTimestamp ? record.getTimestamp() : 0;
+        if (hasTimestamp) {
+            event.setSourceTimestamp(timestamp);
+        }
+        final int slot = keys.acquire(getCurrentKey());
+        selected = slot;
+        host.input(slot, event, hasTimestamp, timestamp);
+        pump();
+        keys.settle();
+        while (core.inFlight() > maxInFlight) {
+            mailbox.yield();
+        }
+    }
+
+    @Override
+    public void processWatermark(final Watermark mark) throws Exception {
+        core.marker(AgentsCore.WATERMARK, mark.getTimestamp());
+        pump();
+    }
+
+    @Override
+    public void processWatermarkStatus(final WatermarkStatus status) throws Exception {
+        core.marker(AgentsCore.IDLE, status.isIdle() ? 1 : 0);
+        pump();
+    }
+
+    @Override
+    public void processRecordAttributes(final RecordAttributes attributes) throws Exception {
+        // Markers keep their order, so a queue is enough to find them again.
+        heldAttributes.add(attributes);
+        core.marker(AgentsCore.ATTRIBUTES, 0);
+        pump();
+    }
+
+    @Override
+    public void endInput() throws Exception {
+        core.endOfInput();
+        pump();
+        while (core.inFlight() > 0) {
+            mailbox.yield();
+        }
+    }
+
+    // ---- effects
+
+    private void schedulePump() {
+        if (pumpScheduled || ended) {
+            return;
+        }
+        pumpScheduled = true;
+        try {
+            mailbox.execute(this::pumpMail, "go on with agent " + agentName);
+        } catch (final RejectedExecutionException e) {
+            LOG.debug("Agent '{}' is closed: nothing goes on", agentName);
+        }
+    }
+
+    private void pumpMail() throws Exception {
+        pumpScheduled = false;
+        if (!ended) {
+            selected = NO_KEY;
+            pump();
+        }
+    }
+
+    /** Carries out what the core asks for, up to a bounded number of actions; the rest follows in a mail. */
+    private void pump() throws Exception {
+        int budget = slice;
+        while (core.poll(budget > 0)) {
+            switch (core.kind()) {
+                case AgentsCore.RUN_ACTION:
+                    budget--;
+                    select(core.key());
+                    host.runAction(keys.key(core.key()));
+                    break;
+                case AgentsCore.EMIT:
+                    emit();
+                    break;
+                case AgentsCore.WRITE_MEMORY:
+                    select(core.key());
+                    states.writeMemory(core.path(), core.node(), core.value());
+                    break;
+                case AgentsCore.RUN_ENDED:
+                    runEnded();
+                    break;
+                case AgentsCore.FORWARD:
+                    forward();
+                    break;
+                case AgentsCore.PROCESSED:
+                    services.listeners().processed((Event) core.event());
+                    break;
+                case AgentsCore.WARN:
+                    LOG.warn("Agent '{}': {}", agentName, core.text());
+                    break;
+                case AgentsCore.FAIL:
+                    throw new ActionTaskExecutionException(
+                            "Agent '" + agentName + "', key " + services.describeKey(keys.key(core.key())) + ": " + core.text(),
+                            null);
+                default:
+                    throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
+            }
+        }
+        if (budget == 0) {
+            schedulePump();
+        }
+    }
+
+    private void emit() {
+        final Object payload = ((OutputEvent) OutputEvent.fromEvent((Event) core.event())).getOutput();
+        if (core.hasTimestamp()) {
+            outgoing.replace(payload, core.timestamp());
+        } else {
+            outgoing.replace(payload);
+            outgoing.eraseTimestamp();
+        }
+        output.collect(outgoing);
+    }
+
+    private void runEnded() throws Exception {
+        if (core.idle()) {
+            final int slot = core.key();
+            if (core.persisted()) {
+                select(slot);
+                states.deleteInFlight();
+            }
+            keys.release(slot);
+            if (selected == slot) {
+                selected = NO_KEY;
+            }
+        }
+    }
+
+    private void forward() {
+        switch (core.markerKind()) {
+            case AgentsCore.WATERMARK:
+                output.emitWatermark(new Watermark(core.markerValue()));
+                break;
+            case AgentsCore.IDLE:
+                output.emitWatermarkStatus(core.markerValue() == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
+                break;
+            default:
+                output.emitRecordAttributes(heldAttributes.remove());
+        }
+    }
+
+    /** Flink's current key is whatever was used last, by anyone: it is set before every access to keyed state. */
+    private void select(final int slot) {
+        if (selected != slot) {
+            setCurrentKey(keys.key(slot));
+            selected = slot;
+        }
+    }
+
+    // ---- checkpoints
+
+    @Override
+    public OperatorSnapshotFutures snapshotState(
+            final long checkpointId,
+            final long timestamp,
+            final CheckpointOptions options,
+            final CheckpointStreamFactory factory)
+            throws Exception {
+        final OperatorSnapshotFutures futures = super.snapshotState(checkpointId, timestamp, options, factory);
+        final SnapshotType type = options.getCheckpointType();
+        if (type.isSavepoint() && ((SavepointType) type).isSynchronous()) {
+            // The job stops here: what ran on would happen again after a restore.
+            core.freeze();
+            frozenBy = checkpointId;
+        }
+        return futures;
+    }
+
+    @Override
+    public void snapshotState(final StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        keys.settle();
+        for (final int slot : core.takeDirty()) {
+            final KeySnapshot snapshot = core.snapshotKey(slot);
+            if (snapshot != null) {
+                setCurrentKey(keys.key(slot));
+                states.writeInFlight(snapshot);
+            }
+        }
+        selected = NO_KEY;
+    }
+
+    @Override
+    public void notifyCheckpointAborted(final long checkpointId) throws Exception {
+        super.notifyCheckpointAborted(checkpointId);
+        if (checkpointId == frozenBy) {
+            frozenBy = NEVER;
+            core.thaw();
+            schedulePump();
+        }
+    }
+}

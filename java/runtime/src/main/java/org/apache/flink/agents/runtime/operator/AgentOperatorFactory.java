@@ -1,0 +1,40 @@
+package org.apache.flink.agents.runtime.operator;
+
+import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.ChainingStrategy;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
+import org.apache.flink.streaming.api.operators.StreamOperator;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+
+/** Ships a plan to the cluster and makes its operators there. */
+public final class AgentOperatorFactory<IN> extends AbstractStreamOperatorFactory<Object>
+        implements OneInputStreamOperatorFactory<IN, Object> {
+    private static final long serialVersionUID = 1L;
+
+    private final String agentName;
+    // The plan travels as bytes: of any size.
+    private final byte[] plan;
+
+    /**
+     * @param agentName name of the agent, for messages
+     * @param plan its plan, JSON in UTF-8
+     */
+    public AgentOperatorFactory(final String agentName, final byte[] plan) {
+        this.agentName = agentName;
+        this.plan = plan.clone();
+        // The operator yields to its mailbox, which it may only at the head of a chain.
+        setChainingStrategy(ChainingStrategy.HEAD);
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    public <T extends StreamOperator<Object>> T createStreamOperator(final StreamOperatorParameters<Object> parameters) {
+        return (T) AgentOperator.<IN>create(agentName, plan, parameters);
+    }
+
+    @Override
+    @SuppressWarnings("rawtypes")
+    public Class<? extends StreamOperator> getStreamOperatorClass(final ClassLoader classLoader) {
+        return AgentOperator.class;
+    }
+}

@@ -1,0 +1,40 @@
+package org.apache.flink.agents.runtime.operator;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+
+/** How business keys appear in messages: option {@code log.keys}. */
+final class KeyText {
+    private static final char[] HEX = "0123456789abcdef".toCharArray();
+
+    private KeyText() {}
+
+    static String of(final Object key, final ReadableConfiguration config) {
+        final String how = config.getStr("log.keys", "hash").toLowerCase(java.util.Locale.ROOT);
+        switch (how) {
+            case "plain":
+                return "\"" + key + "\"";
+            case "none":
+                return "(not shown, option log.keys)";
+            default:
+                return "#" + hash(key) + " (option log.keys=plain shows keys)";
+        }
+    }
+
+    /** Equal keys of one class have equal hashes in every JVM; 1 and "1" do not. */
+    static String hash(final Object key) {
+        try {
+            final String text = (key == null ? "null" : key.getClass().getName()) + '/' + key;
+            final byte[] digest = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+            final StringBuilder out = new StringBuilder();
+            for (int i = 0; i < 6; i++) {
+                out.append(HEX[digest[i] >> 4 & 15]).append(HEX[digest[i] & 15]);
+            }
+            return out.toString();
+        } catch (final NoSuchAlgorithmException e) {
+            throw new IllegalStateException("Every Java platform has SHA-256", e);
+        }
+    }
+}
