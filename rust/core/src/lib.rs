@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod condition;
 pub mod ids;
 pub mod memory;
 pub mod run;
