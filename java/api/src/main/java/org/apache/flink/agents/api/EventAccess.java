@@ -26,6 +26,12 @@ public final class EventAccess {
 
     private EventAccess() {}
 
+    /** Returns a new random id, as events get them; unique, not secret. */
+    public static UUID newId() {
+        final long[] state = EventIds.state();
+        return new UUID(EventIds.nextHi(state), EventIds.nextLo(state));
+    }
+
     /** Returns the most significant 64 bits of the event's id. */
     public static long idHi(Event event) {
         return event.idHi();
