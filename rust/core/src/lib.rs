@@ -6,8 +6,10 @@
 
 pub mod checkpoint;
 pub mod condition;
+pub mod config;
 pub mod ids;
 pub mod memory;
+pub mod plan;
 pub mod run;
 pub mod symbols;
 pub mod value;
