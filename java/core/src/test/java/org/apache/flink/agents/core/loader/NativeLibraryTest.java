@@ -122,7 +122,9 @@ class NativeLibraryTest {
         final Path bare = copyClasses(temp.resolve("classes"), "0.1.0");
         try (URLClassLoader loader = loaderOf(bare)) {
             assertThatThrownBy(() -> loadIn(loader)).isInstanceOf(UnsatisfiedLinkError.class);
-            assertThatThrownBy(() -> loadIn(loader)).isInstanceOf(UnsatisfiedLinkError.class).hasCauseInstanceOf(UnsatisfiedLinkError.class);
+            assertThatThrownBy(() -> loadIn(loader))
+                    .isInstanceOf(UnsatisfiedLinkError.class)
+                    .hasCauseInstanceOf(UnsatisfiedLinkError.class);
         }
     }
 

@@ -63,7 +63,8 @@ class PrivateCopiesTest {
     void aLinkInPlaceOfTheDirectoryIsNotFollowed() throws Exception {
         final Path shared = new PrivateCopies(temp).root();
         Files.delete(shared);
-        final Path trap = Files.createDirectory(temp.resolve("trap"), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        final Path trap = Files.createDirectory(temp.resolve("trap"));
+        Files.setPosixFilePermissions(trap, PosixFilePermissions.fromString("rwx------"));
         Files.createSymbolicLink(shared, trap);
         assertThat(new PrivateCopies(temp).root()).isNotEqualTo(shared);
     }
