@@ -308,7 +308,11 @@ impl<R: Router> Machine<R> {
     fn tasks_in_order(&self, state: &Key) -> Vec<TaskIndex> {
         let mut started: Vec<TaskIndex> = state.suspended.iter().copied().chain(state.running).collect();
         started.sort_unstable_by_key(|task| self.tasks[*task as usize].node);
-        let queued = state.queue.iter().copied().filter(|task| self.tasks[*task as usize].state == TaskState::Queued);
+        let queued = state
+            .queue
+            .iter()
+            .copied()
+            .filter(|task| self.tasks[*task as usize].state == TaskState::Queued);
         started.into_iter().chain(queued).collect()
     }
 
