@@ -1,1 +1,20 @@
 //! Simulated hosts and a naive reference machine, for tests of the core.
+//!
+//! * [`agent`]: scripted agents, whose actions are small programs, with a naive router;
+//! * [`host`]: the host's tables, which notice a value used after its release, released twice, or never;
+//! * [`reference`](mod@reference): a slow machine that says what has to happen;
+//! * [`cluster`]: core machines and reference in lockstep, with checkpoints, crashes and rescaling;
+//! * [`story`]: hand-written scenarios, told four ways;
+//! * [`model`]: random scenarios.
+#![forbid(unsafe_code)]
+// A broken expectation in a test tool has to stop the test.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+
+pub mod agent;
+pub mod cluster;
+pub mod host;
+pub mod model;
+pub mod reference;
+pub mod rng;
+pub mod story;
+pub mod subtask;

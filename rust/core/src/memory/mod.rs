@@ -106,19 +106,83 @@ impl Committed {
         self.commits
     }
 
-    /// Makes one write visible. Returns the value it replaces, and whether another task wrote the path after `since`.
-    pub(crate) fn commit(&mut self, path: Symbol, node: Node, since: u32) -> (Option<ValueHandle>, bool) {
-        let old = self.nodes.insert(path, (node, self.commits + 1));
-        match old {
-            Some((Node::Value(handle), at)) => (Some(handle), at > since),
-            Some((_, at)) => (None, at > since),
-            None => (None, false),
+    /// Makes the writes of a finished task visible; `since` is what [`Committed::commits`] said at its start. `changed`
+    /// hears of every node with the value it replaced. Returns a path where something another task wrote meanwhile was
+    /// replaced, if there is one.
+    pub(crate) fn commit(
+        &mut self,
+        writes: &mut Overlay,
+        since: u32,
+        symbols: &mut Symbols,
+        mut changed: impl FnMut(Symbol, Node, Option<ValueHandle>),
+    ) -> Option<Symbol> {
+        if writes.is_empty() {
+            return None;
         }
+        let mut lost = None;
+        let alone = self.commits == since;
+        for (path, node) in writes.drain(..) {
+            if !alone && let Some(above) = self.make_room(path, node, symbols, &mut changed) {
+                lost = Some(above);
+            }
+            if self.put(path, node, since, &mut changed) {
+                lost = Some(path);
+            }
+        }
+        self.commits += 1;
+        lost
     }
 
-    /// Closes the commit of one task.
-    pub(crate) fn end_commit(&mut self) {
-        self.commits += 1;
+    /// Writes one node; true if that replaces what another task wrote after `since`.
+    fn put(
+        &mut self,
+        path: Symbol,
+        node: Node,
+        since: u32,
+        changed: &mut impl FnMut(Symbol, Node, Option<ValueHandle>),
+    ) -> bool {
+        let old = self.nodes.insert(path, (node, self.commits + 1));
+        let replaced = match old {
+            Some((Node::Value(handle), _)) => Some(handle),
+            _ => None,
+        };
+        changed(path, node, replaced);
+        // An object over an object replaces nothing: both tasks needed a parent.
+        old.is_some_and(|(old, at)| at > since && (old, node) != (Node::Object, Node::Object))
+    }
+
+    /// Keeps the tree a tree when tasks that overlapped wrote a value and below it: the last to finish wins. Returns an
+    /// ancestor whose value is replaced. All nodes concerned are known, since the overlapping tasks wrote or read them.
+    fn make_room(
+        &mut self,
+        path: Symbol,
+        node: Node,
+        symbols: &mut Symbols,
+        changed: &mut impl FnMut(Symbol, Node, Option<ValueHandle>),
+    ) -> Option<Symbol> {
+        let mut lost = None;
+        for ancestor in ancestors(symbols, path) {
+            let there = self.get(ancestor);
+            if there != Some(Node::Object) {
+                self.put(ancestor, Node::Object, u32::MAX, changed);
+                if matches!(there, Some(Node::Value(_))) {
+                    lost = Some(ancestor);
+                }
+            }
+        }
+        if matches!(node, Node::Value(_)) && self.get(path) == Some(Node::Object) {
+            let mut below: Vec<Symbol> = self
+                .existing()
+                .map(|(other, _)| other)
+                .filter(|other| is_below(symbols, *other, path))
+                .collect();
+            // The table's order is no order.
+            below.sort_unstable_by(|a, b| symbols.name(*a).cmp(&symbols.name(*b)));
+            for other in below {
+                self.put(other, Node::Absent, u32::MAX, changed);
+            }
+        }
+        lost
     }
 
     /// Forgets everything, handing the values back.
@@ -151,6 +215,21 @@ impl Committed {
 /// The writes of one task that has not finished, in order, each path once.
 pub(crate) type Overlay = Vec<(Symbol, Node)>;
 
+/// Ancestors of `path` from the outermost to the parent, the root left out.
+fn ancestors(symbols: &mut Symbols, path: Symbol) -> Vec<Symbol> {
+    let text = symbols.name(path).unwrap_or_default().to_owned();
+    let ends = text.match_indices('.').map(|(at, _)| at);
+    ends.map(|end| symbols.intern(&text[..end])).collect()
+}
+
+/// Whether `path` lies strictly below `above`.
+fn is_below(symbols: &Symbols, path: Symbol, above: Symbol) -> bool {
+    match (symbols.name(path), symbols.name(above)) {
+        (Some(path), Some(above)) => path.strip_prefix(above).is_some_and(|rest| rest.starts_with('.')),
+        _ => false,
+    }
+}
+
 /// One task's view of one memory: its own writes over the committed nodes.
 pub(crate) struct View<'a> {
     pub(crate) committed: &'a mut Committed,
@@ -158,6 +237,8 @@ pub(crate) struct View<'a> {
     pub(crate) symbols: &'a mut Symbols,
     /// Whether an unknown node may exist in the host's state.
     pub(crate) lazy: bool,
+    /// [`Committed::commits`] at the start of the task.
+    pub(crate) since: u32,
 }
 
 impl View<'_> {
@@ -165,11 +246,30 @@ impl View<'_> {
         if let Some((_, node)) = self.overlay.iter().find(|(written, _)| *written == path) {
             return Lookup::Found(*node);
         }
+        if self.committed.commits() != self.since
+            && let Some(node) = self.implied(path)
+        {
+            return Lookup::Found(node);
+        }
         match self.committed.get(path) {
             Some(node) => Lookup::Found(node),
             None if self.lazy => Lookup::Load(path),
             None => Lookup::Found(Node::Absent),
         }
+    }
+
+    /// What the task's own writes say of a path they do not name. Needed only when others have committed since the task
+    /// started: what they wrote may contradict it, and what is seen has to be the tree as it would be after a commit now.
+    fn implied(&self, path: Symbol) -> Option<Node> {
+        self.overlay.iter().find_map(|(written, node)| {
+            if is_below(self.symbols, *written, path) {
+                Some(Node::Object)
+            } else if matches!(node, Node::Value(_)) && is_below(self.symbols, path, *written) {
+                Some(Node::Absent)
+            } else {
+                None
+            }
+        })
     }
 
     fn text(&self, path: Symbol) -> String {
@@ -209,13 +309,6 @@ impl View<'_> {
         Ok(self.peek(path))
     }
 
-    /// Ancestors of `path` from the outermost to the parent, the root left out.
-    fn ancestors(&mut self, path: Symbol) -> Vec<Symbol> {
-        let text = self.text(path);
-        let ends = text.match_indices('.').map(|(at, _)| at);
-        ends.map(|end| self.symbols.intern(&text[..end])).collect()
-    }
-
     fn write(&mut self, path: Symbol, node: Node) -> Option<ValueHandle> {
         match self.overlay.iter_mut().find(|(written, _)| *written == path) {
             Some((_, old)) => match std::mem::replace(old, node) {
@@ -234,7 +327,7 @@ impl View<'_> {
         self.check_path(path)?;
         let mut missing = Vec::new();
         if self.symbols.name(path).is_some_and(|text| text.contains('.')) {
-            for ancestor in self.ancestors(path) {
+            for ancestor in ancestors(self.symbols, path) {
                 match self.peek(ancestor) {
                     Lookup::Load(path) => return Ok(Err(path)),
                     Lookup::Found(Node::Object) => {}
@@ -306,8 +399,9 @@ impl View<'_> {
             .filter(|(_, node)| *node != Node::Absent)
             .filter_map(|(path, _)| self.symbols.name(path));
         let child = |text: &str| -> Option<String> {
-            let rest = text.strip_prefix(prefix.as_str())?;
-            (!rest.is_empty() && !rest.contains('.')).then(|| rest.to_owned())
+            // A node further down proves the child, even where the task's own write only implies it.
+            let name = text.strip_prefix(prefix.as_str())?.split('.').next()?;
+            (!name.is_empty()).then(|| name.to_owned())
         };
         let mut names: Vec<String> = stored.filter_map(child).chain(known.filter_map(child)).collect();
         names.sort_unstable();

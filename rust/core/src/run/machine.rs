@@ -697,24 +697,20 @@ impl<R: Router> Machine<R> {
             return;
         }
         let state = &mut self.keys[task.key.0 as usize];
-        let mut lost: Option<Symbol> = None;
-        for (path, node) in task.sensory.drain(..) {
-            let (replaced, conflict) = state.sensory.commit(path, node, task.since.0);
-            self.effects.extend(replaced.map(Effect::Release));
-            lost = if conflict { Some(path) } else { lost };
-        }
-        state.sensory.end_commit();
-        for (path, node) in task.short_term.drain(..) {
-            let (replaced, conflict) = state.short_term.commit(path, node, task.since.1);
-            self.effects.push_back(Effect::WriteMemory {
-                key: task.key,
-                path,
-                node,
+        let (effects, symbols, key) = (&mut self.effects, &mut self.symbols, task.key);
+        let sensory = state
+            .sensory
+            .commit(&mut task.sensory, task.since.0, symbols, |_, _, replaced| {
+                effects.extend(replaced.map(Effect::Release));
             });
-            self.effects.extend(replaced.map(Effect::Release));
-            lost = if conflict { Some(path) } else { lost };
-        }
-        state.short_term.end_commit();
+        let short_term =
+            state
+                .short_term
+                .commit(&mut task.short_term, task.since.1, symbols, |path, node, replaced| {
+                    effects.push_back(Effect::WriteMemory { key, path, node });
+                    effects.extend(replaced.map(Effect::Release));
+                });
+        let lost = short_term.or(sensory);
         if let Some(path) = lost {
             let name = self.symbols.name(path).unwrap_or_default();
             let action = self.router.action_name(task.action);

@@ -26,12 +26,14 @@ impl<R: Router> Machine<R> {
                 overlay: &mut task.sensory,
                 symbols: &mut self.symbols,
                 lazy: false,
+                since: task.since.0,
             },
             Space::ShortTerm => View {
                 committed: &mut key.short_term,
                 overlay: &mut task.short_term,
                 symbols: &mut self.symbols,
                 lazy: true,
+                since: task.since.1,
             },
         })
     }
