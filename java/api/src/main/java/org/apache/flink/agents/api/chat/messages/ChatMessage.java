@@ -66,9 +66,9 @@ public class ChatMessage implements Serializable {
             @Nullable List<Map<String, Object>> toolCalls,
             @Nullable Map<String, Object> extraArgs) {
         this.role = role;
-        setContent(content);
-        setToolCalls(toolCalls == null ? null : new ArrayList<>(toolCalls));
-        setExtraArgs(extraArgs == null ? null : new LinkedHashMap<>(extraArgs));
+        this.content = content == null ? "" : content;
+        this.toolCalls = toolCalls == null ? new ArrayList<>() : new ArrayList<>(toolCalls);
+        this.extraArgs = extraArgs == null ? new LinkedHashMap<>() : new LinkedHashMap<>(extraArgs);
     }
 
     /** Returns who says it. */
@@ -91,7 +91,7 @@ public class ChatMessage implements Serializable {
 
     /** Sets the text; null counts as empty. */
     @JsonProperty("content")
-    public final void setContent(@Nullable String content) {
+    public void setContent(@Nullable String content) {
         this.content = content == null ? "" : content;
     }
 
@@ -103,7 +103,7 @@ public class ChatMessage implements Serializable {
 
     /** Sets the tool calls; null means none. */
     @JsonProperty("tool_calls")
-    public final void setToolCalls(@Nullable List<Map<String, Object>> toolCalls) {
+    public void setToolCalls(@Nullable List<Map<String, Object>> toolCalls) {
         this.toolCalls = toolCalls == null ? new ArrayList<>() : toolCalls;
     }
 
@@ -115,7 +115,7 @@ public class ChatMessage implements Serializable {
 
     /** Sets what else belongs to the message; null means nothing. */
     @JsonProperty("extra_args")
-    public final void setExtraArgs(@Nullable Map<String, Object> extraArgs) {
+    public void setExtraArgs(@Nullable Map<String, Object> extraArgs) {
         this.extraArgs = extraArgs == null ? new LinkedHashMap<>() : extraArgs;
     }
 
