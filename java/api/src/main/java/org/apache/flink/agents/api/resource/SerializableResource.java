@@ -9,7 +9,7 @@ public abstract class SerializableResource extends Resource implements Serializa
     private static final long serialVersionUID = 1L;
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
-    protected SerializableResource() {}
+    public SerializableResource() {}
 
     /**
      * Checks that Jackson can write this resource.

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,7 +19,9 @@ import javax.annotation.Nullable;
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonPropertyOrder({"role", "content", "tool_calls", "extra_args"})
-public class ChatMessage {
+public class ChatMessage implements Serializable {
+    private static final long serialVersionUID = 1L;
+
     private MessageRole role;
     private String content;
     private List<Map<String, Object>> toolCalls;
@@ -63,9 +66,9 @@ public class ChatMessage {
             @Nullable List<Map<String, Object>> toolCalls,
             @Nullable Map<String, Object> extraArgs) {
         this.role = role;
-        setContent(content);
-        setToolCalls(toolCalls == null ? null : new ArrayList<>(toolCalls));
-        setExtraArgs(extraArgs == null ? null : new LinkedHashMap<>(extraArgs));
+        this.content = content == null ? "" : content;
+        this.toolCalls = toolCalls == null ? new ArrayList<>() : new ArrayList<>(toolCalls);
+        this.extraArgs = extraArgs == null ? new LinkedHashMap<>() : new LinkedHashMap<>(extraArgs);
     }
 
     /** Returns who says it. */
@@ -88,7 +91,7 @@ public class ChatMessage {
 
     /** Sets the text; null counts as empty. */
     @JsonProperty("content")
-    public final void setContent(@Nullable String content) {
+    public void setContent(@Nullable String content) {
         this.content = content == null ? "" : content;
     }
 
@@ -100,7 +103,7 @@ public class ChatMessage {
 
     /** Sets the tool calls; null means none. */
     @JsonProperty("tool_calls")
-    public final void setToolCalls(@Nullable List<Map<String, Object>> toolCalls) {
+    public void setToolCalls(@Nullable List<Map<String, Object>> toolCalls) {
         this.toolCalls = toolCalls == null ? new ArrayList<>() : toolCalls;
     }
 
@@ -112,7 +115,7 @@ public class ChatMessage {
 
     /** Sets what else belongs to the message; null means nothing. */
     @JsonProperty("extra_args")
-    public final void setExtraArgs(@Nullable Map<String, Object> extraArgs) {
+    public void setExtraArgs(@Nullable Map<String, Object> extraArgs) {
         this.extraArgs = extraArgs == null ? new LinkedHashMap<>() : extraArgs;
     }
 

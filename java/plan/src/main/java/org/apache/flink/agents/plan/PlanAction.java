@@ -1,0 +1,56 @@
+package org.apache.flink.agents.plan;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
+import javax.annotation.Nullable;
+import org.apache.flink.agents.api.function.Function;
+import org.apache.flink.agents.api.function.PythonFunction;
+
+/** An action of a plan. Immutable. */
+public final class PlanAction {
+    private final String name;
+    private final Function function;
+    private final List<String> triggerConditions;
+    @Nullable private final ObjectNode config;
+
+    PlanAction(
+            String name,
+            Function function,
+            List<String> triggerConditions,
+            @Nullable ObjectNode config) {
+        this.name = name;
+        this.function = function;
+        this.triggerConditions = List.copyOf(triggerConditions);
+        this.config = config;
+    }
+
+    /** Returns the name, unique in the plan. */
+    public String getName() {
+        return name;
+    }
+
+    /** Returns what runs: a {@code JavaFunction} or a {@code PythonFunction}. */
+    public Function getFunction() {
+        return function;
+    }
+
+    /** Returns the event types and conditions that start the action; at least one, unmodifiable. */
+    public List<String> getTriggerConditions() {
+        return triggerConditions;
+    }
+
+    boolean isPython() {
+        return function instanceof PythonFunction;
+    }
+
+    ObjectNode toJson() {
+        final ObjectNode json = PlanJson.object();
+        json.put("name", name);
+        json.set("exec", PlanJson.function(function));
+        final ArrayNode triggers = json.putArray("trigger_conditions");
+        triggerConditions.forEach(triggers::add);
+        json.set("config", config == null ? null : config.deepCopy());
+        return json;
+    }
+}

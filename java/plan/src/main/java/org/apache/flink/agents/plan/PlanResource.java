@@ -1,0 +1,117 @@
+package org.apache.flink.agents.plan;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.agents.api.resource.ResourceDescriptor;
+import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.api.resource.SerializableResource;
+
+/** A resource of a plan: what the plan says about how to make it. Immutable. */
+final class PlanResource {
+    private static final String PYTHON_CLASS = "pythonClazz";
+
+    private final String name;
+    private final ResourceType type;
+    private final String python;
+    private final ObjectNode json;
+
+    private PlanResource(String name, ResourceType type, String python, ObjectNode json) {
+        this.name = name;
+        this.type = type;
+        this.python = python;
+        this.json = json;
+    }
+
+    /**
+     * A resource made by calling a constructor. One with the argument {@code pythonClazz} is a Java
+     * wrapper around a Python object of that class.
+     */
+    static PlanResource described(
+            String name, ResourceType type, ResourceDescriptor descriptor, String owner) {
+        final Object pythonClass = descriptor.getInitialArguments().get(PYTHON_CLASS);
+        if (pythonClass == null
+                && (!descriptor.getModule().isEmpty() || isPythonWrapper(descriptor.getClazz()))) {
+            throw new IllegalArgumentException(
+                    owner
+                            + " describes a Python class, but not by the argument '"
+                            + PYTHON_CLASS
+                            + "'. Name the Java wrapper as the class, such as"
+                            + " ResourceName.ChatModel.PYTHON_WRAPPER_SETUP, and the Python class as"
+                            + " argument '"
+                            + PYTHON_CLASS
+                            + "'.");
+        }
+        final ObjectNode json = header(name, type);
+        json.set("descriptor", PlanJson.value(descriptor, owner));
+        json.put(
+                "__resource_provider_type__",
+                pythonClass == null ? "JavaResourceProvider" : "PythonResourceProvider");
+        return new PlanResource(
+                name, type, pythonClass == null ? null : String.valueOf(pythonClass), json);
+    }
+
+    private static boolean isPythonWrapper(String className) {
+        // Only the framework's own wrappers, which are useless without a Python class.
+        return className.startsWith("org.apache.flink.agents.")
+                && className.contains(".python.Python");
+    }
+
+    /** A resource that travels as a whole. */
+    static PlanResource serialized(
+            String name, ResourceType type, SerializableResource resource, String owner) {
+        final String text;
+        try {
+            text = PlanJson.MAPPER.writeValueAsString(resource);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(
+                    owner
+                            + " of class "
+                            + resource.getClass().getName()
+                            + " cannot be written as JSON: "
+                            + e.getOriginalMessage()
+                            + ". Mark what is not part of it with @JsonIgnore, or declare it by a"
+                            + " ResourceDescriptor.",
+                    e);
+        }
+        return serialized(name, type, resource.getClass(), text, null);
+    }
+
+    /**
+     * A resource that travels as a whole, of known text.
+     *
+     * @param python what of it is Python, or null
+     */
+    static PlanResource serialized(
+            String name, ResourceType type, Class<?> clazz, String text, String python) {
+        final ObjectNode json = header(name, type);
+        json.put("module", clazz.getPackageName());
+        json.put("clazz", clazz.getName());
+        json.put("serializedResource", text);
+        json.put("__resource_provider_type__", "JavaSerializableResourceProvider");
+        return new PlanResource(name, type, python, json);
+    }
+
+    private static ObjectNode header(String name, ResourceType type) {
+        final ObjectNode json = PlanJson.object();
+        json.put("name", name);
+        json.put("type", type.getValue());
+        return json;
+    }
+
+    String name() {
+        return name;
+    }
+
+    ResourceType type() {
+        return type;
+    }
+
+    /** Returns the Python class or function this resource needs, or null. */
+    String python() {
+        return python;
+    }
+
+    ObjectNode toJson() {
+        return json.deepCopy();
+    }
+}
