@@ -20,10 +20,10 @@ import org.apache.flink.agents.runtime.host.EventListeners;
 import org.apache.flink.agents.runtime.host.HostServices;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.PlanView;
+import org.apache.flink.agents.runtime.host.StorableClasses;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.resource.ResourceCache;
 import org.apache.flink.agents.runtime.value.BlobCodec;
-import org.apache.flink.agents.runtime.value.StorableClasses;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
