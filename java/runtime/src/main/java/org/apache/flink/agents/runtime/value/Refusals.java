@@ -10,7 +10,7 @@ import java.util.concurrent.locks.Lock;
 import java.util.stream.BaseStream;
 
 /** Classes that no serializer can bring back, although Kryo would write some of them without complaint. */
-final class Refusals {
+public final class Refusals {
 
     private static final String LIVE =
             "it stands for something of the running process (a thread, a connection, an open file, a lock), which cannot"
@@ -36,7 +36,7 @@ final class Refusals {
     private Refusals() {}
 
     /** Why values of this class are refused, or null if a serializer may be tried. */
-    static String reason(final Class<?> type) {
+    public static String reason(final Class<?> type) {
         // Lambdas and the like: their classes are made at run time, and no other JVM has them.
         if (type.isSynthetic() || type.getName().indexOf('/') >= 0 || type.getName().contains("$$Lambda")) {
             return "it is a lambda or another class made at run time, which does not exist after a restart. Store the data"
