@@ -124,6 +124,8 @@ pub struct Machine<R: Router> {
     frozen: bool,
     ended: bool,
     failed: bool,
+    /// The failure was handed out.
+    over: bool,
     selected: Vec<ActionId>,
     warnings: Vec<String>,
     spare_sent: Vec<Vec<EventIndex>>,
@@ -150,6 +152,7 @@ impl<R: Router> Machine<R> {
             frozen: false,
             ended: false,
             failed: false,
+            over: false,
             selected: Vec::new(),
             warnings: Vec::new(),
             spare_sent: Vec::new(),
@@ -185,7 +188,7 @@ impl<R: Router> Machine<R> {
 
     /// Whether [`Machine::poll_effect`] with `may_run` would run something.
     pub fn has_ready(&self) -> bool {
-        !self.frozen && !self.ready.is_empty()
+        !self.frozen && !self.failed && !self.ready.is_empty()
     }
 
     /// Interned event types and paths.
@@ -389,12 +392,14 @@ impl<R: Router> Machine<R> {
 
     // ---- effects
 
-    /// The next order for the host; `may_run = false` leaves out running and resuming tasks.
+    /// The next order for the host; `may_run = false` leaves out running and resuming tasks. Nothing follows
+    /// [`Effect::Fail`]: what the machine makes of the failed run must not be seen.
     pub fn poll_effect(&mut self, may_run: bool) -> Option<Effect> {
-        if self.frozen {
+        if self.frozen || self.over {
             return None;
         }
         if let Some(effect) = self.effects.pop_front() {
+            self.over = matches!(effect, Effect::Fail { .. });
             return Some(effect);
         }
         if !may_run || self.failed {
@@ -588,7 +593,7 @@ impl<R: Router> Machine<R> {
         let persisted = state.persisted;
         let segment = state.segment;
         let sequence = state.sequence;
-        state.sequence += 1;
+        state.sequence = state.sequence.wrapping_add(1);
         if idle {
             state.sequence = 0;
             state.persisted = false;
@@ -607,11 +612,11 @@ impl<R: Router> Machine<R> {
     /// Output events leave; others start one task for each action they trigger.
     fn route(&mut self, key: KeySlot, event: EventIndex, parent: u32, event_index: u32) {
         let state = &mut self.keys[key.0 as usize];
-        state.events_seen += 1;
-        if state.events_seen > self.limits.max_events_per_run {
+        if state.events_seen >= self.limits.max_events_per_run {
             self.fail_loop(key, event, parent);
             return;
         }
+        state.events_seen += 1;
         let header = &mut self.events[event as usize];
         if header.event_type == OUTPUT {
             let timestamp = self.keys[key.0 as usize].timestamp;
