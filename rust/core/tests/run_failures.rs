@@ -37,7 +37,12 @@ fn actions_that_trigger_each_other_for_ever_fail_with_action_type_and_limit() {
         panic!("no failure but {last:?}");
     };
     assert_eq!(key, KEY);
-    for part in ["more than 20 events", "\"again\"", "action 'again'", "`max-events-per-run`"] {
+    for part in [
+        "more than 20 events",
+        "\"again\"",
+        "action 'again'",
+        "`max-events-per-run`",
+    ] {
         assert!(reason.contains(part), "{part} is missing in: {reason}");
     }
 }
@@ -54,7 +59,11 @@ fn a_run_of_exactly_the_limit_ends_well() {
     let task = next(&mut machine);
     machine.handle_finished(task).unwrap();
     let effects = effects(&mut machine);
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::RunEnded { idle: true, .. })));
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::RunEnded { idle: true, .. }))
+    );
     // The next run counts from the start.
     input(&mut machine, KEY, 9);
     let task = next(&mut machine);
@@ -94,7 +103,10 @@ fn an_event_with_the_id_of_its_trigger_is_refused_and_stays_with_the_host() {
     let refused = machine.handle_sent(task, same);
     assert_eq!(refused, Err(TaskError::OwnTrigger(EventId(1), "echo".into())));
     let text = refused.unwrap_err().to_string();
-    assert!(text.contains("'echo'") && text.contains("00000000-0000-0000-0000-000000000001"), "{text}");
+    assert!(
+        text.contains("'echo'") && text.contains("00000000-0000-0000-0000-000000000001"),
+        "{text}"
+    );
     machine.handle_finished(task).unwrap();
     let emitted = effects(&mut machine);
     assert!(!emitted.iter().any(|effect| matches!(effect, Effect::Emit { .. })));
@@ -121,7 +133,10 @@ fn a_context_is_useless_after_its_task_ended_even_when_its_slot_is_used_again() 
     assert_eq!(machine.handle_finished(old), Err(TaskError::Ended));
     assert_eq!(machine.handle_woken(old), Err(TaskError::Ended));
     assert_eq!(machine.task_path(old), Err(TaskError::Ended));
-    assert_eq!(machine.handle_finished(TaskId::from_bits(u64::MAX)), Err(TaskError::Ended));
+    assert_eq!(
+        machine.handle_finished(TaskId::from_bits(u64::MAX)),
+        Err(TaskError::Ended)
+    );
     assert_eq!(machine.handle_finished(new), Ok(()));
 }
 
@@ -134,19 +149,28 @@ fn numbers_the_machine_did_not_give_out_are_refused() {
         value: ValueHandle(value),
         attributes: None,
     };
-    assert_eq!(machine.handle_input(KEY, unknown(1), None), Err(InputError::UnknownType(99)));
+    assert_eq!(
+        machine.handle_input(KEY, unknown(1), None),
+        Err(InputError::UnknownType(99))
+    );
     assert_eq!(machine.in_flight(), 0);
     let absurd = event(&mut machine, "_input_event", 1);
     assert_eq!(
         machine.handle_input(KeySlot(u32::MAX), absurd, None),
         Err(InputError::KeySlot(u32::MAX))
     );
-    assert_eq!(machine.handle_key_opened(KeySlot(u32::MAX), 0), Err(InputError::KeySlot(u32::MAX)));
+    assert_eq!(
+        machine.handle_key_opened(KeySlot(u32::MAX), 0),
+        Err(InputError::KeySlot(u32::MAX))
+    );
     input(&mut machine, KEY, 2);
     let task = next(&mut machine);
     assert_eq!(machine.handle_sent(task, unknown(3)), Err(TaskError::UnknownType(99)));
     let refused = machine.memory_get(task, Space::Sensory, Symbol(99));
-    assert!(matches!(refused, Err(AccessError::Memory(MemoryError::Path(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AccessError::Memory(MemoryError::Path(_)))),
+        "{refused:?}"
+    );
     machine.handle_finished(task).unwrap();
     assert_eq!(machine.in_flight(), 0);
 }
