@@ -454,10 +454,10 @@ impl<R: Router> Machine<R> {
             }
         }
         let freed = self.symbols.retain(|symbol| used[symbol.0 as usize]);
-        for symbol in &freed {
-            if let Some(route) = self.routes.get_mut(symbol.0 as usize) {
-                *route = NO_ROUTES;
-            }
+        if !freed.is_empty() {
+            // All of them, so that those of freed types do not pile up; they are asked for again when needed.
+            self.routes.clear();
+            self.route_actions.clear();
         }
         freed
     }
@@ -743,6 +743,68 @@ impl<R: Router> Machine<R> {
         if !self.failed {
             self.failed = true;
             self.effects.push_back(Effect::Fail { key, reason });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::symbols::INPUT_EVENT;
+
+    struct OneAction;
+
+    impl Router for OneAction {
+        type Attributes = ();
+
+        fn action_count(&self) -> usize {
+            1
+        }
+
+        fn action_name(&self, _: ActionId) -> &str {
+            "only"
+        }
+
+        fn exact(&self, event_type: &str) -> &[ActionId] {
+            if event_type == INPUT_EVENT { &[] } else { &[ActionId(0)] }
+        }
+
+        fn has_conditions(&self) -> bool {
+            false
+        }
+
+        fn conditional(
+            &self,
+            _: &str,
+            _: EventId,
+            _: Option<&()>,
+            _: &mut Vec<ActionId>,
+            _: &mut Vec<String>,
+        ) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    /// Every collection forgets routes; asking for them again must not keep the forgotten ones.
+    #[test]
+    fn routes_do_not_pile_up_when_symbols_are_collected() {
+        let mut machine = Machine::new(OneAction, Limits::default());
+        for round in 0..100 {
+            let event_type = machine.intern("t");
+            let event = EventIn {
+                id: EventId(round),
+                event_type,
+                value: ValueHandle(0),
+                attributes: None,
+            };
+            assert!(machine.handle_input(KeySlot(0), event, None).is_ok());
+            while let Some(effect) = machine.poll_effect(true) {
+                if let Effect::RunAction { task, .. } = effect {
+                    assert!(machine.handle_finished(task).is_ok());
+                }
+            }
+            assert_eq!(machine.collect_symbols(), vec![event_type]);
+            assert!(machine.route_actions.len() <= 1, "round {round}");
         }
     }
 }
