@@ -1,10 +1,11 @@
 //! The natives that are called now and then: opening, closing, texts, snapshots. `byte[]` in, `byte[]` out.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, read_plan};
 use crate::env::Env;
 use crate::errors::{Failure, from_panic, install_panic_hook};
 use crate::handles::{self, Guard};
 use crate::hot::guarded;
+use flink_agents_core::config;
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::Space;
 use flink_agents_core::run::RestorePlan;
@@ -78,6 +79,22 @@ plain! {
     /// Makes an engine for a plan (JSON, UTF-8).
     fn Java_org_apache_flink_agents_core_Natives_open(env, plan: jbyteArray) -> jlong = 0; {
         handles::open(Box::new(Engine::open(&env.bytes(plan)?)?))
+    }
+}
+
+plain! {
+    /// Checks a plan as far as the client can, and returns it in the current form.
+    fn Java_org_apache_flink_agents_core_Natives_validatePlan(env, plan: jbyteArray) -> jbyteArray = NULL; {
+        env.new_bytes(read_plan(&env.bytes(plan)?)?.to_json().as_bytes())
+    }
+}
+
+plain! {
+    /// Merges the sources of configuration: JSON in, JSON out.
+    fn Java_org_apache_flink_agents_core_Natives_loadConfig(env, request: jbyteArray) -> jbyteArray = NULL; {
+        let merged =
+            config::load_json(&env.bytes(request)?).map_err(|error| Failure::argument(error.to_string()))?;
+        env.new_bytes(&merged)
     }
 }
 

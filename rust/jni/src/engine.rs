@@ -1,104 +1,68 @@
 //! One core with what the JVM host needs around it.
 
 use crate::errors::Failure;
-use flink_agents_core::ids::{ActionId, EventId};
+use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
+use flink_agents_core::value::{self, Value};
+use serde_json::{Value as Json, json};
 
 /// What conditions read of an event.
-pub(crate) type Attributes = ();
-
-/// Provisional.
-pub(crate) struct Routes {
-    names: Vec<String>,
-    exact: Vec<(String, Vec<ActionId>)>,
-    json: String,
-}
-
-impl Router for Routes {
-    type Attributes = Attributes;
-    fn action_count(&self) -> usize {
-        self.names.len()
-    }
-    fn action_name(&self, action: ActionId) -> &str {
-        &self.names[action.0 as usize]
-    }
-    fn exact(&self, event_type: &str) -> &[ActionId] {
-        self.exact
-            .iter()
-            .find(|(name, _)| name == event_type)
-            .map_or(&[], |(_, actions)| actions)
-    }
-    fn has_conditions(&self) -> bool {
-        false
-    }
-    fn conditional(
-        &self,
-        _: &str,
-        _: EventId,
-        _: Option<&()>,
-        _: &mut Vec<ActionId>,
-        _: &mut Vec<String>,
-    ) -> Result<(), String> {
-        Ok(())
-    }
-}
+pub(crate) type Attributes = <Routes as Router>::Attributes;
 
 /// A machine, the texts of its last effects, and whether a panic has left it unusable.
 pub(crate) struct Engine {
     pub(crate) machine: Machine<Routes>,
     pub(crate) texts: Vec<String>,
+    description: String,
     inside: bool,
 }
 
 impl Engine {
-    /// Compiles the plan.
+    /// Compiles a plan.
+    ///
+    /// # Errors
+    /// When the plan, one of its conditions or an option of the core is wrong.
     pub(crate) fn open(plan: &[u8]) -> Result<Engine, Failure> {
-        let json: serde_json::Value =
-            serde_json::from_slice(plan).map_err(|e| Failure::argument(format!("plan: {e}")))?;
-        let mut routes = Routes {
-            names: vec![],
-            exact: vec![],
-            json: String::new(),
-        };
-        let mut list = vec![];
-        if let Some(actions) = json["actions"].as_object() {
-            for (i, (name, action)) in actions.iter().enumerate() {
-                routes.names.push(name.clone());
-                list.push(action["exec"].clone());
-                let t = action.get("trigger_conditions").or(action.get("listen_event_types"));
-                for trigger in t
-                    .and_then(|t| t.as_array())
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|t| t.as_str())
-                {
-                    match routes.exact.iter_mut().find(|(n, _)| n == trigger) {
-                        Some((_, a)) => a.push(ActionId(i as u16)),
-                        None => routes.exact.push((trigger.to_owned(), vec![ActionId(i as u16)])),
-                    }
-                }
-            }
+        let plan = read_plan(plan)?;
+        let routes = Routes::compile(&plan).map_err(from_plan)?;
+        let argument = |error: flink_agents_core::config::ConfigError| Failure::argument(error.to_string());
+        let mut limits = Limits::default();
+        if let Some(limit) = plan.config.get_int("max-events-per-run").map_err(argument)? {
+            limits.max_events_per_run = u32::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| {
+                Failure::argument(format!(
+                    "Option max-events-per-run is {limit}: it must be between 1 and {}",
+                    u32::MAX
+                ))
+            })?;
         }
-        let actions: Vec<_> = routes
-            .names
-            .iter()
-            .zip(list)
-            .map(|(name, exec)| serde_json::json!({"name": name, "exec": exec}))
-            .collect();
-        routes.json = serde_json::json!({"actions": actions, "attributes": []}).to_string();
+        limits.observe_events = plan
+            .config
+            .get_list("event-listeners")
+            .map_err(argument)?
+            .is_some_and(|names| !names.is_empty());
+        let description = describe(&plan, &routes);
         Ok(Engine {
-            machine: Machine::new(routes, Limits::default()),
+            machine: Machine::new(routes, limits),
             texts: Vec::new(),
+            description,
             inside: false,
         })
     }
 
+    /// What the host has to know of the plan, as JSON.
     pub(crate) fn describe(&self) -> &str {
-        &self.machine.router().json
+        &self.description
     }
 
-    pub(crate) fn attributes(&self, _bytes: &[u8]) -> Result<Attributes, Failure> {
-        Ok(())
+    /// Decodes the attributes of an event: a map with text keys.
+    pub(crate) fn attributes(&self, bytes: &[u8]) -> Result<Attributes, Failure> {
+        match value::decode(bytes) {
+            Ok(Value::Map(entries)) => Ok(entries),
+            Ok(_) => Err(Failure::argument("the attributes of an event are no map")),
+            Err(error) => Err(Failure::argument(format!(
+                "the attributes of an event cannot be read: {error}"
+            ))),
+        }
     }
 
     /// Refuses an engine that a panic has left half changed.
@@ -120,5 +84,52 @@ impl Engine {
     #[inline]
     pub(crate) fn leave(&mut self) {
         self.inside = false;
+    }
+}
+
+/// Reads and checks a plan as far as the client can.
+pub(crate) fn read_plan(bytes: &[u8]) -> Result<AgentPlan, Failure> {
+    let plan = AgentPlan::from_json(bytes).map_err(from_plan)?;
+    plan.validate().map_err(from_plan)?;
+    Ok(plan)
+}
+
+fn from_plan(error: PlanError) -> Failure {
+    Failure::argument(error.to_string())
+}
+
+fn describe(plan: &AgentPlan, routes: &Routes) -> String {
+    let actions: Vec<Json> = plan
+        .actions
+        .iter()
+        .map(
+            |action| json!({ "name": action.name, "exec": exec(action), "built_in": action.exec.built_in().is_some() }),
+        )
+        .collect();
+    json!({
+        "actions": actions,
+        "attributes": routes.attribute_names(),
+        "has_conditions": routes.has_conditions(),
+    })
+    .to_string()
+}
+
+fn exec(action: &Action) -> Json {
+    match &action.exec {
+        Function::Java {
+            qualname,
+            method_name,
+            parameter_types,
+        } => json!({
+            "func_type": "JavaFunction",
+            "qualname": qualname,
+            "method_name": method_name,
+            "parameter_types": parameter_types,
+        }),
+        Function::Python { module, qualname } => json!({
+            "func_type": "PythonFunction",
+            "module": module,
+            "qualname": qualname,
+        }),
     }
 }

@@ -116,6 +116,7 @@ impl Subtask {
     ) -> Result<Subtask, RestoreError> {
         let limits = Limits {
             max_events_per_run: options.max_events,
+            ..Limits::default()
         };
         let mut subtask = Subtask {
             number,
@@ -597,7 +598,7 @@ impl Subtask {
                     shared.failure = Some(reason);
                     return;
                 }
-                Effect::Release(_) | Effect::RunAction { .. } | Effect::Resume { .. } => {
+                Effect::Processed { .. } | Effect::Release(_) | Effect::RunAction { .. } | Effect::Resume { .. } => {
                     panic!("{effect:?} came although nothing may run")
                 }
             }

@@ -1,4 +1,8 @@
 //! The open phase: types, functions and referenced attributes; turns the syntax tree into [`Node`]s.
+#![expect(
+    clippy::boxed_local,
+    reason = "unboxing in the caller would put the value in a frame of the recursion"
+)]
 
 use std::collections::BTreeSet;
 
@@ -10,6 +14,8 @@ use super::node::{Function, HasBase, Node, NodeStep};
 use super::types::{self, Ty};
 use super::value::Cel;
 
+/// Variables that win over attributes of the same name.
+const FRAMEWORK_NAMES: &[&str] = &["type", "id", "EventType", "attributes"];
 /// Names that denote types; an attribute of such a name is read as `attributes.<name>`.
 const TYPE_NAMES: &[&str] = &[
     "bool",
@@ -36,9 +42,9 @@ pub(super) fn pattern(text: &str) -> Result<regex_lite::Regex, String> {
 }
 
 /// The checked expression and the attributes it reads, sorted.
-pub(super) fn check(expr: &Expr) -> Result<(Node, Vec<String>), Fault> {
+pub(super) fn check(expr: &Expr) -> Result<(Node, Vec<String>), Box<Fault>> {
     let mut checker = Checker::default();
-    let (node, ty) = checker.expr(expr)?;
+    let (node, ty) = *checker.expr(expr)?;
     if let Some(fault) = checker.dynamic_use {
         return Err(fault);
     }
@@ -58,16 +64,18 @@ pub(super) fn check(expr: &Expr) -> Result<(Node, Vec<String>), Fault> {
 }
 
 type Typed = (Node, Ty);
+/// Boxed, so that the recursion's frames stay small in debug builds.
+type Checked = Result<Box<Typed>, Box<Fault>>;
 
 #[derive(Default)]
 struct Checker {
     attributes: BTreeSet<String>,
     /// First use of `attributes` as a whole. Reported after type errors, which name the cause more closely.
-    dynamic_use: Option<Fault>,
+    dynamic_use: Option<Box<Fault>>,
 }
 
 impl Checker {
-    fn expr(&mut self, expr: &Expr) -> Result<Typed, Fault> {
+    fn expr(&mut self, expr: &Expr) -> Checked {
         match &expr.kind {
             Kind::Literal(literal) => Ok(constant(literal)),
             Kind::Ident(name) => Ok(self.ident(expr.at, name)),
@@ -79,22 +87,22 @@ impl Checker {
             Kind::Not(count, operand) => self.not(expr.at, *count, operand),
             Kind::Negate(count, operand) => self.negate(expr.at, *count, operand),
             Kind::Fold(first, rest) => self.fold(first, rest),
-            Kind::And(operands) => Ok((Node::And(self.logic("_&&_", operands)?), Ty::Bool)),
-            Kind::Or(operands) => Ok((Node::Or(self.logic("_||_", operands)?), Ty::Bool)),
+            Kind::And(operands) => self.logic("_&&_", operands),
+            Kind::Or(operands) => self.logic("_||_", operands),
             Kind::Conditional(parts) => self.conditional(expr.at, parts),
         }
     }
 
-    fn attribute(&mut self, name: &str) -> Typed {
+    fn attribute(&mut self, name: &str) -> Box<Typed> {
         self.attributes.insert(name.to_owned());
-        (Node::Attribute(name.to_owned()), Ty::Dyn)
+        typed(Node::Attribute(name.to_owned()), Ty::Dyn)
     }
 
-    fn ident(&mut self, at: usize, name: &str) -> Typed {
+    fn ident(&mut self, at: usize, name: &str) -> Box<Typed> {
         match name {
-            "type" => (Node::EventType, Ty::Text),
-            "id" => (Node::EventId, Ty::Text),
-            "EventType" => (Node::EventTypes, Ty::map(Ty::Text, Ty::Text)),
+            "type" => typed(Node::EventType, Ty::Text),
+            "id" => typed(Node::EventId, Ty::Text),
+            "EventType" => typed(Node::EventTypes, Ty::map(Ty::Text, Ty::Text)),
             "attributes" => {
                 self.dynamic_use.get_or_insert_with(|| {
                     Fault::new(
@@ -104,224 +112,281 @@ impl Checker {
                          as in attributes.score, attributes['order.id'] or has(attributes.score)",
                     )
                 });
-                (Node::Constant(Cel::Null), Ty::map(Ty::Text, Ty::Dyn))
+                typed(Node::Constant(Cel::Null), Ty::map(Ty::Text, Ty::Dyn))
             }
             _ => match TYPE_NAMES.iter().find(|known| **known == name) {
-                Some(known) => (Node::Constant(Cel::Type(known)), Ty::Type),
+                Some(known) => typed(Node::Constant(Cel::Type(known)), Ty::Type),
                 None => self.attribute(name),
             },
         }
     }
 
-    fn exprs(&mut self, exprs: &[Expr]) -> Result<(Vec<Node>, Vec<Ty>), Fault> {
-        let mut nodes = Vec::with_capacity(exprs.len());
-        let mut types = Vec::with_capacity(exprs.len());
+    fn exprs(&mut self, exprs: &[Expr]) -> Result<Operands, Box<Fault>> {
+        let mut operands = Operands::default();
         for expr in exprs {
-            let (node, ty) = self.expr(expr)?;
-            nodes.push(node);
-            types.push(ty);
+            let checked = self.expr(expr)?;
+            operands.push(checked);
         }
-        Ok((nodes, types))
+        Ok(operands)
     }
 
-    fn call(&mut self, at: usize, name: &str, args: &[Expr]) -> Result<Typed, Fault> {
-        let (mut nodes, types) = self.exprs(args)?;
-        let types: Vec<&Ty> = types.iter().collect();
-        let (function, ty) =
-            types::function(name, false, &types).map_err(|reason| self.call_fault(at, reason, args))?;
-        let function = compile_pattern(at, function, &mut nodes)?;
-        Ok((Node::Call(function, nodes), ty))
+    fn call(&mut self, at: usize, name: &str, args: &[Expr]) -> Checked {
+        let operands = self.exprs(args)?;
+        global_call(at, name, args, operands)
     }
 
-    /// Where a type's name stands as an argument, an attribute may have been meant.
-    fn call_fault(&self, at: usize, reason: String, args: &[Expr]) -> Fault {
-        let named = args.iter().find_map(|arg| match &arg.kind {
-            Kind::Ident(name) if TYPE_NAMES.contains(&name.as_str()) => Some(name),
-            _ => None,
-        });
-        match named {
-            Some(name) => Fault::type_check(
-                at,
-                format!("{reason}; '{name}' names a type here, the attribute is attributes.{name}"),
-            ),
-            None => Fault::type_check(at, reason),
+    fn member(&mut self, base: &Expr, steps: &[Step]) -> Checked {
+        if let Some(name) = attribute_of_map(base, steps) {
+            let root = self.attribute(name);
+            return self.steps(root, &steps[1..]);
         }
+        let root = self.expr(base)?;
+        self.steps(root, steps)
     }
 
-    fn member(&mut self, base: &Expr, steps: &[Step]) -> Result<Typed, Fault> {
-        let (base_node, mut ty, rest) = match attribute_of_map(base, steps) {
-            Some(name) => {
-                let (node, ty) = self.attribute(name);
-                (node, ty, &steps[1..])
-            }
-            None => {
-                let (node, ty) = self.expr(base)?;
-                (node, ty, steps)
-            }
-        };
-        if rest.is_empty() {
-            return Ok((base_node, ty));
-        }
-        let mut nodes = Vec::with_capacity(rest.len());
-        for step in rest {
-            let (node, next) = self.step(step, &ty)?;
-            nodes.push(node);
-            ty = next;
-        }
-        Ok((Node::Member(Box::new(base_node), nodes), ty))
-    }
-
-    fn step(&mut self, step: &Step, base: &Ty) -> Result<(NodeStep, Ty), Fault> {
-        match &step.kind {
-            StepKind::Field(name) => Ok((NodeStep::Field(name.clone()), field(step.at, name, base)?)),
-            StepKind::Index(index) => {
-                let (node, ty) = self.expr(index)?;
-                Ok((NodeStep::Index(node), indexed(step.at, base, &ty)?))
-            }
-            StepKind::Call(name, args) => {
-                let (mut nodes, types) = self.exprs(args)?;
-                let types: Vec<&Ty> = std::iter::once(base).chain(&types).collect();
-                let (function, ty) =
-                    types::function(name, true, &types).map_err(|reason| Fault::type_check(step.at, reason))?;
-                let function = compile_pattern(step.at, function, &mut nodes)?;
-                Ok((NodeStep::Call(function, nodes), ty))
+    fn steps(&mut self, root: Box<Typed>, steps: &[Step]) -> Checked {
+        let mut chain = Chain::new(root);
+        for step in steps {
+            match &step.kind {
+                StepKind::Field(name) => chain.field(step.at, name)?,
+                StepKind::Index(index) => {
+                    let index = self.expr(index)?;
+                    chain.index(step.at, index)?;
+                }
+                StepKind::Call(name, args) => {
+                    let args = self.exprs(args)?;
+                    chain.call(step.at, name, args)?;
+                }
             }
         }
+        Ok(chain.finish())
     }
 
     /// `has`, whose shape the plan phase has checked.
-    fn has(&mut self, args: &[Expr]) -> Result<Typed, Fault> {
+    fn has(&mut self, args: &[Expr]) -> Checked {
         let Some(arg) = args.first() else {
             return Err(Fault::syntax(0, "invalid argument to has() macro"));
         };
-        let (base, mut steps) = match &arg.kind {
+        let (base, steps) = match &arg.kind {
             Kind::Member(base, steps) => (&**base, steps.as_slice()),
             _ => (arg, &[][..]),
         };
-        let root = match (&base.kind, attribute_of_map(base, steps)) {
-            (_, Some(name)) => {
-                steps = &steps[1..];
-                Some(name)
+        match (attribute_of_map(base, steps), &base.kind) {
+            (Some(name), _) => {
+                let root = self.attribute(name);
+                self.has_fields(root, &steps[1..])
             }
-            (Kind::Ident(name), None) => match name.as_str() {
-                // The framework's own names are always there.
-                "type" | "id" | "EventType" | "attributes" if steps.is_empty() => {
-                    return Ok((Node::Constant(Cel::Bool(true)), Ty::Bool));
-                }
-                "type" | "id" | "EventType" | "attributes" => None,
-                _ => Some(name.as_str()),
-            },
-            _ => None,
-        };
-        // Only the last fields are tested for presence; indexes and calls before them must succeed.
-        let tested = steps
+            (None, Kind::Ident(name)) if !FRAMEWORK_NAMES.contains(&name.as_str()) => {
+                let root = self.attribute(name);
+                self.has_fields(root, steps)
+            }
+            // The framework's own names are always there.
+            (None, Kind::Ident(_)) if steps.is_empty() => Ok(typed(Node::Constant(Cel::Bool(true)), Ty::Bool)),
+            _ => {
+                let root = self.expr(base)?;
+                self.has_fields(root, steps)
+            }
+        }
+    }
+
+    /// Only the last fields are tested for presence; indexes and calls before them must succeed.
+    fn has_fields(&mut self, root: Box<Typed>, steps: &[Step]) -> Checked {
+        let fields = steps
             .iter()
             .rev()
             .take_while(|step| matches!(step.kind, StepKind::Field(_)))
             .count();
-        let (evaluated, tested) = steps.split_at(steps.len() - tested);
-        let (base, mut ty) = match root {
-            Some(name) => {
-                let (node, ty) = self.attribute(name);
-                match (evaluated.is_empty(), node) {
-                    (true, Node::Attribute(name)) => (HasBase::Attribute(name), ty),
-                    (_, node) => self.has_base(node, ty, evaluated)?,
-                }
-            }
-            None => {
-                let (node, ty) = self.expr(base)?;
-                self.has_base(node, ty, evaluated)?
-            }
-        };
-        let mut fields = Vec::with_capacity(tested.len());
-        for step in tested {
-            if let StepKind::Field(name) = &step.kind {
-                ty = field(step.at, name, &ty)?;
-                fields.push(name.clone());
-            }
-        }
-        Ok((Node::Has(Box::new(base), fields), Ty::Bool))
+        let (evaluated, tested) = steps.split_at(steps.len() - fields);
+        let base = self.steps(root, evaluated)?;
+        presence(base, tested)
     }
 
-    fn has_base(&mut self, node: Node, mut ty: Ty, steps: &[Step]) -> Result<(HasBase, Ty), Fault> {
-        if steps.is_empty() {
-            return Ok((HasBase::Node(node), ty));
-        }
-        let mut nodes = Vec::with_capacity(steps.len());
-        for step in steps {
-            let (node, next) = self.step(step, &ty)?;
-            nodes.push(node);
-            ty = next;
-        }
-        Ok((HasBase::Node(Node::Member(Box::new(node), nodes)), ty))
+    fn list(&mut self, items: &[Expr]) -> Checked {
+        let items = self.exprs(items)?;
+        let ty = Ty::list(Ty::cover(&items.types));
+        Ok(typed(Node::List(items.nodes), ty))
     }
 
-    fn list(&mut self, items: &[Expr]) -> Result<Typed, Fault> {
-        let (nodes, types) = self.exprs(items)?;
-        Ok((Node::List(nodes), Ty::list(Ty::cover(&types))))
-    }
-
-    fn map(&mut self, entries: &[(Expr, Expr)]) -> Result<Typed, Fault> {
-        let mut nodes = Vec::with_capacity(entries.len());
-        let mut types = Vec::with_capacity(entries.len());
+    fn map(&mut self, entries: &[(Expr, Expr)]) -> Checked {
+        let (mut keys, mut values) = (Operands::default(), Operands::default());
         for (key, value) in entries {
-            let ((key, key_ty), (value, value_ty)) = (self.expr(key)?, self.expr(value)?);
-            nodes.push((key, value));
-            types.push((key_ty, value_ty));
+            let checked = self.expr(key)?;
+            keys.push(checked);
+            let checked = self.expr(value)?;
+            values.push(checked);
         }
-        let ty = Ty::map(
-            Ty::cover(types.iter().map(|(key, _)| key)),
-            Ty::cover(types.iter().map(|(_, value)| value)),
-        );
-        Ok((Node::Map(nodes), ty))
+        let ty = Ty::map(Ty::cover(&keys.types), Ty::cover(&values.types));
+        Ok(typed(Node::Map(keys.nodes.into_iter().zip(values.nodes).collect()), ty))
     }
 
-    fn boolean(&mut self, operator: &str, at: usize, operand: &Expr) -> Result<Node, Fault> {
-        let (node, ty) = self.expr(operand)?;
-        if matches!(ty, Ty::Bool | Ty::Dyn) {
-            return Ok(node);
+    fn not(&mut self, at: usize, count: usize, operand: &Expr) -> Checked {
+        let checked = self.expr(operand)?;
+        let node = boolean("!_", at, checked)?;
+        Ok(typed(Node::Not(count, Box::new(node)), Ty::Bool))
+    }
+
+    fn negate(&mut self, at: usize, count: usize, operand: &Expr) -> Checked {
+        let checked = self.expr(operand)?;
+        negated(at, count, checked)
+    }
+
+    fn logic(&mut self, function: &'static str, operands: &[Expr]) -> Checked {
+        let mut nodes = Vec::with_capacity(operands.len());
+        for operand in operands {
+            let checked = self.expr(operand)?;
+            nodes.push(boolean(function, operand.at, checked)?);
         }
-        Err(Fault::type_check(at, types::no_overload(operator, &[&ty])))
+        let node = if function == "_&&_" {
+            Node::And(nodes)
+        } else {
+            Node::Or(nodes)
+        };
+        Ok(typed(node, Ty::Bool))
     }
 
-    fn not(&mut self, at: usize, count: usize, operand: &Expr) -> Result<Typed, Fault> {
-        let node = self.boolean("!_", at, operand)?;
-        Ok((Node::Not(count, Box::new(node)), Ty::Bool))
+    fn conditional(&mut self, at: usize, parts: &[Expr; 3]) -> Checked {
+        let condition = self.expr(&parts[0])?;
+        let then = self.expr(&parts[1])?;
+        let otherwise = self.expr(&parts[2])?;
+        choice(at, condition, then, otherwise)
     }
 
-    fn negate(&mut self, at: usize, count: usize, operand: &Expr) -> Result<Typed, Fault> {
-        let (node, ty) = self.expr(operand)?;
-        let ty = types::operator("-_", &[&ty]).map_err(|reason| Fault::type_check(at, reason))?;
-        Ok((Node::Negate(count, Box::new(node)), ty))
-    }
-
-    fn logic(&mut self, operator: &str, operands: &[Expr]) -> Result<Vec<Node>, Fault> {
-        operands
-            .iter()
-            .map(|operand| self.boolean(operator, operand.at, operand))
-            .collect()
-    }
-
-    fn conditional(&mut self, at: usize, parts: &[Expr; 3]) -> Result<Typed, Fault> {
-        let condition = self.boolean("_?_:_", at, &parts[0])?;
-        let (then, then_ty) = self.expr(&parts[1])?;
-        let (otherwise, else_ty) = self.expr(&parts[2])?;
-        let ty = then_ty
-            .join(&else_ty)
-            .ok_or_else(|| Fault::type_check(at, types::no_overload("_?_:_", &[&Ty::Bool, &then_ty, &else_ty])))?;
-        Ok((Node::Conditional(Box::new([condition, then, otherwise])), ty))
-    }
-
-    fn fold(&mut self, first: &Expr, rest: &[(BinaryOp, usize, Expr)]) -> Result<Typed, Fault> {
-        let (first, mut ty) = self.expr(first)?;
+    fn fold(&mut self, first: &Expr, rest: &[(BinaryOp, usize, Expr)]) -> Checked {
+        let left = self.expr(first)?;
         let mut nodes = Vec::with_capacity(rest.len());
+        let (first, mut ty) = *left;
         for (op, at, operand) in rest {
-            let (node, right) = self.expr(operand)?;
-            ty = binary(*op, &ty, &right).map_err(|reason| Fault::type_check(*at, reason))?;
-            nodes.push((*op, node));
+            let right = self.expr(operand)?;
+            ty = binary(*op, &ty, &right.1).map_err(|reason| Fault::type_check(*at, reason))?;
+            nodes.push((*op, right.0));
         }
-        Ok((Node::Fold(Box::new(first), nodes), ty))
+        Ok(typed(Node::Fold(Box::new(first), nodes), ty))
     }
+}
+
+fn typed(node: Node, ty: Ty) -> Box<Typed> {
+    Box::new((node, ty))
+}
+
+/// Checked operands, nodes and types apart.
+#[derive(Default)]
+struct Operands {
+    nodes: Vec<Node>,
+    types: Vec<Ty>,
+}
+
+impl Operands {
+    fn push(&mut self, checked: Box<Typed>) {
+        let (node, ty) = *checked;
+        self.nodes.push(node);
+        self.types.push(ty);
+    }
+}
+
+/// A member chain that grows step by step.
+struct Chain {
+    root: Node,
+    steps: Vec<NodeStep>,
+    ty: Ty,
+}
+
+impl Chain {
+    fn new(root: Box<Typed>) -> Self {
+        let (root, ty) = *root;
+        Chain {
+            root,
+            steps: Vec::new(),
+            ty,
+        }
+    }
+
+    fn field(&mut self, at: usize, name: &str) -> Result<(), Box<Fault>> {
+        self.ty = field(at, name, &self.ty)?;
+        self.steps.push(NodeStep::Field(name.to_owned()));
+        Ok(())
+    }
+
+    fn index(&mut self, at: usize, index: Box<Typed>) -> Result<(), Box<Fault>> {
+        let (node, ty) = *index;
+        self.ty = indexed(at, &self.ty, &ty)?;
+        self.steps.push(NodeStep::Index(node));
+        Ok(())
+    }
+
+    fn call(&mut self, at: usize, name: &str, mut args: Operands) -> Result<(), Box<Fault>> {
+        let types: Vec<&Ty> = std::iter::once(&self.ty).chain(&args.types).collect();
+        let (function, ty) = types::function(name, true, &types).map_err(|reason| Fault::type_check(at, reason))?;
+        let function = compile_pattern(at, function, &mut args.nodes)?;
+        self.ty = ty;
+        self.steps.push(NodeStep::Call(function, args.nodes));
+        Ok(())
+    }
+
+    fn finish(self) -> Box<Typed> {
+        if self.steps.is_empty() {
+            return typed(self.root, self.ty);
+        }
+        typed(Node::Member(Box::new(self.root), self.steps), self.ty)
+    }
+}
+
+fn global_call(at: usize, name: &str, args: &[Expr], mut operands: Operands) -> Checked {
+    let types: Vec<&Ty> = operands.types.iter().collect();
+    let (function, ty) = types::function(name, false, &types).map_err(|mut reason| {
+        // Where a type's name stands as an argument, an attribute may have been meant.
+        let named = args.iter().find_map(|arg| match &arg.kind {
+            Kind::Ident(name) if TYPE_NAMES.contains(&name.as_str()) => Some(name),
+            _ => None,
+        });
+        if let Some(name) = named {
+            reason.push_str(&format!(
+                "; '{name}' names a type here, the attribute is attributes.{name}"
+            ));
+        }
+        Fault::type_check(at, reason)
+    })?;
+    let function = compile_pattern(at, function, &mut operands.nodes)?;
+    Ok(typed(Node::Call(function, operands.nodes), ty))
+}
+
+/// Presence of all `fields` of `base`.
+fn presence(base: Box<Typed>, fields: &[Step]) -> Checked {
+    let (node, mut ty) = *base;
+    let base = match node {
+        Node::Attribute(name) => HasBase::Attribute(name),
+        node => HasBase::Node(node),
+    };
+    let mut names = Vec::with_capacity(fields.len());
+    for step in fields {
+        if let StepKind::Field(name) = &step.kind {
+            ty = field(step.at, name, &ty)?;
+            names.push(name.clone());
+        }
+    }
+    Ok(typed(Node::Has(Box::new(base), names), Ty::Bool))
+}
+
+fn boolean(function: &str, at: usize, operand: Box<Typed>) -> Result<Node, Box<Fault>> {
+    let (node, ty) = *operand;
+    if matches!(ty, Ty::Bool | Ty::Dyn) {
+        return Ok(node);
+    }
+    Err(Fault::type_check(at, types::no_overload(function, &[&ty])))
+}
+
+fn negated(at: usize, count: usize, operand: Box<Typed>) -> Checked {
+    let (node, ty) = *operand;
+    let ty = types::operator("-_", &[&ty]).map_err(|reason| Fault::type_check(at, reason))?;
+    Ok(typed(Node::Negate(count, Box::new(node)), ty))
+}
+
+fn choice(at: usize, condition: Box<Typed>, then: Box<Typed>, otherwise: Box<Typed>) -> Checked {
+    let condition = boolean("_?_:_", at, condition)?;
+    let ((then, then_ty), (otherwise, else_ty)) = (*then, *otherwise);
+    let ty = then_ty
+        .join(&else_ty)
+        .ok_or_else(|| Fault::type_check(at, types::no_overload("_?_:_", &[&Ty::Bool, &then_ty, &else_ty])))?;
+    Ok(typed(Node::Conditional(Box::new([condition, then, otherwise])), ty))
 }
 
 fn binary(op: BinaryOp, left: &Ty, right: &Ty) -> Result<Ty, String> {
@@ -360,7 +425,7 @@ fn attribute_of_map<'e>(base: &Expr, steps: &'e [Step]) -> Option<&'e str> {
     }
 }
 
-fn field(at: usize, name: &str, base: &Ty) -> Result<Ty, Fault> {
+fn field(at: usize, name: &str, base: &Ty) -> Result<Ty, Box<Fault>> {
     match base {
         Ty::Dyn => Ok(Ty::Dyn),
         Ty::Map(entry) if matches!(entry.0, Ty::Text | Ty::Dyn) => Ok(entry.1.clone()),
@@ -371,7 +436,7 @@ fn field(at: usize, name: &str, base: &Ty) -> Result<Ty, Fault> {
     }
 }
 
-fn indexed(at: usize, base: &Ty, index: &Ty) -> Result<Ty, Fault> {
+fn indexed(at: usize, base: &Ty, index: &Ty) -> Result<Ty, Box<Fault>> {
     match base {
         Ty::Dyn => Ok(Ty::Dyn),
         Ty::List(item) if matches!(index, Ty::Int | Ty::Dyn) => Ok((**item).clone()),
@@ -380,7 +445,7 @@ fn indexed(at: usize, base: &Ty, index: &Ty) -> Result<Ty, Fault> {
     }
 }
 
-fn constant(literal: &Literal) -> Typed {
+fn constant(literal: &Literal) -> Box<Typed> {
     let (value, ty) = match literal {
         Literal::Null => (Cel::Null, Ty::Null),
         Literal::Bool(value) => (Cel::Bool(*value), Ty::Bool),
@@ -390,11 +455,11 @@ fn constant(literal: &Literal) -> Typed {
         Literal::Text(value) => (Cel::Text(value.clone().into()), Ty::Text),
         Literal::Bytes(value) => (Cel::Bytes(value.clone().into()), Ty::Bytes),
     };
-    (Node::Constant(value), ty)
+    typed(Node::Constant(value), ty)
 }
 
 /// Compiles the pattern of `matches` once if it is a constant, which is the last argument in both styles.
-fn compile_pattern(at: usize, function: Function, args: &mut Vec<Node>) -> Result<Function, Fault> {
+fn compile_pattern(at: usize, function: Function, args: &mut Vec<Node>) -> Result<Function, Box<Fault>> {
     match (&function, args.last()) {
         (Function::Matches, Some(Node::Constant(Cel::Text(text)))) => {
             let regex = pattern(text).map_err(|reason| Fault::type_check(at, reason))?;

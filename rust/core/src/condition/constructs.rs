@@ -18,8 +18,8 @@ const COMPREHENSIONS: &[&str] = &[
 ];
 
 /// Checks the macro `has`, then constructs, then event types; the first fault of the first kind is reported.
-pub(super) fn check(expr: &Expr) -> Result<(), Fault> {
-    let mut faults: Vec<Fault> = Vec::new();
+pub(super) fn check(expr: &Expr) -> Result<(), Box<Fault>> {
+    let mut faults: Vec<Box<Fault>> = Vec::new();
     if let Some(path) = expr.path() {
         let path = path.join(".");
         faults.push(Fault::new(
@@ -37,7 +37,7 @@ pub(super) fn check(expr: &Expr) -> Result<(), Fault> {
     faults.into_iter().next().map_or(Ok(()), Err)
 }
 
-fn check_node(node: &Expr) -> Option<Fault> {
+fn check_node(node: &Expr) -> Option<Box<Fault>> {
     match &node.kind {
         Kind::Call(name, args) if name == "has" => check_has(node.at, args),
         Kind::Member(base, steps) => {
@@ -78,7 +78,7 @@ fn check_node(node: &Expr) -> Option<Fault> {
     }
 }
 
-fn check_has(at: usize, args: &[Expr]) -> Option<Fault> {
+fn check_has(at: usize, args: &[Expr]) -> Option<Box<Fault>> {
     let fits = match args {
         [arg] => match &arg.kind {
             Kind::Ident(_) => true,

@@ -81,6 +81,8 @@ impl fmt::Display for ConditionError {
 impl std::error::Error for ConditionError {}
 
 /// A refusal with its place as a byte offset; becomes a [`ConditionError`] where the source is at hand.
+///
+/// Always boxed: the size of results counts in the recursive phases, whose frames hold several of them in debug builds.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub category: Category,
@@ -89,19 +91,19 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub fn new(category: Category, at: usize, reason: impl Into<String>) -> Self {
-        Fault {
+    pub fn new(category: Category, at: usize, reason: impl Into<String>) -> Box<Self> {
+        Box::new(Fault {
             category,
             at,
             reason: reason.into(),
-        }
+        })
     }
 
-    pub fn syntax(at: usize, reason: impl Into<String>) -> Self {
+    pub fn syntax(at: usize, reason: impl Into<String>) -> Box<Self> {
         Fault::new(Category::Syntax, at, reason)
     }
 
-    pub fn type_check(at: usize, reason: impl fmt::Display) -> Self {
+    pub fn type_check(at: usize, reason: impl fmt::Display) -> Box<Self> {
         Fault::new(Category::TypeCheck, at, format!("Runtime type-check: {reason}"))
     }
 

@@ -8,14 +8,17 @@ use super::EventView;
 use super::ast::BinaryOp;
 use super::error::EvalError;
 use super::functions;
-use super::node::{HasBase, Node, NodeStep};
+use super::node::{Function, HasBase, Node, NodeStep};
 use super::value::{Cel, List, Map, compare, equal, key_kind, no_overload, same_key, unsupported_key};
 
 /// Longest text or bytes an expression may make by `+`, in bytes, and longest list, in items.
 const MAX_MADE_BYTES: usize = 16 << 20;
 const MAX_MADE_ITEMS: usize = 1 << 20;
 
-pub(super) type Answer<'a> = Result<Cel<'a>, EvalError>;
+/// The error is boxed: results count several times in each frame of the recursion in debug builds.
+type Answer<'a> = Result<Cel<'a>, Box<EvalError>>;
+/// Result of what does not recurse.
+pub(super) type Leaf<'a> = Result<Cel<'a>, EvalError>;
 
 pub(super) fn eval<'a>(node: &'a Node, event: &EventView<'a>) -> Answer<'a> {
     match node {
@@ -24,10 +27,10 @@ pub(super) fn eval<'a>(node: &'a Node, event: &EventView<'a>) -> Answer<'a> {
         Node::EventId => Ok(event_id(event)),
         Node::EventTypes => Ok(Cel::Map(Map::EventTypes)),
         Node::Attribute(name) => attribute(name, event),
-        Node::Call(function, args) => functions::call(function, all(args, event)?),
+        Node::Call(function, args) => call(function, args, event),
         Node::Member(base, steps) => member(base, steps, event),
         Node::Has(base, fields) => has(base, fields, event),
-        Node::List(items) => Ok(Cel::List(List::Own(Arc::new(all(items, event)?)))),
+        Node::List(items) => list(items, event),
         Node::Map(entries) => map(entries, event),
         Node::Not(count, operand) => not(*count, operand, event),
         Node::Negate(count, operand) => negate(*count, operand, event),
@@ -38,8 +41,29 @@ pub(super) fn eval<'a>(node: &'a Node, event: &EventView<'a>) -> Answer<'a> {
     }
 }
 
-fn all<'a>(nodes: &'a [Node], event: &EventView<'a>) -> Result<Vec<Cel<'a>>, EvalError> {
-    nodes.iter().map(|node| eval(node, event)).collect()
+fn all<'a>(nodes: &'a [Node], event: &EventView<'a>) -> Result<Vec<Cel<'a>>, Box<EvalError>> {
+    let mut values = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match eval(node, event) {
+            Ok(value) => values.push(value),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(values)
+}
+
+fn call<'a>(function: &Function, args: &'a [Node], event: &EventView<'a>) -> Answer<'a> {
+    let args = all(args, event)?;
+    boxed(functions::call(function, args))
+}
+
+fn list<'a>(items: &'a [Node], event: &EventView<'a>) -> Answer<'a> {
+    let items = all(items, event)?;
+    Ok(Cel::List(List::Own(Arc::new(items))))
+}
+
+fn boxed(leaf: Leaf<'_>) -> Answer<'_> {
+    leaf.map_err(Box::new)
 }
 
 fn event_id(event: &EventView<'_>) -> Cel<'static> {
@@ -59,36 +83,44 @@ fn event_id(event: &EventView<'_>) -> Cel<'static> {
 
 fn attribute<'a>(name: &str, event: &EventView<'a>) -> Answer<'a> {
     match event.attribute(name) {
-        Some(value) => Cel::of(value),
-        None => Err(EvalError::MissingAttribute(name.to_owned())),
+        Some(value) => boxed(Cel::of(value)),
+        None => Err(Box::new(EvalError::MissingAttribute(name.to_owned()))),
     }
 }
 
 fn member<'a>(base: &'a Node, steps: &'a [NodeStep], event: &EventView<'a>) -> Answer<'a> {
-    let mut value = eval(base, event)?;
+    let mut value = eval(base, event);
     for step in steps {
+        let current = value?;
         value = match step {
-            NodeStep::Field(name) => select(&value, name)?,
-            NodeStep::Index(index) => value.index(&eval(index, event)?)?,
-            NodeStep::Call(function, args) => {
-                let mut operands = Vec::with_capacity(args.len() + 1);
-                operands.push(value);
-                operands.append(&mut all(args, event)?);
-                functions::call(function, operands)?
-            }
+            NodeStep::Field(name) => select(current, name),
+            NodeStep::Index(index) => index_by(current, eval(index, event)),
+            NodeStep::Call(function, args) => call_on(current, function, all(args, event)),
         };
     }
-    Ok(value)
+    value
 }
 
-fn select<'a>(value: &Cel<'a>, name: &str) -> Answer<'a> {
-    match value {
-        Cel::Map(_) => value.field(name)?.ok_or_else(|| EvalError::NoSuchKey(name.to_owned())),
-        _ => Err(EvalError::NoSuchOverload {
+fn select<'a>(value: Cel<'a>, name: &str) -> Answer<'a> {
+    match &value {
+        Cel::Map(_) => Ok(value
+            .field(name)?
+            .ok_or_else(|| EvalError::NoSuchKey(name.to_owned()))?),
+        _ => Err(Box::new(EvalError::NoSuchOverload {
             function: "_._".to_owned(),
             types: format!("{}, field {name}", value.type_name()),
-        }),
+        })),
     }
+}
+
+fn index_by<'a>(value: Cel<'a>, index: Answer<'a>) -> Answer<'a> {
+    boxed(value.index(&index?))
+}
+
+fn call_on<'a>(receiver: Cel<'a>, function: &Function, args: Result<Vec<Cel<'a>>, Box<EvalError>>) -> Answer<'a> {
+    let mut operands = vec![receiver];
+    operands.append(&mut args?);
+    boxed(functions::call(function, operands))
 }
 
 /// The whole chain must be there; something on the way that is no map has no fields.
@@ -112,39 +144,58 @@ fn has<'a>(base: &'a HasBase, fields: &[String], event: &EventView<'a>) -> Answe
 }
 
 fn map<'a>(entries: &'a [(Node, Node)], event: &EventView<'a>) -> Answer<'a> {
-    let mut made: Vec<(Cel<'a>, Cel<'a>)> = Vec::with_capacity(entries.len());
+    let mut made = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        let key = eval(key, event)?;
-        if key_kind(&key).is_none() {
-            return Err(unsupported_key(&key));
+        let key = eval(key, event);
+        let key = new_key(key, &made)?;
+        match eval(value, event) {
+            Ok(value) => made.push((key, value)),
+            Err(error) => return Err(error),
         }
-        if made.iter().any(|(other, _)| same_key(other, &key)) {
-            return Err(EvalError::InvalidArgument {
-                function: "map",
-                reason: format!("repeated key {}", key.brief()),
-            });
-        }
-        made.push((key, eval(value, event)?));
     }
     Ok(Cel::Map(Map::Own(Arc::new(made))))
 }
 
+fn new_key<'a>(key: Answer<'a>, made: &[(Cel<'a>, Cel<'a>)]) -> Answer<'a> {
+    let key = key?;
+    if key_kind(&key).is_none() {
+        return Err(Box::new(unsupported_key(&key)));
+    }
+    if made.iter().any(|(other, _)| same_key(other, &key)) {
+        return Err(Box::new(EvalError::InvalidArgument {
+            function: "map",
+            reason: format!("repeated key {}", key.brief()),
+        }));
+    }
+    Ok(key)
+}
+
 fn not<'a>(count: usize, operand: &'a Node, event: &EventView<'a>) -> Answer<'a> {
-    match eval(operand, event)? {
+    let operand = eval(operand, event);
+    inverted(count, operand)
+}
+
+fn inverted<'a>(count: usize, operand: Answer<'a>) -> Answer<'a> {
+    match operand? {
         Cel::Bool(value) => Ok(Cel::Bool(value ^ (count % 2 == 1))),
-        other => Err(no_overload("!_", &[&other])),
+        other => Err(Box::new(no_overload("!_", &[&other]))),
     }
 }
 
 fn negate<'a>(count: usize, operand: &'a Node, event: &EventView<'a>) -> Answer<'a> {
+    let operand = eval(operand, event);
+    negated(count, operand)
+}
+
+fn negated<'a>(count: usize, operand: Answer<'a>) -> Answer<'a> {
     let odd = count % 2 == 1;
-    match eval(operand, event)? {
+    match operand? {
         Cel::Int(value) => match value.checked_neg() {
             Some(negated) => Ok(Cel::Int(if odd { negated } else { value })),
-            None => Err(EvalError::Overflow(format!("-({value})"))),
+            None => Err(Box::new(EvalError::Overflow(format!("-({value})")))),
         },
         Cel::Double(value) => Ok(Cel::Double(if odd { -value } else { value })),
-        other => Err(no_overload("-_", &[&other])),
+        other => Err(Box::new(no_overload("-_", &[&other]))),
     }
 }
 
@@ -152,34 +203,49 @@ fn negate<'a>(count: usize, operand: &'a Node, event: &EventView<'a>) -> Answer<
 fn logic<'a>(function: &'static str, decisive: bool, operands: &'a [Node], event: &EventView<'a>) -> Answer<'a> {
     let mut failure = None;
     for operand in operands {
-        let error = match eval(operand, event) {
-            Ok(Cel::Bool(value)) if value == decisive => return Ok(Cel::Bool(decisive)),
-            Ok(Cel::Bool(_)) => continue,
-            Ok(other) => no_overload(function, &[&other]),
-            Err(error) => error,
-        };
-        failure.get_or_insert(error);
+        let answer = eval(operand, event);
+        match truth(function, answer) {
+            Ok(value) if value == decisive => return Ok(Cel::Bool(decisive)),
+            Ok(_) => {}
+            Err(error) => _ = failure.get_or_insert(error),
+        }
     }
     failure.map_or(Ok(Cel::Bool(!decisive)), Err)
 }
 
+fn truth(function: &'static str, answer: Answer<'_>) -> Result<bool, Box<EvalError>> {
+    match answer? {
+        Cel::Bool(value) => Ok(value),
+        other => Err(Box::new(no_overload(function, &[&other]))),
+    }
+}
+
 fn conditional<'a>(parts: &'a [Node; 3], event: &EventView<'a>) -> Answer<'a> {
-    match eval(&parts[0], event)? {
-        Cel::Bool(true) => eval(&parts[1], event),
-        Cel::Bool(false) => eval(&parts[2], event),
-        other => Err(no_overload("_?_:_", &[&other])),
+    let condition = eval(&parts[0], event);
+    match truth("_?_:_", condition) {
+        Ok(true) => eval(&parts[1], event),
+        Ok(false) => eval(&parts[2], event),
+        Err(error) => Err(error),
     }
 }
 
 fn fold<'a>(first: &'a Node, rest: &'a [(BinaryOp, Node)], event: &EventView<'a>) -> Answer<'a> {
-    let mut value = eval(first, event)?;
+    let mut value = eval(first, event);
     for (op, operand) in rest {
-        value = binary(*op, value, eval(operand, event)?)?;
+        if value.is_err() {
+            break;
+        }
+        let right = eval(operand, event);
+        value = apply(*op, value, right);
     }
-    Ok(value)
+    value
 }
 
-fn binary<'a>(op: BinaryOp, left: Cel<'a>, right: Cel<'a>) -> Answer<'a> {
+fn apply<'a>(op: BinaryOp, left: Answer<'a>, right: Answer<'a>) -> Answer<'a> {
+    boxed(binary(op, left?, right?))
+}
+
+fn binary<'a>(op: BinaryOp, left: Cel<'a>, right: Cel<'a>) -> Leaf<'a> {
     let truth = match op {
         BinaryOp::Equal => equal(&left, &right)?,
         BinaryOp::NotEqual => !equal(&left, &right)?,
@@ -215,7 +281,7 @@ fn contains(left: &Cel<'_>, right: &Cel<'_>) -> Result<bool, EvalError> {
     }
 }
 
-fn arithmetic<'a>(op: BinaryOp, left: Cel<'a>, right: Cel<'a>) -> Answer<'a> {
+fn arithmetic<'a>(op: BinaryOp, left: Cel<'a>, right: Cel<'a>) -> Leaf<'a> {
     match (left, right) {
         (Cel::Int(a), Cel::Int(b)) => integers(op, a, b),
         (Cel::Uint(a), Cel::Uint(b)) => unsigned(op, a, b),
@@ -231,7 +297,7 @@ fn arithmetic<'a>(op: BinaryOp, left: Cel<'a>, right: Cel<'a>) -> Answer<'a> {
     }
 }
 
-fn integers(op: BinaryOp, a: i64, b: i64) -> Answer<'static> {
+fn integers(op: BinaryOp, a: i64, b: i64) -> Leaf<'static> {
     if b == 0 && matches!(op, BinaryOp::Divide | BinaryOp::Remainder) {
         return Err(EvalError::DivisionByZero);
     }
@@ -247,7 +313,7 @@ fn integers(op: BinaryOp, a: i64, b: i64) -> Answer<'static> {
         .ok_or_else(|| EvalError::Overflow(format!("{} of {a} and {b}", op.function())))
 }
 
-fn unsigned(op: BinaryOp, a: u64, b: u64) -> Answer<'static> {
+fn unsigned(op: BinaryOp, a: u64, b: u64) -> Leaf<'static> {
     if b == 0 && matches!(op, BinaryOp::Divide | BinaryOp::Remainder) {
         return Err(EvalError::DivisionByZero);
     }
@@ -263,7 +329,7 @@ fn unsigned(op: BinaryOp, a: u64, b: u64) -> Answer<'static> {
         .ok_or_else(|| EvalError::Overflow(format!("{} of {a}u and {b}u", op.function())))
 }
 
-fn doubles(op: BinaryOp, a: f64, b: f64) -> Answer<'static> {
+fn doubles(op: BinaryOp, a: f64, b: f64) -> Leaf<'static> {
     Ok(Cel::Double(match op {
         BinaryOp::Add => a + b,
         BinaryOp::Subtract => a - b,
@@ -273,7 +339,7 @@ fn doubles(op: BinaryOp, a: f64, b: f64) -> Answer<'static> {
     }))
 }
 
-fn concatenate<'a>(left: Cel<'a>, right: Cel<'a>) -> Answer<'a> {
+fn concatenate<'a>(left: Cel<'a>, right: Cel<'a>) -> Leaf<'a> {
     let too_long = |what: &str| EvalError::Overflow(format!("{what} made by the condition is too long"));
     match (left, right) {
         (Cel::Text(a), Cel::Text(b)) => {

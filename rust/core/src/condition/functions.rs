@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use super::check::pattern;
 use super::error::EvalError;
-use super::eval::Answer;
+use super::eval::Leaf;
 use super::node::Function;
 use super::time;
 use super::value::{Cel, no_overload};
 
 /// Calls `function`; with a receiver, that is the first argument. The checker has seen to their number.
-pub(super) fn call<'a>(function: &Function, args: Vec<Cel<'a>>) -> Answer<'a> {
+pub(super) fn call<'a>(function: &Function, args: Vec<Cel<'a>>) -> Leaf<'a> {
     let mut args = args.into_iter();
     let Some(first) = args.next() else {
         return Err(no_overload("call", &[]));
@@ -40,7 +40,7 @@ pub(super) fn call<'a>(function: &Function, args: Vec<Cel<'a>>) -> Answer<'a> {
     }
 }
 
-fn size<'a>(value: &Cel<'a>) -> Answer<'a> {
+fn size<'a>(value: &Cel<'a>) -> Leaf<'a> {
     let size = match value {
         Cel::Text(text) => text.chars().count(),
         Cel::Bytes(bytes) => bytes.len(),
@@ -51,14 +51,14 @@ fn size<'a>(value: &Cel<'a>) -> Answer<'a> {
     Ok(Cel::Int(size as i64))
 }
 
-fn on_text<'a>(name: &str, text: &Cel<'a>, part: &Cel<'a>, test: impl Fn(&str, &str) -> bool) -> Answer<'a> {
+fn on_text<'a>(name: &str, text: &Cel<'a>, part: &Cel<'a>, test: impl Fn(&str, &str) -> bool) -> Leaf<'a> {
     match (text, part) {
         (Cel::Text(text), Cel::Text(part)) => Ok(Cel::Bool(test(text, part))),
         _ => Err(no_overload(name, &[text, part])),
     }
 }
 
-fn matches<'a>(text: &Cel<'a>, wanted: &Cel<'a>) -> Answer<'a> {
+fn matches<'a>(text: &Cel<'a>, wanted: &Cel<'a>) -> Leaf<'a> {
     let (Cel::Text(text), Cel::Text(wanted)) = (text, wanted) else {
         return Err(no_overload("matches", &[text, wanted]));
     };
@@ -78,7 +78,7 @@ fn out_of_range(function: &'static str, value: &Cel<'_>) -> EvalError {
     EvalError::Overflow(format!("{function}({})", value.brief()))
 }
 
-fn to_bool<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_bool<'a>(value: Cel<'a>) -> Leaf<'a> {
     match &value {
         Cel::Bool(_) => Ok(value),
         Cel::Text(text) => match &**text {
@@ -90,7 +90,7 @@ fn to_bool<'a>(value: Cel<'a>) -> Answer<'a> {
     }
 }
 
-fn to_bytes<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_bytes<'a>(value: Cel<'a>) -> Leaf<'a> {
     match value {
         Cel::Bytes(_) => Ok(value),
         Cel::Text(Cow::Borrowed(text)) => Ok(Cel::Bytes(Cow::Borrowed(text.as_bytes()))),
@@ -99,7 +99,7 @@ fn to_bytes<'a>(value: Cel<'a>) -> Answer<'a> {
     }
 }
 
-fn to_double<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_double<'a>(value: Cel<'a>) -> Leaf<'a> {
     match &value {
         Cel::Double(_) => Ok(value),
         Cel::Int(v) => Ok(Cel::Double(*v as f64)),
@@ -113,7 +113,7 @@ fn to_double<'a>(value: Cel<'a>) -> Answer<'a> {
 const INT_LIMIT: f64 = 9_223_372_036_854_775_808.0;
 const UINT_LIMIT: f64 = 18_446_744_073_709_551_616.0;
 
-fn to_int<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_int<'a>(value: Cel<'a>) -> Leaf<'a> {
     match &value {
         Cel::Int(_) => Ok(value),
         Cel::Uint(v) => i64::try_from(*v).map(Cel::Int).map_err(|_| out_of_range("int", &value)),
@@ -125,7 +125,7 @@ fn to_int<'a>(value: Cel<'a>) -> Answer<'a> {
     }
 }
 
-fn to_uint<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_uint<'a>(value: Cel<'a>) -> Leaf<'a> {
     match &value {
         Cel::Uint(_) => Ok(value),
         Cel::Int(v) => u64::try_from(*v)
@@ -138,7 +138,7 @@ fn to_uint<'a>(value: Cel<'a>) -> Answer<'a> {
     }
 }
 
-fn to_text<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_text<'a>(value: Cel<'a>) -> Leaf<'a> {
     let text = match &value {
         Cel::Text(_) => return Ok(value),
         Cel::Bool(v) => v.to_string(),
@@ -175,7 +175,7 @@ fn double_text(value: f64) -> String {
     }
 }
 
-fn to_timestamp<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_timestamp<'a>(value: Cel<'a>) -> Leaf<'a> {
     match &value {
         Cel::Timestamp(_) => Ok(value),
         Cel::Int(seconds) => timestamp_of(i128::from(*seconds) * time::SECOND),
@@ -184,7 +184,7 @@ fn to_timestamp<'a>(value: Cel<'a>) -> Answer<'a> {
     }
 }
 
-fn to_duration<'a>(value: Cel<'a>) -> Answer<'a> {
+fn to_duration<'a>(value: Cel<'a>) -> Leaf<'a> {
     match &value {
         Cel::Duration(_) => Ok(value),
         Cel::Text(text) => duration_of(time::parse_duration(text).ok_or_else(|| cannot_read("duration", &value))?),
@@ -193,7 +193,7 @@ fn to_duration<'a>(value: Cel<'a>) -> Answer<'a> {
 }
 
 /// A timestamp of the years 1 to 9999.
-pub(super) fn timestamp_of<'a>(nanos: i128) -> Answer<'a> {
+pub(super) fn timestamp_of<'a>(nanos: i128) -> Leaf<'a> {
     if time::is_timestamp(nanos) {
         return Ok(Cel::Timestamp(nanos));
     }
@@ -201,14 +201,14 @@ pub(super) fn timestamp_of<'a>(nanos: i128) -> Answer<'a> {
 }
 
 /// A duration of up to 10,000 years either way.
-pub(super) fn duration_of<'a>(nanos: i128) -> Answer<'a> {
+pub(super) fn duration_of<'a>(nanos: i128) -> Leaf<'a> {
     if time::is_duration(nanos) {
         return Ok(Cel::Duration(nanos));
     }
     Err(EvalError::Overflow("duration beyond 10,000 years".to_owned()))
 }
 
-fn part_of<'a>(part: &'static str, value: &Cel<'a>, zone: Option<Cel<'a>>) -> Answer<'a> {
+fn part_of<'a>(part: &'static str, value: &Cel<'a>, zone: Option<Cel<'a>>) -> Leaf<'a> {
     let number = match (value, zone) {
         (Cel::Timestamp(nanos), None) => time::timestamp_part(part, *nanos, 0),
         (Cel::Timestamp(nanos), Some(Cel::Text(zone))) => {

@@ -57,7 +57,7 @@ pub enum Trigger {
 #[derive(Debug)]
 pub struct Expression {
     source: String,
-    tree: ast::Expr,
+    tree: Box<ast::Expr>,
 }
 
 /// An expression that passed the open phase. Evaluating it needs no exclusive access and keeps no state.
@@ -152,7 +152,7 @@ impl Program {
     /// # Errors
     /// Whatever keeps the expression from having a Boolean value for this event.
     pub fn eval(&self, event: &EventView<'_>) -> Result<bool, EvalError> {
-        match eval::eval(&self.node, event)? {
+        match eval::eval(&self.node, event).map_err(|error| *error)? {
             value::Cel::Bool(truth) => Ok(truth),
             other => Err(EvalError::NotBoolean(other.type_name().to_owned())),
         }

@@ -1,4 +1,8 @@
 //! Tokens to syntax tree: limits first, then recursive descent.
+#![expect(
+    clippy::boxed_local,
+    reason = "unboxing in the caller would put the node in a frame of the recursion"
+)]
 
 use super::ast::{BinaryOp, Expr, Kind, Literal, Step, StepKind};
 use super::error::{Category, Fault};
@@ -31,8 +35,11 @@ const RESERVED: &[&str] = &[
 ];
 const KEYWORDS: &[&str] = &["true", "false", "null", "in"];
 
+/// Boxed on the way up: with the many small functions below it keeps the recursion's frames small in debug builds.
+type Parsed = Result<Box<Expr>, Box<Fault>>;
+
 /// The tree of a whole expression.
-pub(super) fn parse(source: &str) -> Result<Expr, Fault> {
+pub(super) fn parse(source: &str) -> Parsed {
     let length = source.chars().count();
     if length > MAX_CODE_POINTS {
         return Err(Fault::syntax(
@@ -51,7 +58,7 @@ pub(super) fn parse(source: &str) -> Result<Expr, Fault> {
 }
 
 /// Refuses nesting that the recursive phases should not see, in one pass over the tokens.
-fn check_depth(tokens: &[(Token, usize)]) -> Result<(), Fault> {
+fn check_depth(tokens: &[(Token, usize)]) -> Result<(), Box<Fault>> {
     // Conditionals open at each bracket level: the else branch of one is nested in it.
     let mut levels = vec![0_usize];
     let mut conditionals = 0;
@@ -117,117 +124,86 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, punct: &str) -> Result<(), Fault> {
+    fn expect(&mut self, punct: &str) -> Result<(), Box<Fault>> {
         if self.accept(punct) {
             return Ok(());
         }
         Err(self.unexpected(&format!("'{punct}'")))
     }
 
-    fn unexpected(&self, wanted: &str) -> Fault {
+    fn unexpected(&self, wanted: &str) -> Box<Fault> {
         Fault::syntax(
             self.at(),
             format!("expected {wanted}, found {}", self.peek().describe()),
         )
     }
 
-    fn expression(&mut self) -> Result<Expr, Fault> {
+    fn expression(&mut self) -> Parsed {
         let at = self.at();
-        let condition = self.binary(0)?;
-        if !self.accept("?") {
-            return Ok(condition);
+        let condition = self.binary()?;
+        if self.accept("?") {
+            return self.conditional(at, condition);
         }
-        let then = self.binary(0)?;
+        Ok(condition)
+    }
+
+    fn conditional(&mut self, at: usize, condition: Box<Expr>) -> Parsed {
+        let then = self.binary()?;
         self.expect(":")?;
         let otherwise = self.expression()?;
-        Ok(Expr {
-            at,
-            kind: Kind::Conditional(Box::new([condition, then, otherwise])),
-        })
+        node(at, Kind::Conditional(Box::new([*condition, *then, *otherwise])))
     }
 
-    /// Operators of at least precedence `min`.
-    fn binary(&mut self, min: u8) -> Result<Expr, Fault> {
-        let mut left = self.unary()?;
-        while let Some(level) = self.precedence().filter(|level| *level >= min) {
-            left = self.chain(left, level)?;
+    /// Operands and operators up to a conditional, comma or bracket. With stacks of its own instead of a call for each
+    /// precedence: that many frames between one bracket and the next would not fit in a small stack.
+    fn binary(&mut self) -> Parsed {
+        let first = self.unary()?;
+        if operator(self.peek()).is_none() {
+            return Ok(first);
         }
-        Ok(left)
+        let mut pending = Pending {
+            operands: vec![*first],
+            operators: Vec::new(),
+        };
+        while pending.push(self) {
+            let operand = self.unary()?;
+            pending.operands.push(*operand);
+        }
+        pending.finish().ok_or_else(|| self.unexpected("an expression"))
     }
 
-    fn precedence(&self) -> Option<u8> {
-        match self.peek() {
-            Token::Punct("||") => Some(0),
-            Token::Punct("&&") => Some(1),
-            token => binary_op(token).map(|(level, _)| level),
+    fn unary(&mut self) -> Parsed {
+        if self.is("!") || self.is("-") {
+            return self.signed();
         }
+        self.member()
     }
 
-    /// All operators of exactly this precedence that follow `left`, as one flat node.
-    fn chain(&mut self, left: Expr, level: u8) -> Result<Expr, Fault> {
-        let at = left.at;
-        if level <= 1 {
-            let mut operands = vec![left];
-            while self.precedence() == Some(level) {
-                self.next += 1;
-                operands.push(self.binary(level + 1)?);
-            }
-            let kind = if level == 0 {
-                Kind::Or(operands)
-            } else {
-                Kind::And(operands)
-            };
-            return Ok(Expr { at, kind });
-        }
-        let mut rest = Vec::new();
-        while let Some((_, op)) = binary_op(self.peek()).filter(|(found, _)| *found == level) {
-            let at = self.at();
-            self.next += 1;
-            rest.push((op, at, self.binary(level + 1)?));
-        }
-        Ok(Expr {
-            at,
-            kind: Kind::Fold(Box::new(left), rest),
-        })
-    }
-
-    fn unary(&mut self) -> Result<Expr, Fault> {
+    fn signed(&mut self) -> Parsed {
         let at = self.at();
         let mut count = 0;
-        if self.is("!") {
-            while self.accept("!") {
-                count += 1;
-            }
-            let operand = Box::new(self.member()?);
-            return Ok(Expr {
-                at,
-                kind: Kind::Not(count, operand),
-            });
+        while self.accept("!") {
+            count += 1;
+        }
+        if count > 0 {
+            let operand = self.member()?;
+            return node(at, Kind::Not(count, operand));
         }
         while self.accept("-") {
             count += 1;
-        }
-        if count == 0 {
-            return self.member();
         }
         let operand = match self.negative_literal() {
             Some(literal) => {
                 self.next += 1;
                 count -= 1;
-                Expr {
-                    at,
-                    kind: Kind::Literal(literal),
-                }
+                node(at, Kind::Literal(literal))?
             }
             None => self.member()?,
         };
         if count == 0 {
             return Ok(operand);
         }
-        Ok(Expr {
-            at,
-            kind: Kind::Negate(count, Box::new(operand)),
-        })
+        node(at, Kind::Negate(count, operand))
     }
 
     /// The number here with a minus before it: the least integer has no positive counterpart.
@@ -242,51 +218,53 @@ impl Parser {
         }
     }
 
-    fn member(&mut self) -> Result<Expr, Fault> {
+    fn member(&mut self) -> Parsed {
         let at = self.at();
         let base = self.primary()?;
-        let mut steps = Vec::new();
+        if self.is("{") && matches!(&base.kind, Kind::Ident(_) | Kind::Member(..)) {
+            return Err(self.message_literal(at));
+        }
+        if self.is(".") || self.is("[") {
+            return self.steps(at, base);
+        }
+        Ok(base)
+    }
+
+    fn message_literal(&self, at: usize) -> Box<Fault> {
+        Fault::new(
+            Category::UnsupportedConstruct,
+            at,
+            "message literals (`Type{…}`) are not available in trigger conditions",
+        )
+    }
+
+    fn steps(&mut self, at: usize, base: Box<Expr>) -> Parsed {
+        // `(a.b).c` is the path `a.b.c`.
+        let (root, mut steps) = match base.kind {
+            Kind::Member(root, steps) => (root, steps),
+            kind => (Box::new(Expr { at: base.at, kind }), Vec::new()),
+        };
         loop {
             let at = self.at();
-            if self.accept(".") {
-                steps.push(Step {
-                    at,
-                    kind: self.dot_step()?,
-                });
+            let kind = if self.accept(".") {
+                self.dot_step()?
             } else if self.accept("[") {
                 self.refuse_optional()?;
                 let index = self.expression()?;
                 self.expect("]")?;
-                steps.push(Step {
-                    at,
-                    kind: StepKind::Index(index),
-                });
+                StepKind::Index(*index)
             } else {
                 break;
-            }
+            };
+            steps.push(Step { at, kind });
         }
-        if self.is("{") && matches!(&base.kind, Kind::Ident(_)) {
-            return Err(Fault::new(
-                Category::UnsupportedConstruct,
-                at,
-                "message literals (`Type{…}`) are not available in trigger conditions",
-            ));
+        if self.is("{") && matches!(root.kind, Kind::Ident(_)) {
+            return Err(self.message_literal(at));
         }
-        if steps.is_empty() {
-            return Ok(base);
-        }
-        let kind = match base.kind {
-            // `(a.b).c` is the path `a.b.c`.
-            Kind::Member(root, mut first) => {
-                first.append(&mut steps);
-                Kind::Member(root, first)
-            }
-            _ => Kind::Member(Box::new(base), steps),
-        };
-        Ok(Expr { at, kind })
+        node(at, Kind::Member(root, steps))
     }
 
-    fn refuse_optional(&self) -> Result<(), Fault> {
+    fn refuse_optional(&self) -> Result<(), Box<Fault>> {
         if self.is("?") {
             return Err(Fault::syntax(self.at(), "optional syntax (`?`) is not available"));
         }
@@ -294,7 +272,7 @@ impl Parser {
     }
 
     /// What stands behind a dot.
-    fn dot_step(&mut self) -> Result<StepKind, Fault> {
+    fn dot_step(&mut self) -> Result<StepKind, Box<Fault>> {
         self.refuse_optional()?;
         let name = match self.peek() {
             Token::Word(name) if !KEYWORDS.contains(&name.as_str()) => name.clone(),
@@ -308,7 +286,7 @@ impl Parser {
     }
 
     /// Expressions up to `end`, separated by commas; lists may end with one.
-    fn items(&mut self, end: &str) -> Result<Vec<Expr>, Fault> {
+    fn items(&mut self, end: &str) -> Result<Vec<Expr>, Box<Fault>> {
         let mut items = Vec::new();
         while !self.accept(end) {
             if !items.is_empty() {
@@ -318,12 +296,13 @@ impl Parser {
                 }
             }
             self.refuse_optional()?;
-            items.push(self.expression()?);
+            let item = self.expression()?;
+            items.push(*item);
         }
         Ok(items)
     }
 
-    fn entries(&mut self) -> Result<Vec<(Expr, Expr)>, Fault> {
+    fn entries(&mut self) -> Result<Vec<(Expr, Expr)>, Box<Fault>> {
         let mut entries = Vec::new();
         while !self.accept("}") {
             if !entries.is_empty() {
@@ -335,113 +314,202 @@ impl Parser {
             self.refuse_optional()?;
             let key = self.expression()?;
             self.expect(":")?;
-            entries.push((key, self.expression()?));
+            let value = self.expression()?;
+            entries.push((*key, *value));
         }
         Ok(entries)
     }
 
-    fn primary(&mut self) -> Result<Expr, Fault> {
+    fn primary(&mut self) -> Parsed {
+        match self.peek() {
+            Token::Punct("(") => self.parenthesised(),
+            Token::Punct("[") => self.list(),
+            Token::Punct("{") => self.map(),
+            // A leading dot asks for the root of a name space; there is only one here.
+            Token::Punct(".") if matches!(self.ahead(1), Token::Word(_)) => {
+                self.next += 1;
+                self.word()
+            }
+            Token::Word(_) => self.word(),
+            Token::Punct(_) | Token::End => Err(self.unexpected("an expression")),
+            _ => self.literal(),
+        }
+    }
+
+    fn parenthesised(&mut self) -> Parsed {
+        self.next += 1;
+        let inner = self.expression()?;
+        self.expect(")")?;
+        Ok(inner)
+    }
+
+    fn list(&mut self) -> Parsed {
         let at = self.at();
-        let token = self.peek().clone();
-        let kind = match token {
-            Token::Punct(punct) => return self.bracketed(punct),
-            Token::Word(word) => return self.word(&word),
-            Token::End => return Err(self.unexpected("an expression")),
-            Token::Int(magnitude) => match i64::try_from(magnitude) {
-                Ok(value) => Literal::Int(value),
-                Err(_) => {
-                    return Err(Fault::syntax(
-                        at,
-                        "integer out of the range of 64 bits; write it as a double (`1.0e19`) or unsigned (`1u`)",
-                    ));
-                }
-            },
+        self.next += 1;
+        let items = self.items("]")?;
+        node(at, Kind::List(items))
+    }
+
+    fn map(&mut self) -> Parsed {
+        let at = self.at();
+        self.next += 1;
+        let entries = self.entries()?;
+        node(at, Kind::Map(entries))
+    }
+
+    fn literal(&mut self) -> Parsed {
+        let at = self.at();
+        let literal = match self.peek().clone() {
+            Token::Int(magnitude) => {
+                let reason = "integer out of the range of 64 bits; write it as a double (`1.0e19`) or unsigned (`1u`)";
+                Literal::Int(i64::try_from(magnitude).map_err(|_| Fault::syntax(at, reason))?)
+            }
             Token::Uint(value) => Literal::Uint(value),
             Token::Double(value) => Literal::Double(value),
             Token::Text(text) => Literal::Text(text),
             Token::Bytes(bytes) => Literal::Bytes(bytes),
+            _ => return Err(self.unexpected("a literal")),
         };
         self.next += 1;
-        Ok(Expr {
-            at,
-            kind: Kind::Literal(kind),
-        })
+        node(at, Kind::Literal(literal))
     }
 
-    fn bracketed(&mut self, punct: &str) -> Result<Expr, Fault> {
+    /// A name, a call or a literal that is a word.
+    fn word(&mut self) -> Parsed {
         let at = self.at();
-        self.next += 1;
-        let kind = match punct {
-            "(" => {
-                let inner = self.expression()?;
-                self.expect(")")?;
-                return Ok(inner);
-            }
-            "[" => Kind::List(self.items("]")?),
-            "{" => Kind::Map(self.entries()?),
-            // A leading dot asks for the root of a name space; there is only one here.
-            "." if matches!(self.peek(), Token::Word(_)) => {
-                return match self.peek().clone() {
-                    Token::Word(word) if !KEYWORDS.contains(&word.as_str()) => self.word(&word),
-                    _ => Err(self.unexpected("a name behind '.'")),
-                };
-            }
-            _ => {
-                self.next -= 1;
-                return Err(self.unexpected("an expression"));
-            }
+        let name = self.name()?;
+        let literal = match name.as_str() {
+            "true" => Literal::Bool(true),
+            "false" => Literal::Bool(false),
+            "null" => Literal::Null,
+            _ if self.accept("(") => return self.call(at, name),
+            _ => return node(at, Kind::Ident(name)),
         };
-        Ok(Expr { at, kind })
+        node(at, Kind::Literal(literal))
     }
 
-    fn word(&mut self, word: &str) -> Result<Expr, Fault> {
-        let at = self.at();
-        let kind = match word {
-            "true" => Kind::Literal(Literal::Bool(true)),
-            "false" => Kind::Literal(Literal::Bool(false)),
-            "null" => Kind::Literal(Literal::Null),
-            "in" => return Err(self.unexpected("an expression")),
-            _ if RESERVED.contains(&word) => {
+    fn call(&mut self, at: usize, name: String) -> Parsed {
+        let args = self.items(")")?;
+        node(at, Kind::Call(name, args))
+    }
+
+    /// Takes a word that may start an operand.
+    fn name(&mut self) -> Result<String, Box<Fault>> {
+        let (at, leading_dot) = (
+            self.at(),
+            self.next > 0 && self.tokens[self.next - 1].0 == Token::Punct("."),
+        );
+        let name = match self.peek() {
+            Token::Word(word) if RESERVED.contains(&word.as_str()) => {
                 return Err(Fault::syntax(
                     at,
                     format!("'{word}' is a reserved word; write `attributes.{word}` for the attribute of that name"),
                 ));
             }
-            _ => {
-                self.next += 1;
-                let kind = if self.accept("(") {
-                    Kind::Call(word.to_owned(), self.items(")")?)
-                } else {
-                    Kind::Ident(word.to_owned())
-                };
-                return Ok(Expr { at, kind });
-            }
+            Token::Word(word) if word != "in" && !(leading_dot && KEYWORDS.contains(&word.as_str())) => word.clone(),
+            _ => return Err(self.unexpected("an expression")),
         };
         self.next += 1;
-        Ok(Expr { at, kind })
+        Ok(name)
     }
 }
 
-/// Precedence and operator of the token; `||` (0) and `&&` (1) are not among them.
-fn binary_op(token: &Token) -> Option<(u8, BinaryOp)> {
+fn node(at: usize, kind: Kind) -> Parsed {
+    Ok(Box::new(Expr { at, kind }))
+}
+
+/// Operands and operators of one level of brackets that are not joined yet.
+struct Pending {
+    operands: Vec<Expr>,
+    operators: Vec<Operator>,
+}
+
+impl Pending {
+    /// Takes a binary operator, if the next token is one, and joins what binds more closely.
+    fn push(&mut self, parser: &mut Parser) -> bool {
+        let Some((level, op)) = operator(parser.peek()) else {
+            return false;
+        };
+        while self.operators.last().is_some_and(|last| last.level > level) {
+            reduce(&mut self.operands, &mut self.operators);
+        }
+        self.operators.push(Operator {
+            level,
+            op,
+            at: parser.at(),
+        });
+        parser.next += 1;
+        true
+    }
+
+    fn finish(mut self) -> Option<Box<Expr>> {
+        while !self.operators.is_empty() {
+            reduce(&mut self.operands, &mut self.operators);
+        }
+        self.operands.pop().map(Box::new)
+    }
+}
+
+/// A binary operator that waits for its right operand.
+struct Operator {
+    level: u8,
+    /// `None` for `||` (level 0) and `&&` (level 1).
+    op: Option<BinaryOp>,
+    at: usize,
+}
+
+/// Joins the last operators of one precedence and their operands to one flat node.
+fn reduce(operands: &mut Vec<Expr>, operators: &mut Vec<Operator>) {
+    let Some(level) = operators.last().map(|operator| operator.level) else {
+        return;
+    };
+    let count = operators
+        .iter()
+        .rev()
+        .take_while(|operator| operator.level == level)
+        .count();
+    let joined = operators.split_off(operators.len() - count);
+    // There is one operand more than operators.
+    let mut parts = operands.split_off(operands.len() - count - 1);
+    let at = parts[0].at;
+    let kind = match level {
+        0 => Kind::Or(parts),
+        1 => Kind::And(parts),
+        _ => {
+            let rest = parts.split_off(1);
+            let rest = joined
+                .into_iter()
+                .zip(rest)
+                .filter_map(|(operator, operand)| Some((operator.op?, operator.at, operand)))
+                .collect();
+            Kind::Fold(Box::new(parts.remove(0)), rest)
+        }
+    };
+    operands.push(Expr { at, kind });
+}
+
+/// Precedence and operator of the token, if it is a binary operator.
+fn operator(token: &Token) -> Option<(u8, Option<BinaryOp>)> {
     let punct = match token {
         Token::Punct(punct) => *punct,
         Token::Word(word) if word == "in" => "in",
         _ => return None,
     };
     Some(match punct {
-        "==" => (2, BinaryOp::Equal),
-        "!=" => (2, BinaryOp::NotEqual),
-        "<" => (2, BinaryOp::Less),
-        "<=" => (2, BinaryOp::LessEqual),
-        ">" => (2, BinaryOp::Greater),
-        ">=" => (2, BinaryOp::GreaterEqual),
-        "in" => (2, BinaryOp::In),
-        "+" => (3, BinaryOp::Add),
-        "-" => (3, BinaryOp::Subtract),
-        "*" => (4, BinaryOp::Multiply),
-        "/" => (4, BinaryOp::Divide),
-        "%" => (4, BinaryOp::Remainder),
+        "||" => (0, None),
+        "&&" => (1, None),
+        "==" => (2, Some(BinaryOp::Equal)),
+        "!=" => (2, Some(BinaryOp::NotEqual)),
+        "<" => (2, Some(BinaryOp::Less)),
+        "<=" => (2, Some(BinaryOp::LessEqual)),
+        ">" => (2, Some(BinaryOp::Greater)),
+        ">=" => (2, Some(BinaryOp::GreaterEqual)),
+        "in" => (2, Some(BinaryOp::In)),
+        "+" => (3, Some(BinaryOp::Add)),
+        "-" => (3, Some(BinaryOp::Subtract)),
+        "*" => (4, Some(BinaryOp::Multiply)),
+        "/" => (4, Some(BinaryOp::Divide)),
+        "%" => (4, Some(BinaryOp::Remainder)),
         _ => return None,
     })
 }

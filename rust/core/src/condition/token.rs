@@ -38,7 +38,7 @@ const PUNCTS: &[&str] = &[
 ];
 
 /// Tokens with their byte offsets; the last one is [`Token::End`].
-pub(super) fn tokenize(source: &str) -> Result<Vec<(Token, usize)>, Fault> {
+pub(super) fn tokenize(source: &str) -> Result<Vec<(Token, usize)>, Box<Fault>> {
     let mut lexer = Lexer { source, at: 0 };
     let mut tokens = Vec::new();
     loop {
@@ -90,7 +90,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    fn next(&mut self) -> Result<Token, Fault> {
+    fn next(&mut self) -> Result<Token, Box<Fault>> {
         let Some(first) = self.peek() else {
             return Ok(Token::End);
         };
@@ -125,7 +125,7 @@ impl<'s> Lexer<'s> {
         Err(Fault::syntax(self.at, format!("unexpected character {first:?}{hint}")))
     }
 
-    fn number(&mut self) -> Result<Token, Fault> {
+    fn number(&mut self) -> Result<Token, Box<Fault>> {
         let start = self.at;
         let token = if self.byte(0) == b'0' && matches!(self.byte(1), b'x' | b'X') {
             self.at += 2;
@@ -162,7 +162,7 @@ impl<'s> Lexer<'s> {
         Ok(token)
     }
 
-    fn integer(&mut self, start: usize, magnitude: Option<u64>) -> Result<Token, Fault> {
+    fn integer(&mut self, start: usize, magnitude: Option<u64>) -> Result<Token, Box<Fault>> {
         let magnitude = magnitude.ok_or_else(|| Fault::syntax(start, "malformed or too large integer"))?;
         if matches!(self.byte(0), b'u' | b'U') {
             self.at += 1;
@@ -172,7 +172,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// A string or bytes literal; stands on the opening quote.
-    fn text(&mut self, raw: bool, bytes: bool) -> Result<Token, Fault> {
+    fn text(&mut self, raw: bool, bytes: bool) -> Result<Token, Box<Fault>> {
         let start = self.at;
         let quote = &self.rest()[..1];
         let triple = quote.repeat(3);
@@ -207,7 +207,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// One escape sequence, behind its backslash, which stands at `at`.
-    fn escape(&mut self, at: usize, bytes: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn escape(&mut self, at: usize, bytes: bool, out: &mut Vec<u8>) -> Result<(), Box<Fault>> {
         let Some(kind) = self.peek() else {
             return Err(Fault::syntax(at, "string without its closing quote"));
         };
@@ -235,7 +235,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// `digits` digits: a byte of a bytes literal, a code point of a string.
-    fn code(&mut self, at: usize, digits: usize, radix: u32, byte: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
+    fn code(&mut self, at: usize, digits: usize, radix: u32, byte: bool, out: &mut Vec<u8>) -> Result<(), Box<Fault>> {
         let code = self
             .rest()
             .get(..digits)

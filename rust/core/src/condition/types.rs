@@ -249,6 +249,7 @@ const fn signature(name: &'static str, style: Style, overloads: &'static [(&'sta
 const NUMBERS: &[&[P]] = &[&[P::Int, P::Int], &[P::Uint, P::Uint], &[P::Double, P::Double]];
 
 /// Operators whose operands are of one type, or nearly so; equality, `in`, logic and indexing have rules of their own.
+#[allow(clippy::type_complexity, reason = "a table is read as a table")]
 const OPERATORS: &[(&str, &[(&[P], P)])] = &[
     (
         "_+_",

@@ -44,7 +44,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_events_per_run: 10_000, observe_events: false }
+        Limits {
+            max_events_per_run: 10_000,
+            observe_events: false,
+        }
     }
 }
 
@@ -614,7 +617,10 @@ impl<R: Router> Machine<R> {
         }
         let header = &mut self.events[event as usize];
         if self.limits.observe_events {
-            self.effects.push_back(Effect::Processed { key, event: header.value });
+            self.effects.push_back(Effect::Processed {
+                key,
+                event: header.value,
+            });
         }
         if header.event_type == OUTPUT {
             let timestamp = self.keys[key.0 as usize].timestamp;

@@ -244,7 +244,7 @@ impl<R: Router> Machine<R> {
                 )
             })
             .collect();
-        let headers: Vec<(&Event<R::Attributes>, u64, Option<(u128, u64)>)> = events
+        let headers: Vec<_> = events
             .iter()
             .map(|event| {
                 let event = &self.events[*event as usize];

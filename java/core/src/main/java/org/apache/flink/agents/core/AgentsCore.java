@@ -396,7 +396,7 @@ public final class AgentsCore implements AutoCloseable {
         return symbols.name(effects.getInt(at + 16));
     }
 
-    /** What a memory write puts at its path: {@link #NODE_OBJECT} or {@link #NODE_VALUE}. */
+    /** What a memory write puts at its path: {@link #NODE_OBJECT}, {@link #NODE_VALUE}, or {@link #NODE_ABSENT} when what stood there is gone. */
     public int node() {
         return effects.getInt(at + 20);
     }

@@ -52,8 +52,14 @@ public final class UnsupportedValueException extends ValueException {
         return this;
     }
 
-    /** Puts one step before the path while the exception passes the container that holds the value. */
-    UnsupportedValueException in(final Object holder, final Object key) {
+    /**
+     * Puts one step before the path while the exception passes the container that holds the value.
+     *
+     * @param holder the container
+     * @param key the key, name or index of the part that holds the refused value
+     * @return this
+     */
+    public UnsupportedValueException in(final Object holder, final Object key) {
         cyclic |= holder == container;
         if (key instanceof String && isWord((String) key)) {
             return under((String) key);

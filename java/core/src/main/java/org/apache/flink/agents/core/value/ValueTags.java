@@ -51,6 +51,12 @@ public final class ValueTags {
     /** An event inside another value. */
     public static final byte EVENT = 35;
 
+    /** A Flink {@code Row}, whose fields are values. */
+    public static final byte ROW = 36;
+
+    /** A Flink {@code Tuple}, whose fields are values. */
+    public static final byte TUPLE = 37;
+
     /** Last tag of values that only their host can open. */
     public static final byte HOST_LAST = 63;
 

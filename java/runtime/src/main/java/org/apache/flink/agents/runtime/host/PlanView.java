@@ -35,7 +35,8 @@ public final class PlanView {
                 .forEachRemaining(
                         entry ->
                                 actionConfigs.put(
-                                        entry.getKey(), ActionConfig.decode(entry.getValue().get("config"), userCode)));
+                                        entry.getKey(), ActionConfig.decode(
+                                                entry.getValue().get("config"), entry.getKey(), userCode)));
     }
 
     /** The flat configuration. */

@@ -102,6 +102,10 @@ final class KeyedStates implements StoredMemory {
     }
 
     void writeMemory(final String path, final int node, final Object value) throws Exception {
+        if (node == AgentsCore.NODE_ABSENT) {
+            shortTerm.remove(path);
+            return;
+        }
         shortTerm.put(path, node == AgentsCore.NODE_VALUE ? codec.encodeOne(value) : OBJECT_NODE);
         if (expiring) {
             touchParents(path);

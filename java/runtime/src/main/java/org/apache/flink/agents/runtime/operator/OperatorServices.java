@@ -17,13 +17,14 @@ import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.runtime.host.EventListeners;
+import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.HostServices;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.PlanView;
+import org.apache.flink.agents.runtime.host.StorableClasses;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.resource.ResourceCache;
 import org.apache.flink.agents.runtime.value.BlobCodec;
-import org.apache.flink.agents.runtime.value.StorableClasses;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,7 +47,12 @@ final class OperatorServices implements HostServices {
         config = new AgentConfiguration(plan.config());
         options = new AgentOptions(config);
         final BlobCodec codec =
-                new BlobCodec(operator.getUserCodeClassloader(), operator.getExecutionConfig());
+                new BlobCodec(
+                        operator.getExecutionConfig(),
+                        operator.getUserCodeClassloader(),
+                        List.of(),
+                        new EventValues(operator.getUserCodeClassloader()),
+                        config.getBool("values.verify", false));
         states = new KeyedStates(operator.getRuntimeContext(), operator.getKeyedStateBackend(), codec, options);
         metrics = new MetricGroupAdapter(operator.getMetricGroup());
         final List<String> names = config.get(AgentConfigOptions.EVENT_LISTENERS);

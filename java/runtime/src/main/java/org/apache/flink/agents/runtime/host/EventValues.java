@@ -1,0 +1,110 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.Map;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventAccess;
+import org.apache.flink.agents.core.value.ForeignValues;
+import org.apache.flink.agents.core.value.MalformedValueException;
+import org.apache.flink.agents.core.value.ValueReader;
+import org.apache.flink.agents.core.value.ValueWriter;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Events among stored values, under tag {@value #EVENT}: class name, id, type, attributes, lineage, timestamp.
+ *
+ * <p>An event comes back as an object of its class where that has a constructor {@code (UUID, Map)} or {@code (UUID, String,
+ * Map)}. Where it has none it comes back as a plain {@link Event} with the same id, type and attributes, which is what its
+ * class is a view of; a warning says so when it is stored.
+ */
+public final class EventValues implements ForeignValues {
+    /** For ever the tag of events. */
+    static final int EVENT = 35;
+
+    private static final Logger LOG = LoggerFactory.getLogger(EventValues.class);
+    private static final int UPSTREAM = 1;
+    private static final int ACTION = 2;
+    private static final int TIMESTAMP = 4;
+
+    /** Class name to store for a class of events. */
+    private static final ClassValue<String> STORED_AS =
+            new ClassValue<String>() {
+                @Override
+                protected String computeValue(final Class<?> type) {
+                    try {
+                        EventAccess.checkRestorable(type);
+                        return type.getName();
+                    } catch (final IllegalArgumentException e) {
+                        LOG.warn("{} After a recovery, actions get it as a plain Event.", e.getMessage());
+                        return Event.class.getName();
+                    }
+                }
+            };
+
+    private final ClassLoader userCode;
+
+    /** @param userCode finds the classes of events */
+    public EventValues(final ClassLoader userCode) {
+        this.userCode = userCode;
+    }
+
+    @Override
+    public boolean tryWrite(final Object value, final ValueWriter out) {
+        if (!(value instanceof Event)) {
+            return false;
+        }
+        final Event event = (Event) value;
+        final int begun = out.beginHost(EVENT);
+        out.writeValue(STORED_AS.get(event.getClass()));
+        out.writeLong(EventAccess.idHi(event));
+        out.writeLong(EventAccess.idLo(event));
+        out.writeValue(event.getType());
+        final boolean upstream = EventAccess.hasUpstream(event);
+        final String action = event.getUpstreamActionName();
+        final boolean timestamp = event.hasSourceTimestamp();
+        out.writeByte((upstream ? UPSTREAM : 0) | (action != null ? ACTION : 0) | (timestamp ? TIMESTAMP : 0));
+        if (upstream) {
+            out.writeLong(EventAccess.upstreamHi(event));
+            out.writeLong(EventAccess.upstreamLo(event));
+        }
+        if (action != null) {
+            out.writeValue(action);
+        }
+        if (timestamp) {
+            out.writeLong(event.getSourceTimestamp());
+        }
+        out.writeValue(event.getAttributes());
+        out.endHost(begun);
+        return true;
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    public Object read(final int tag, final ValueReader in) {
+        if (tag != EVENT) {
+            throw new MalformedValueException(in.position(), "a host value with tag " + tag + ", which no release has written");
+        }
+        final String className = (String) in.readValue();
+        final long high = in.readLong();
+        final long low = in.readLong();
+        final String type = (String) in.readValue();
+        final int flags = in.readByte();
+        final boolean upstream = (flags & UPSTREAM) != 0;
+        final long upstreamHigh = upstream ? in.readLong() : 0;
+        final long upstreamLow = upstream ? in.readLong() : 0;
+        final String action = (flags & ACTION) != 0 ? (String) in.readValue() : null;
+        final boolean hasTimestamp = (flags & TIMESTAMP) != 0;
+        final long timestamp = hasTimestamp ? in.readLong() : 0;
+        final Map<String, Object> attributes = (Map<String, Object>) in.readValue();
+        final Class<?> eventClass;
+        try {
+            eventClass = Class.forName(className, true, userCode);
+        } catch (final ClassNotFoundException e) {
+            throw new MalformedValueException(
+                    in.position(),
+                    "an event of class " + className + ", which the job does not have any more; put it back, or drain the job before removing it");
+        }
+        return EventAccess.restore(
+                eventClass, high, low, type, attributes, upstream, upstreamHigh, upstreamLow, action, hasTimestamp, timestamp);
+    }
+}

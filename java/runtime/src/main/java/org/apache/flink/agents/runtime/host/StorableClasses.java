@@ -1,0 +1,81 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.Map;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventAccess;
+import org.apache.flink.agents.api.context.MemoryObject;
+import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.core.value.ValueCodec;
+import org.apache.flink.agents.runtime.value.Refusals;
+
+/**
+ * Notices values that can never be stored at the moment they are sent or written, where the mistake was made, not minutes
+ * later in a checkpoint. One look-up by class for each value: what lies deeper is checked when it is stored.
+ */
+public final class StorableClasses {
+    /** Why values of a class cannot be stored; empty when they can, as far as the class tells. */
+    private static final ClassValue<String> OBJECTIONS =
+            new ClassValue<String>() {
+                @Override
+                protected String computeValue(final Class<?> type) {
+                    return objection(type);
+                }
+            };
+
+    private StorableClasses() {}
+
+    private static String objection(final Class<?> type) {
+        if (ValueCodec.isPlainClass(type)) {
+            return "";
+        }
+        if (RunnerContext.class.isAssignableFrom(type) || MemoryObject.class.isAssignableFrom(type)) {
+            return "it belongs to one execution of an action. Send the data read from it instead.";
+        }
+        final String reason = Refusals.reason(type);
+        return reason == null ? "" : reason;
+    }
+
+    /**
+     * Checks the attributes of an event.
+     *
+     * @throws IllegalArgumentException naming action, event type, attribute and class
+     */
+    public static void checkEvent(final String action, final Event event) {
+        if (EventAccess.isLazy(event)) {
+            final Object value = EventAccess.singleValue(event);
+            if (value != null && !OBJECTIONS.get(value.getClass()).isEmpty()) {
+                refuse(action, value, "the payload of event " + event.getType());
+            }
+            return;
+        }
+        for (final Map.Entry<String, Object> entry : event.getAttributes().entrySet()) {
+            final Object value = entry.getValue();
+            if (value != null && !OBJECTIONS.get(value.getClass()).isEmpty()) {
+                refuse(action, value, "attribute \"" + entry.getKey() + "\" of event " + event.getType());
+            }
+        }
+    }
+
+    /**
+     * Checks a memory value.
+     *
+     * @throws IllegalArgumentException naming action, path and class
+     */
+    public static void checkValue(final String action, final Object value, final String where) {
+        if (value != null && !OBJECTIONS.get(value.getClass()).isEmpty()) {
+            refuse(action, value, where);
+        }
+    }
+
+    private static void refuse(final String action, final Object value, final String where) {
+        throw new IllegalArgumentException(
+                "Action '"
+                        + action
+                        + "' put a value of "
+                        + value.getClass().getName()
+                        + " into "
+                        + where
+                        + ", which cannot be stored: "
+                        + OBJECTIONS.get(value.getClass()));
+    }
+}
