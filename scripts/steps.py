@@ -1,0 +1,50 @@
+"""The steps of ``make test`` and ``make test-long``: one explicit list, in order.
+
+``scripts/check-repo`` fails when a test script of the tree is not named here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+VERSION = "0.1.0"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, run from the repository's root.
+
+    ``counts`` names what in its output, or left behind by it, says how many tests ran:
+    ``cargo`` (lines ``test result:``), ``surefire`` (XML reports of Surefire and Failsafe),
+    ``line`` (a line ``N passed, N failed``) or ``none`` (the step itself is one check).
+    ``minutes`` is the limit after which the step is stopped and has failed.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    minutes: int
+    counts: str = "none"
+    long_argv: tuple[str, ...] | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    long_env: dict[str, str] = field(default_factory=dict)
+
+
+PYTHON = ("python3", "-B")
+
+STEPS: tuple[Step, ...] = (
+    Step("house rules", (*PYTHON, "scripts/check-repo"), 2, "line"),
+    Step("scripts' own tests", (*PYTHON, "scripts/test_scripts.py"), 2, "line"),
+    Step("cargo fmt", ("cargo", "fmt", "--all", "--check"), 2),
+    Step("cargo clippy",
+         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 15),
+    Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked"), 20, "cargo",
+         long_env={"FLINK_AGENTS_MODEL_CASES": "50"}),
+    # The dependency lists are for the licence check; only a build knows the modules' own jars.
+    Step("mvn verify",
+         ("mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
+          "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire"),
+    Step("licences", (*PYTHON, "scripts/check-licences"), 3, "line"),
+    Step("conformance: Java API",
+         (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),
+         3, "line"),
+)
