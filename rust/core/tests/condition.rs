@@ -1,4 +1,5 @@
 //! Trigger conditions: the shared vectors, values of every kind, and messages.
+#![allow(clippy::unwrap_used, reason = "helpers of tests too")]
 
 use flink_agents_core::condition::{
     Category, EVENT_TYPES, EvalError, EventView, Program, Trigger, classify, event_type,

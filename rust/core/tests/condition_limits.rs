@@ -1,4 +1,5 @@
 //! Trigger conditions that are long, deep or random: never a panic, never more stack than a small thread has.
+#![allow(clippy::unwrap_used, reason = "helpers of tests too")]
 
 use std::panic::resume_unwind;
 use std::thread::Builder;

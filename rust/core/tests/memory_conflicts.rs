@@ -1,5 +1,7 @@
 //! Two actions of one run write memory while one of them is suspended.
 
+#![allow(clippy::unwrap_used)]
+
 mod run_support;
 
 use flink_agents_core::ids::{Symbol, ValueHandle};

@@ -68,6 +68,7 @@ impl Cluster {
     pub fn restart(&mut self, parallelism: usize) -> Result<(), RestoreError> {
         self.shared.count("restart");
         self.shared.outputs = self.last.outputs.clone();
+        self.shared.failure = None;
         self.subtasks.clear();
         for number in 0..parallelism {
             let mine = |key: &String| Cluster::owner(key, parallelism) == number;

@@ -77,7 +77,7 @@ pub enum Effect {
     },
     /// Something the operator of the job should read in a log.
     Warn(String),
-    /// The run cannot go on; the host fails the task with this text.
+    /// The run cannot go on; the host fails the task with this text. It is the last effect of a machine.
     Fail {
         /// The key whose run it is.
         key: KeySlot,

@@ -127,6 +127,8 @@ pub struct Machine<R: Router> {
     frozen: bool,
     ended: bool,
     failed: bool,
+    /// The failure was handed out.
+    over: bool,
     selected: Vec<ActionId>,
     warnings: Vec<String>,
     spare_sent: Vec<Vec<EventIndex>>,
@@ -153,6 +155,7 @@ impl<R: Router> Machine<R> {
             frozen: false,
             ended: false,
             failed: false,
+            over: false,
             selected: Vec::new(),
             warnings: Vec::new(),
             spare_sent: Vec::new(),
@@ -188,7 +191,7 @@ impl<R: Router> Machine<R> {
 
     /// Whether [`Machine::poll_effect`] with `may_run` would run something.
     pub fn has_ready(&self) -> bool {
-        !self.frozen && !self.ready.is_empty()
+        !self.frozen && !self.failed && !self.ready.is_empty()
     }
 
     /// Interned event types and paths.
@@ -392,12 +395,14 @@ impl<R: Router> Machine<R> {
 
     // ---- effects
 
-    /// The next order for the host; `may_run = false` leaves out running and resuming tasks.
+    /// The next order for the host; `may_run = false` leaves out running and resuming tasks. Nothing follows
+    /// [`Effect::Fail`]: what the machine makes of the failed run must not be seen.
     pub fn poll_effect(&mut self, may_run: bool) -> Option<Effect> {
-        if self.frozen {
+        if self.frozen || self.over {
             return None;
         }
         if let Some(effect) = self.effects.pop_front() {
+            self.over = matches!(effect, Effect::Fail { .. });
             return Some(effect);
         }
         if !may_run || self.failed {
@@ -452,10 +457,10 @@ impl<R: Router> Machine<R> {
             }
         }
         let freed = self.symbols.retain(|symbol| used[symbol.0 as usize]);
-        for symbol in &freed {
-            if let Some(route) = self.routes.get_mut(symbol.0 as usize) {
-                *route = NO_ROUTES;
-            }
+        if !freed.is_empty() {
+            // All of them, so that those of freed types do not pile up; they are asked for again when needed.
+            self.routes.clear();
+            self.route_actions.clear();
         }
         freed
     }
@@ -591,7 +596,7 @@ impl<R: Router> Machine<R> {
         let persisted = state.persisted;
         let segment = state.segment;
         let sequence = state.sequence;
-        state.sequence += 1;
+        state.sequence = state.sequence.wrapping_add(1);
         if idle {
             state.sequence = 0;
             state.persisted = false;
@@ -610,11 +615,11 @@ impl<R: Router> Machine<R> {
     /// Output events leave; others start one task for each action they trigger.
     fn route(&mut self, key: KeySlot, event: EventIndex, parent: u32, event_index: u32) {
         let state = &mut self.keys[key.0 as usize];
-        state.events_seen += 1;
-        if state.events_seen > self.limits.max_events_per_run {
+        if state.events_seen >= self.limits.max_events_per_run {
             self.fail_loop(key, event, parent);
             return;
         }
+        state.events_seen += 1;
         let header = &mut self.events[event as usize];
         if self.limits.observe_events {
             self.effects.push_back(Effect::Processed {
@@ -747,6 +752,68 @@ impl<R: Router> Machine<R> {
         if !self.failed {
             self.failed = true;
             self.effects.push_back(Effect::Fail { key, reason });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::symbols::INPUT_EVENT;
+
+    struct OneAction;
+
+    impl Router for OneAction {
+        type Attributes = ();
+
+        fn action_count(&self) -> usize {
+            1
+        }
+
+        fn action_name(&self, _: ActionId) -> &str {
+            "only"
+        }
+
+        fn exact(&self, event_type: &str) -> &[ActionId] {
+            if event_type == INPUT_EVENT { &[] } else { &[ActionId(0)] }
+        }
+
+        fn has_conditions(&self) -> bool {
+            false
+        }
+
+        fn conditional(
+            &self,
+            _: &str,
+            _: EventId,
+            _: Option<&()>,
+            _: &mut Vec<ActionId>,
+            _: &mut Vec<String>,
+        ) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    /// Every collection forgets routes; asking for them again must not keep the forgotten ones.
+    #[test]
+    fn routes_do_not_pile_up_when_symbols_are_collected() {
+        let mut machine = Machine::new(OneAction, Limits::default());
+        for round in 0..100 {
+            let event_type = machine.intern("t");
+            let event = EventIn {
+                id: EventId(round),
+                event_type,
+                value: ValueHandle(0),
+                attributes: None,
+            };
+            assert!(machine.handle_input(KeySlot(0), event, None).is_ok());
+            while let Some(effect) = machine.poll_effect(true) {
+                if let Effect::RunAction { task, .. } = effect {
+                    assert!(machine.handle_finished(task).is_ok());
+                }
+            }
+            assert_eq!(machine.collect_symbols(), vec![event_type]);
+            assert!(machine.route_actions.len() <= 1, "round {round}");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::checkpoint::{FormatError, Reader, Writer};
 use crate::ids::{ActionId, EventId, KeySlot, ValueHandle};
 use crate::memory::Node;
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// What is to be stored for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,8 @@ pub enum RestoreError {
 #[derive(Debug, Clone)]
 struct StoredEvent {
     id: u128,
-    event_type: String,
-    lineage: Option<(u128, String)>,
+    event_type: Arc<str>,
+    lineage: Option<(u128, Arc<str>)>,
     timestamp: Option<i64>,
 }
 
@@ -63,10 +64,10 @@ pub struct RestorePlan {
     active: bool,
     timestamp: Option<i64>,
     events_seen: u32,
-    nodes: Vec<(u32, u32, String)>,
+    nodes: Vec<(u32, u32, Arc<str>)>,
     events: Vec<StoredEvent>,
     tasks: Vec<(usize, u32)>,
-    sensory: Vec<(String, bool)>,
+    sensory: Vec<(Arc<str>, bool)>,
     waiting: Vec<usize>,
 }
 
@@ -77,13 +78,14 @@ impl RestorePlan {
     /// When the bytes are foreign, newer or damaged; never anything worse, whatever the bytes are.
     pub fn parse(bytes: &[u8]) -> Result<RestorePlan, FormatError> {
         let mut input = Reader::open(bytes)?;
-        let mut texts = Vec::new();
+        // Shared, not copied: a few bytes can name a long text any number of times.
+        let mut texts: Vec<Arc<str>> = Vec::new();
         for _ in 0..input.count()? {
-            texts.push(input.text()?.to_owned());
+            texts.push(input.text()?.into());
         }
-        let text = |input: &mut Reader<'_>| -> Result<String, FormatError> {
+        let text = |input: &mut Reader<'_>| -> Result<Arc<str>, FormatError> {
             let index = input.index(texts.len())?;
-            Ok(texts[index].clone())
+            Ok(Arc::clone(&texts[index]))
         };
         let sequence = input.number()?;
         let active = input.flag()?;
@@ -119,9 +121,12 @@ impl RestorePlan {
             used[event] = true;
             tasks.push((event, input.index(nodes.len())? as u32));
         }
-        let mut sensory = Vec::new();
+        let mut sensory: Vec<(Arc<str>, bool)> = Vec::new();
         for _ in 0..input.count()? {
             let path = text(&mut input)?;
+            if sensory.last().is_some_and(|(last, _)| *last >= path) {
+                return Err(input.damaged("memory paths are not in order"));
+            }
             sensory.push((path, input.flag()?));
         }
         let mut waiting = Vec::new();

@@ -1,5 +1,5 @@
 //! A router by exact types, and a host in a few lines, for tests that need nothing more.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, Node, Space, Written};

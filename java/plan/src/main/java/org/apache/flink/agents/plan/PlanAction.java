@@ -47,7 +47,7 @@ public final class PlanAction {
     ObjectNode toJson() {
         final ObjectNode json = PlanJson.object();
         json.put("name", name);
-        json.set("exec", PlanJson.function(function));
+        json.set("exec", FunctionJson.write(function));
         final ArrayNode triggers = json.putArray("trigger_conditions");
         triggerConditions.forEach(triggers::add);
         json.set("config", config == null ? null : config.deepCopy());

@@ -2,22 +2,22 @@ package org.apache.flink.agents.plan;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.type.TypeFactory;
+import javax.annotation.Nullable;
+import org.apache.flink.agents.api.function.PythonFunction;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.api.resource.SerializableResource;
+import org.apache.flink.agents.plan.tools.FunctionTool;
 
 /** A resource of a plan: what the plan says about how to make it. Immutable. */
 final class PlanResource {
     private static final String PYTHON_CLASS = "pythonClazz";
 
-    private final String name;
-    private final ResourceType type;
-    private final String python;
+    @Nullable private final String python;
     private final ObjectNode json;
 
-    private PlanResource(String name, ResourceType type, String python, ObjectNode json) {
-        this.name = name;
-        this.type = type;
+    private PlanResource(@Nullable String python, ObjectNode json) {
         this.python = python;
         this.json = json;
     }
@@ -46,8 +46,7 @@ final class PlanResource {
         json.put(
                 "__resource_provider_type__",
                 pythonClass == null ? "JavaResourceProvider" : "PythonResourceProvider");
-        return new PlanResource(
-                name, type, pythonClass == null ? null : String.valueOf(pythonClass), json);
+        return new PlanResource(pythonClass == null ? null : String.valueOf(pythonClass), json);
     }
 
     private static boolean isPythonWrapper(String className) {
@@ -73,22 +72,47 @@ final class PlanResource {
                             + " ResourceDescriptor.",
                     e);
         }
-        return serialized(name, type, resource.getClass(), text, null);
+        checkReadable(resource.getClass(), text, owner);
+        return serialized(name, type, resource.getClass(), text);
     }
 
-    /**
-     * A resource that travels as a whole, of known text.
-     *
-     * @param python what of it is Python, or null
-     */
-    static PlanResource serialized(
-            String name, ResourceType type, Class<?> clazz, String text, String python) {
+    /** A tool that calls a function of either language. */
+    static PlanResource tool(String name, FunctionTool tool, String owner) {
+        final PlanResource java = serialized(name, ResourceType.TOOL, tool, owner);
+        return tool.getFunction() instanceof PythonFunction
+                ? new PlanResource(tool.getFunction().toString(), java.json)
+                : java;
+    }
+
+    /** Finds here what the operator, on another machine, could not read. */
+    private static void checkReadable(Class<?> clazz, String text, String owner) {
+        try {
+            PlanJson.MAPPER
+                    .copy()
+                    .setTypeFactory(
+                            TypeFactory.defaultInstance().withClassLoader(clazz.getClassLoader()))
+                    .readValue(text, clazz);
+        } catch (JsonProcessingException | IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    owner
+                            + " of class "
+                            + clazz.getName()
+                            + " cannot be read back from its JSON: "
+                            + e.getMessage()
+                            + ". Annotate its constructor with @JsonCreator, and what is not part of it"
+                            + " with @JsonIgnore; or declare it by a ResourceDescriptor.",
+                    e);
+        }
+    }
+
+    private static PlanResource serialized(
+            String name, ResourceType type, Class<?> clazz, String text) {
         final ObjectNode json = header(name, type);
         json.put("module", clazz.getPackageName());
         json.put("clazz", clazz.getName());
         json.put("serializedResource", text);
         json.put("__resource_provider_type__", "JavaSerializableResourceProvider");
-        return new PlanResource(name, type, python, json);
+        return new PlanResource(null, json);
     }
 
     private static ObjectNode header(String name, ResourceType type) {
@@ -98,15 +122,8 @@ final class PlanResource {
         return json;
     }
 
-    String name() {
-        return name;
-    }
-
-    ResourceType type() {
-        return type;
-    }
-
     /** Returns the Python class or function this resource needs, or null. */
+    @Nullable
     String python() {
         return python;
     }

@@ -19,16 +19,25 @@ import org.apache.flink.agents.api.annotation.EmbeddingModelConnection;
 import org.apache.flink.agents.api.annotation.EmbeddingModelSetup;
 import org.apache.flink.agents.api.annotation.MCPServer;
 import org.apache.flink.agents.api.annotation.Prompt;
+import org.apache.flink.agents.api.annotation.Skills;
+import org.apache.flink.agents.api.annotation.Tool;
 import org.apache.flink.agents.api.annotation.VectorStore;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.api.resource.SerializableResource;
+import org.apache.flink.agents.api.skills.SkillSourceSpec;
+import org.apache.flink.agents.api.tools.FunctionTool;
 
 /**
  * Collects the resources of an agent: annotated members in the order of the source (superclass first),
  * those added by {@code addResource}, and of the environment's those that the agent does not have.
+ * All skills become one resource, beside which the plan gets the tools that load them.
  */
 final class ResourceCompiler {
+    private static final String LOAD_SKILL_CLASS =
+            "org.apache.flink.agents.runtime.skill.LoadSkillTool";
+    private static final String BASH_CLASS = "org.apache.flink.agents.plan.tools.bash.BashTool";
+
     private static final Map<Class<? extends Annotation>, ResourceType> ANNOTATIONS =
             new LinkedHashMap<>();
 
@@ -40,6 +49,8 @@ final class ResourceCompiler {
         ANNOTATIONS.put(VectorStore.class, ResourceType.VECTOR_STORE);
         ANNOTATIONS.put(Prompt.class, ResourceType.PROMPT);
         ANNOTATIONS.put(MCPServer.class, ResourceType.MCP_SERVER);
+        ANNOTATIONS.put(Tool.class, ResourceType.TOOL);
+        ANNOTATIONS.put(Skills.class, ResourceType.SKILLS);
     }
 
     private final Agent agent;
@@ -48,6 +59,8 @@ final class ResourceCompiler {
             new EnumMap<>(ResourceType.class);
     /** Where the members come from, to tell a subclass's redeclaration from a duplicate. */
     private final Map<String, Class<?>> declaredBy = new LinkedHashMap<>();
+    private final Map<String, org.apache.flink.agents.api.skills.Skills> skills =
+            new LinkedHashMap<>();
 
     ResourceCompiler(Agent agent, String agentName) {
         this.agent = agent;
@@ -65,11 +78,48 @@ final class ResourceCompiler {
                 (type, byName) ->
                         byName.forEach(
                                 (name, it) -> {
-                                    if (!ofType(type).containsKey(name)) {
-                                        put(compile(type, name, it, "of the environment"));
+                                    if (!isDeclared(type, name)) {
+                                        put(type, name, it, "of the environment");
                                     }
                                 }));
+        addSkills();
         return resources;
+    }
+
+    /** Merges all skills into one resource and adds the tools by which models use them. */
+    private void addSkills() {
+        if (skills.isEmpty()) {
+            return;
+        }
+        final List<SkillSourceSpec> sources = new ArrayList<>();
+        skills.values().forEach(each -> sources.addAll(each.getSources()));
+        final String name = org.apache.flink.agents.api.skills.Skills.SKILLS_CONFIG;
+        ofType(ResourceType.SKILLS)
+                .put(
+                        name,
+                        PlanResource.serialized(
+                                name,
+                                ResourceType.SKILLS,
+                                new org.apache.flink.agents.api.skills.Skills(sources),
+                                "The skills of agent " + agentName));
+        addSkillTool(org.apache.flink.agents.api.skills.Skills.LOAD_SKILL_TOOL, LOAD_SKILL_CLASS);
+        addSkillTool(org.apache.flink.agents.api.skills.Skills.BASH_TOOL, BASH_CLASS);
+    }
+
+    private void addSkillTool(String name, String className) {
+        if (isDeclared(ResourceType.TOOL, name)) {
+            throw new IllegalArgumentException(
+                    "Tool '"
+                            + name
+                            + "' of agent "
+                            + agentName
+                            + " has the name of the tool that agents with skills get; rename it.");
+        }
+        put(
+                ResourceType.TOOL,
+                name,
+                new ResourceDescriptor(className, null),
+                "of the skills of agent " + agentName);
     }
 
     private void addField(Field field) {
@@ -86,7 +136,7 @@ final class ResourceCompiler {
             throw new IllegalArgumentException(
                     "Resource '" + field.getName() + "' " + origin + " cannot be read: " + e, e);
         }
-        addMember(field, compile(type, field.getName(), value, origin));
+        addMember(field, type, value, origin);
     }
 
     private void addMethod(Method method) {
@@ -96,7 +146,22 @@ final class ResourceCompiler {
         }
         final String origin =
                 "declared by method " + AgentClass.describe(method) + " of agent " + agentName;
-        addMember(method, compile(type, method.getName(), call(method, origin), origin));
+        if (type == ResourceType.MCP_SERVER) {
+            throw noMcpServers("Resource '" + method.getName() + "' " + origin);
+        }
+        addMember(
+                method,
+                type,
+                type == ResourceType.TOOL ? tool(method, origin) : call(method, origin),
+                origin);
+    }
+
+    private static FunctionTool tool(Method method, String origin) {
+        if (!Modifier.isStatic(method.getModifiers())) {
+            throw new IllegalArgumentException(
+                    "Tool '" + method.getName() + "' " + origin + ": the method must be static.");
+        }
+        return FunctionTool.fromMethod(method);
     }
 
     private static Object call(Method method, String origin) {
@@ -141,29 +206,30 @@ final class ResourceCompiler {
         return found;
     }
 
-    private void addMember(Member member, PlanResource resource) {
-        final String key = resource.type().getValue() + "/" + resource.name();
-        final Class<?> other = declaredBy.put(key, member.getDeclaringClass());
+    private void addMember(Member member, ResourceType type, Object instance, String origin) {
+        final String name = member.getName();
+        final Class<?> other =
+                declaredBy.put(type.getValue() + "/" + name, member.getDeclaringClass());
         if (other == member.getDeclaringClass()) {
-            throw duplicate(resource.type(), resource.name(), "by two members of " + other.getName());
+            throw duplicate(type, name, "by two members of " + other.getName());
         }
-        put(resource);
+        put(type, name, instance, origin);
     }
 
     private void addOwn(ResourceType type, String name, Object instance) {
-        if (ofType(type).containsKey(name)) {
+        if (isDeclared(type, name)) {
             throw duplicate(type, name, "by an annotated member and by addResource");
         }
-        put(compile(type, name, instance, "of agent " + agentName));
+        put(type, name, instance, "of agent " + agentName);
     }
 
     private PlanResource compile(ResourceType type, String name, Object instance, String origin) {
         final String owner = "Resource '" + name + "' of type " + type.getValue() + " " + origin;
         if (type == ResourceType.MCP_SERVER) {
-            throw new UnsupportedOperationException(
-                    owner
-                            + " is an MCP server, which this release of flink-agents-rs does not support"
-                            + " yet; a later release will. Remove it until then.");
+            throw noMcpServers(owner);
+        }
+        if (instance instanceof FunctionTool && type == ResourceType.TOOL) {
+            return compileTool(name, (FunctionTool) instance, owner);
         }
         if (instance instanceof ResourceDescriptor) {
             return PlanResource.described(name, type, (ResourceDescriptor) instance, owner);
@@ -188,6 +254,23 @@ final class ResourceCompiler {
         return PlanResource.serialized(name, type, resource, owner);
     }
 
+    private static UnsupportedOperationException noMcpServers(String owner) {
+        return new UnsupportedOperationException(
+                owner
+                        + " is an MCP server, which this release of flink-agents-rs does not support yet;"
+                        + " a later release will. Remove it until then.");
+    }
+
+    private static PlanResource compileTool(String name, FunctionTool declared, String owner) {
+        final org.apache.flink.agents.plan.tools.FunctionTool tool;
+        try {
+            tool = org.apache.flink.agents.plan.tools.FunctionTool.compile(name, declared);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
+        }
+        return PlanResource.tool(name, tool, owner);
+    }
+
     private IllegalArgumentException duplicate(ResourceType type, String name, String by) {
         return new IllegalArgumentException(
                 "Resource '"
@@ -201,8 +284,30 @@ final class ResourceCompiler {
                         + ". Rename or remove one of them.");
     }
 
-    private void put(PlanResource resource) {
-        ofType(resource.type()).put(resource.name(), resource);
+    private boolean isDeclared(ResourceType type, String name) {
+        return type == ResourceType.SKILLS
+                ? skills.containsKey(name)
+                : ofType(type).containsKey(name);
+    }
+
+    private void put(ResourceType type, String name, Object instance, String origin) {
+        if (type != ResourceType.SKILLS) {
+            ofType(type).put(name, compile(type, name, instance, origin));
+            return;
+        }
+        if (!(instance instanceof org.apache.flink.agents.api.skills.Skills)) {
+            throw new IllegalStateException(
+                    "Skills '"
+                            + name
+                            + "' "
+                            + origin
+                            + " must be a "
+                            + org.apache.flink.agents.api.skills.Skills.class.getName()
+                            + ", not "
+                            + (instance == null ? "null" : instance.getClass().getName())
+                            + ".");
+        }
+        skills.put(name, (org.apache.flink.agents.api.skills.Skills) instance);
     }
 
     private Map<String, PlanResource> ofType(ResourceType type) {

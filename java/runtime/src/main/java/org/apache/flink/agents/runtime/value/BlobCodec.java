@@ -19,7 +19,7 @@ import org.apache.flink.api.common.ExecutionConfig;
  *
  * <ul>
  *   <li>{@code 1, value}: one value that needs no serializer of Flink;
- *   <li>{@code 0xFB, version 1, count, (class name, length, serializer snapshot) each, count, values}: a <em>blob</em>.
+ *   <li>{@code 0xFB, version 1, count, (class name, length, deflated serializer snapshot) each, count, values}: a <em>blob</em>.
  * </ul>
  *
  * Serializers and class loading go by the context class loader of the thread that made this, as everywhere in Flink. For

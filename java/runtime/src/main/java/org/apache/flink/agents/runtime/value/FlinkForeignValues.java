@@ -72,10 +72,6 @@ final class FlinkForeignValues implements ForeignValues {
             RowValues.writeTuple((Tuple) value, out);
             return true;
         }
-        final String refusal = Refusals.reason(value.getClass());
-        if (refusal != null) {
-            throw new UnsupportedValueException(value.getClass(), refusal);
-        }
         final SerializerCatalog.Entry entry = catalog.writer(value.getClass());
         boolean whole = false;
         try {

@@ -1,11 +1,15 @@
 package org.apache.flink.agents.runtime.value;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.DeflaterOutputStream;
+import java.util.zip.InflaterInputStream;
 import org.apache.flink.agents.core.value.MalformedValueException;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.api.common.ExecutionConfig;
@@ -23,10 +27,14 @@ import org.apache.flink.core.memory.DataOutputSerializer;
 /** Which serializer writes values of a class, and which one reads what an earlier one has written. */
 final class SerializerCatalog {
 
+    /** Beyond this a claimed snapshot is taken for damaged data. */
+    private static final int LARGEST_SNAPSHOT = 16 << 20;
+
     /** A serializer in use, and its snapshot as it is written beside the values. */
     static final class Entry {
         final Class<?> type;
         final TypeSerializer<Object> serializer;
+        /** Deflated: snapshots are mostly class names, and often larger than the values. */
         final byte[] snapshot;
         /** Set once a value has been read back successfully, see {@link FlinkForeignValues}. */
         boolean proven;
@@ -46,7 +54,8 @@ final class SerializerCatalog {
     private final ClassLoader classLoader;
     private final List<KnownType> known;
     private final Map<Class<?>, Entry> writers = new HashMap<>();
-    private final Map<String, Map<ByteBuffer, Entry>> readers = new HashMap<>();
+    /** By class name: as many entries as layouts of the class were met, mostly one. */
+    private final Map<String, List<Entry>> readers = new HashMap<>();
 
     SerializerCatalog(final ExecutionConfig config, final ClassLoader classLoader, final List<KnownType> known) {
         this.config = config;
@@ -54,22 +63,33 @@ final class SerializerCatalog {
         this.known = List.copyOf(known);
     }
 
-    /** The serializer for values of exactly this class; of its enum class for a constant with a body. */
+    /**
+     * The serializer for values of exactly this class; of its enum class for a constant with a body.
+     *
+     * @throws UnsupportedValueException if there is none, or values of the class cannot come back whatever writes them
+     */
     Entry writer(final Class<?> valueClass) {
-        final Class<?> type =
-                Enum.class.isAssignableFrom(valueClass) && !valueClass.isEnum() ? valueClass.getSuperclass() : valueClass;
-        Entry entry = writers.get(type);
-        if (entry == null) {
-            try {
-                final TypeSerializer<Object> serializer = serializerFor(type);
-                entry = new Entry(type, serializer, snapshotOf(serializer));
-            } catch (final IOException | RuntimeException e) {
-                throw new UnsupportedValueException(
-                        valueClass, "no Flink serializer can be made for this class: " + FlinkForeignValues.root(e), e);
-            }
-            writers.put(type, entry);
+        final Entry entry = writers.get(valueClass);
+        return entry != null ? entry : newWriter(valueClass);
+    }
+
+    private Entry newWriter(final Class<?> valueClass) {
+        final String refusal = Refusals.reason(valueClass);
+        if (refusal != null) {
+            throw new UnsupportedValueException(valueClass, refusal);
         }
-        return entry;
+        if (Enum.class.isAssignableFrom(valueClass) && !valueClass.isEnum()) {
+            return writer(valueClass.getSuperclass());
+        }
+        try {
+            final TypeSerializer<Object> serializer = serializerFor(valueClass);
+            final Entry entry = new Entry(valueClass, serializer, deflate(snapshotOf(serializer)));
+            writers.put(valueClass, entry);
+            return entry;
+        } catch (final IOException | RuntimeException e) {
+            throw new UnsupportedValueException(
+                    valueClass, "no Flink serializer can be made for this class: " + FlinkForeignValues.root(e), e);
+        }
     }
 
     /** Makes {@link #writer} create a new serializer: one that has failed in mid-value may hold half of it (Kryo does). */
@@ -84,12 +104,14 @@ final class SerializerCatalog {
      * @throws MalformedValueException if the class is gone or has changed in a way that Flink cannot follow
      */
     Entry reader(final String className, final byte[] snapshot) {
-        final Map<ByteBuffer, Entry> ofClass = readers.computeIfAbsent(className, name -> new HashMap<>());
-        Entry entry = ofClass.get(ByteBuffer.wrap(snapshot));
-        if (entry == null) {
-            entry = resolve(className, snapshot);
-            ofClass.put(ByteBuffer.wrap(snapshot), entry);
+        final List<Entry> ofClass = readers.computeIfAbsent(className, name -> new ArrayList<>(1));
+        for (final Entry entry : ofClass) {
+            if (Arrays.equals(entry.snapshot, snapshot)) {
+                return entry;
+            }
         }
+        final Entry entry = resolve(className, snapshot);
+        ofClass.add(entry);
         return entry;
     }
 
@@ -107,7 +129,7 @@ final class SerializerCatalog {
                 return now;
             }
             final TypeSerializerSnapshot<Object> written =
-                    TypeSerializerSnapshot.readVersionedSnapshot(new DataInputDeserializer(snapshot), classLoader);
+                    TypeSerializerSnapshot.readVersionedSnapshot(new DataInputDeserializer(inflate(snapshot)), classLoader);
             return new Entry(type, migrating(className, now.serializer, written), snapshot);
         } catch (final IOException | RuntimeException e) {
             if (e instanceof MalformedValueException) {
@@ -175,5 +197,23 @@ final class SerializerCatalog {
         final DataOutputSerializer out = new DataOutputSerializer(256);
         TypeSerializerSnapshot.writeVersionedSnapshot(out, serializer.snapshotConfiguration());
         return out.getCopyOfBuffer();
+    }
+
+    private static byte[] deflate(final byte[] bytes) throws IOException {
+        final ByteArrayOutputStream out = new ByteArrayOutputStream(bytes.length);
+        try (DeflaterOutputStream deflater = new DeflaterOutputStream(out)) {
+            deflater.write(bytes);
+        }
+        return out.toByteArray();
+    }
+
+    private static byte[] inflate(final byte[] bytes) throws IOException {
+        try (InflaterInputStream in = new InflaterInputStream(new ByteArrayInputStream(bytes))) {
+            final byte[] snapshot = in.readNBytes(LARGEST_SNAPSHOT);
+            if (in.read() >= 0) {
+                throw new IOException("a serializer snapshot is larger than " + LARGEST_SNAPSHOT + " bytes");
+            }
+            return snapshot;
+        }
     }
 }
