@@ -1,0 +1,138 @@
+package org.apache.flink.agents.runtime.env;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.AgentsCoreException;
+import org.apache.flink.agents.plan.AgentConfiguration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The configuration of an environment: Flink's configuration file, above it what the command line set, above that what is
+ * set on the environment object. The core does the merging; this class finds the sources.
+ *
+ * <p><i>Owned state</i>: the object users set values on, which shows those of file and command line from the start.
+ * <i>Lifecycle</i>: the file is read when the environment is made; everything is merged and checked anew for each plan.
+ */
+final class EnvironmentConfiguration {
+    private static final Logger LOG = LoggerFactory.getLogger(EnvironmentConfiguration.class);
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String CONF_DIR = "FLINK_CONF_DIR";
+    private static final String FILE = "config.yaml";
+    private static final String LEGACY_FILE = "flink-conf.yaml";
+
+    private final Map<String, Object> request = new LinkedHashMap<>();
+    private final Map<String, Object> inherited;
+    private final AgentConfiguration current;
+    private final Set<String> logged = new HashSet<>();
+
+    /**
+     * @param confDir directory of Flink's configuration file; null means there is none
+     * @param dynamic what the command line set, keys with the prefix {@code agent.}
+     * @throws IllegalStateException if the directory has no configuration file that can be read
+     * @throws IllegalArgumentException if the file is malformed or a value is wrong; the message names the key
+     */
+    EnvironmentConfiguration(final String confDir, final Map<String, String> dynamic) {
+        if (confDir != null) {
+            final Path file = find(Paths.get(confDir));
+            request.put("file_name", file.toString());
+            request.put("file_text", read(file));
+        }
+        request.put("dynamic", dynamic);
+        inherited = merge(Map.of());
+        current = new AgentConfiguration(inherited);
+    }
+
+    /** The directory that {@code FLINK_CONF_DIR} names, or null. */
+    static String confDir() {
+        final String directory = System.getenv(CONF_DIR);
+        return directory == null || directory.isBlank() ? null : directory;
+    }
+
+    /** What users read and set. */
+    AgentConfiguration current() {
+        return current;
+    }
+
+    /**
+     * Everything merged, as of now: for a plan.
+     *
+     * @throws IllegalArgumentException if a value does not fit its option; the message names the key and where it was set
+     */
+    AgentConfiguration merged() {
+        final Map<String, Object> own = new LinkedHashMap<>();
+        current.toMap()
+                .forEach(
+                        (key, value) -> {
+                            if (!inherited.containsKey(key) || !Objects.equals(inherited.get(key), value)) {
+                                own.put(key, value);
+                            }
+                        });
+        return new AgentConfiguration(merge(own));
+    }
+
+    private Map<String, Object> merge(final Map<String, Object> own) {
+        request.put("environment", own);
+        try {
+            final Merged merged = JSON.readValue(AgentsCore.loadConfig(JSON.writeValueAsBytes(request)), MERGED);
+            for (final String warning : merged.warnings) {
+                if (logged.add(warning)) {
+                    LOG.warn("{}", warning);
+                }
+            }
+            return merged.values;
+        } catch (final IOException e) {
+            throw new AgentsCoreException("The core's answer to a configuration cannot be read: " + e.getMessage());
+        }
+    }
+
+    private static final TypeReference<Merged> MERGED = new TypeReference<>() {};
+
+    private static final class Merged {
+        @com.fasterxml.jackson.annotation.JsonProperty("conf_data")
+        private Map<String, Object> values;
+
+        @com.fasterxml.jackson.annotation.JsonProperty("warnings")
+        private List<String> warnings;
+    }
+
+    private static Path find(final Path directory) {
+        for (final String name : List.of(FILE, LEGACY_FILE)) {
+            final Path file = directory.resolve(name);
+            if (Files.exists(file)) {
+                return file;
+            }
+        }
+        throw new IllegalStateException(
+                CONF_DIR
+                        + " is "
+                        + directory
+                        + ", where there is neither "
+                        + FILE
+                        + " nor "
+                        + LEGACY_FILE
+                        + ". Point it at the conf directory of Flink, or unset it to go without a configuration file");
+    }
+
+    private static String read(final Path file) {
+        try {
+            return Files.readString(file);
+        } catch (final CharacterCodingException e) {
+            throw new IllegalStateException(file + ", found by " + CONF_DIR + ", is not UTF-8 text; save it as UTF-8", e);
+        } catch (final IOException e) {
+            throw new IllegalStateException(file + ", found by " + CONF_DIR + ", cannot be read: " + e, e);
+        }
+    }
+}

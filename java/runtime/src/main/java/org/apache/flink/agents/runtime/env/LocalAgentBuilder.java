@@ -1,0 +1,84 @@
+package org.apache.flink.agents.runtime.env;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.api.AgentBuilder;
+import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.runtime.local.LocalInput;
+import org.apache.flink.agents.runtime.local.LocalRun;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.table.api.Schema;
+import org.apache.flink.table.api.Table;
+
+/** One agent and its list of inputs. */
+final class LocalAgentBuilder implements AgentBuilder {
+    private final List<LocalInput> inputs;
+    private final AgentCompiler compiler;
+    private final List<Map<String, Object>> outputs = new ArrayList<>();
+    private AgentCompiler.Compiled agent;
+
+    LocalAgentBuilder(final List<LocalInput> inputs, final AgentCompiler compiler) {
+        this.inputs = inputs;
+        this.compiler = compiler;
+    }
+
+    @Override
+    public AgentBuilder apply(final Agent applied) {
+        checkFree();
+        agent = compiler.compile(applied, null);
+        return this;
+    }
+
+    @Override
+    public AgentBuilder apply(final String agentName) {
+        checkFree();
+        agent = compiler.compile(agentName);
+        return this;
+    }
+
+    private void checkFree() {
+        if (agent != null) {
+            throw new IllegalStateException(
+                    "This list has the agent '" + agent.agentName() + "' already; call fromList again for a second one");
+        }
+    }
+
+    /** Always the same list. */
+    @Override
+    public List<Map<String, Object>> toList() {
+        checkComplete();
+        return outputs;
+    }
+
+    void checkComplete() {
+        if (agent == null) {
+            throw new IllegalStateException("A list of inputs has no agent yet: call apply(agent) after fromList(...)");
+        }
+    }
+
+    @Override
+    public DataStream<Object> toDataStream() {
+        throw LocalExecutionEnvironment.needsFlink("toDataStream");
+    }
+
+    @Override
+    public Table toTable(final Schema schema) {
+        throw LocalExecutionEnvironment.needsFlink("toTable");
+    }
+
+    void run() throws Exception {
+        final ClassLoader context = Thread.currentThread().getContextClassLoader();
+        final ClassLoader userCode = context == null ? LocalAgentBuilder.class.getClassLoader() : context;
+        try (LocalRun run = new LocalRun(agent.agentName(), agent.json(), userCode, this::add)) {
+            run.run(inputs);
+        }
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    private void add(final Object key, final Object output) {
+        // The API says text for keys, yet each key is of the class that it was given with, as in Python.
+        outputs.add((Map<String, Object>) (Map) Collections.singletonMap(key, output));
+    }
+}

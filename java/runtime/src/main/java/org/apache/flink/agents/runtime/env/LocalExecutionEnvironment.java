@@ -1,0 +1,113 @@
+package org.apache.flink.agents.runtime.env;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import javax.annotation.Nullable;
+import org.apache.flink.agents.api.AgentBuilder;
+import org.apache.flink.agents.api.AgentsExecutionEnvironment;
+import org.apache.flink.agents.api.configuration.Configuration;
+import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.table.api.Table;
+
+/**
+ * Runs agents in this JVM, in the thread that calls {@link #execute()}, without Flink: on the same core, with the same
+ * rules. Flink's API jars have to be on the class path, its runtime is not used.
+ *
+ * <p>Inputs are lists of maps: {@code key} (or {@code k}) is the key, {@code value} (or {@code v}) what the input event
+ * carries. An element without key has its index in the list, a {@code Long}, as its key, and so shares nothing with others.
+ * Inputs of a key run in order; those of different keys take turns. Outputs are maps with one entry, from key to output, in
+ * the order in which they are produced.
+ *
+ * <p>{@link #execute()} runs what has been built since the last call, each agent over its own list and with empty memory.
+ * Short-term memory ends with it, and memory values are encoded as on a cluster: a value that Flink's state could not bring
+ * back fails here as well. There are no checkpoints, watermarks, timestamps or expiry of memory. Metrics are kept, and
+ * reported to nobody. Used from one thread.
+ */
+public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment {
+    private final EnvironmentConfiguration config;
+    private final List<LocalAgentBuilder> builders = new ArrayList<>();
+
+    /**
+     * Reads the configuration file of Flink, if {@code FLINK_CONF_DIR} is set.
+     *
+     * @throws IllegalArgumentException if the configuration is malformed or a value is wrong; the message names the key
+     * @throws IllegalStateException if the configuration file cannot be read, or classes come from two builds
+     */
+    public LocalExecutionEnvironment() {
+        BuildCheck.check();
+        config = new EnvironmentConfiguration(EnvironmentConfiguration.confDir(), Map.of());
+    }
+
+    @Override
+    public Configuration getConfig() {
+        return config.current();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>The list is read at once. It may be called again, for another agent.
+     *
+     * @throws IllegalArgumentException if an element is wrong; the message names its index
+     */
+    @Override
+    public AgentBuilder fromList(final List<Object> input) {
+        final LocalAgentBuilder builder =
+                new LocalAgentBuilder(LocalInputs.read(input), new AgentCompiler(config, resources, agents));
+        builders.add(builder);
+        return builder;
+    }
+
+    @Override
+    public <T, K> AgentBuilder fromDataStream(
+            final DataStream<T> input, @Nullable final KeySelector<T, K> keySelector) {
+        throw needsFlink("fromDataStream");
+    }
+
+    @Override
+    public <K> AgentBuilder fromTable(final Table input, @Nullable final KeySelector<Object, K> keySelector) {
+        throw needsFlink("fromTable");
+    }
+
+    static UnsupportedOperationException needsFlink(final String method) {
+        return new UnsupportedOperationException(
+                method
+                        + " needs Flink: use "
+                        + (method.startsWith("from") ? "fromList(...)" : "toList()")
+                        + " here, or take the environment from AgentsExecutionEnvironment.getExecutionEnvironment(env) with"
+                        + " Flink's StreamExecutionEnvironment");
+    }
+
+    /**
+     * Runs what has been built since the last call.
+     *
+     * @throws IllegalStateException if there is nothing, or an input has no agent
+     * @throws org.apache.flink.agents.runtime.ActionTaskExecutionException if an action throws; the message names agent,
+     *     action and key. Outputs made before stay in their list
+     */
+    @Override
+    public void execute() throws Exception {
+        if (builders.isEmpty()) {
+            throw new IllegalStateException(
+                    "There is nothing to execute: build something first, by fromList(...).apply(...); what was built before"
+                            + " the last execute() has been run");
+        }
+        for (final LocalAgentBuilder builder : builders) {
+            builder.checkComplete();
+        }
+        // Also after a failure: inputs half done are not run again.
+        final List<LocalAgentBuilder> runs = new ArrayList<>(builders);
+        builders.clear();
+        for (final LocalAgentBuilder builder : runs) {
+            builder.run();
+        }
+    }
+
+    /** As {@link #execute()}; there is no job that could have the name. */
+    @Override
+    public void execute(final String jobName) throws Exception {
+        execute();
+    }
+}

@@ -1,0 +1,77 @@
+package org.apache.flink.agents.runtime.env;
+
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.apache.flink.agents.api.AgentBuilder;
+import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.table.api.Schema;
+import org.apache.flink.table.api.Table;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
+
+/** One agent of a Flink job. */
+final class RemoteAgentBuilder<T, K> implements AgentBuilder {
+    private final AgentInput<T, K> input;
+    private final AgentCompiler compiler;
+    private final Supplier<StreamTableEnvironment> tables;
+    private AgentCompiler.Compiled agent;
+    private DataStream<Object> output;
+
+    RemoteAgentBuilder(
+            final AgentInput<T, K> input, final AgentCompiler compiler, final Supplier<StreamTableEnvironment> tables) {
+        this.input = input;
+        this.compiler = compiler;
+        this.tables = tables;
+    }
+
+    @Override
+    public AgentBuilder apply(final Agent applied) {
+        checkFree();
+        agent = compiler.compile(applied, null);
+        return this;
+    }
+
+    @Override
+    public AgentBuilder apply(final String agentName) {
+        checkFree();
+        agent = compiler.compile(agentName);
+        return this;
+    }
+
+    private void checkFree() {
+        if (agent != null) {
+            throw new IllegalStateException(
+                    "This input has the agent '"
+                            + agent.agentName()
+                            + "' already. For a second agent on the same input call fromDataStream again; to chain agents,"
+                            + " give the first one's toDataStream() to fromDataStream");
+        }
+    }
+
+    @Override
+    public List<Map<String, Object>> toList() {
+        throw new UnsupportedOperationException(
+                "toList works without Flink only: use toDataStream() or toTable(schema) here, or take the environment from"
+                        + " AgentsExecutionEnvironment.getExecutionEnvironment() without argument");
+    }
+
+    @Override
+    public DataStream<Object> toDataStream() {
+        if (agent == null) {
+            throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream() or toTable(schema)");
+        }
+        if (output == null) {
+            output = input.connect(agent.agentName(), agent.json());
+        }
+        return output;
+    }
+
+    @Override
+    public Table toTable(final Schema schema) {
+        if (schema == null) {
+            throw new IllegalArgumentException("toTable(null): give a schema, it says how outputs become columns");
+        }
+        return OutputTable.of(agent == null ? "" : agent.agentName(), toDataStream(), schema, tables.get());
+    }
+}

@@ -1,0 +1,136 @@
+package org.apache.flink.agents.runtime.local;
+
+import java.util.List;
+import java.util.function.BiConsumer;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.KeySlots;
+import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.agents.runtime.host.JavaHost;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs one agent over a list of inputs, in the calling thread, without Flink: what the operator does on a cluster, with the
+ * same core and the same host.
+ *
+ * <p><i>Owned state</i>: the core with all unfinished runs, memory, metrics and resources. <i>Lifecycle</i>: for one list.
+ * <i>When it drains</i>: whenever as many inputs are unfinished as option {@code max-in-flight} allows, and at the end.
+ * Inputs of different keys take turns; those of a key run in order.
+ */
+public final class LocalRun implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalRun.class);
+
+    /** Enough for keys to take turns, as they do on a cluster when actions wait. */
+    private static final int WINDOW = 64;
+
+    private final String agent;
+    private final BiConsumer<Object, Object> output;
+    private final AgentsCore core;
+    private final LocalServices services;
+    private final JavaHost host;
+    private final KeySlots keys = new KeySlots(key -> key);
+
+    /**
+     * @param agent name of the agent, for messages
+     * @param plan its plan, JSON in UTF-8
+     * @param userCode class loader of the user's classes
+     * @param output gets key and output, in the order in which they are produced
+     * @throws IllegalArgumentException if the plan is wrong, or names what cannot be found
+     */
+    public LocalRun(
+            final String agent, final byte[] plan, final ClassLoader userCode, final BiConsumer<Object, Object> output) {
+        this.agent = agent;
+        this.output = output;
+        core = AgentsCore.open(plan);
+        LocalServices made = null;
+        try {
+            made = new LocalServices(plan, userCode);
+            host = new JavaHost(agent, core, made);
+            services = made;
+        } catch (final RuntimeException | Error e) {
+            closeQuietly(made, e);
+            throw e;
+        }
+    }
+
+    private void closeQuietly(final LocalServices made, final Throwable reason) {
+        try (AgentsCore closing = core) {
+            if (made != null) {
+                made.close();
+            }
+        } catch (final Exception e) {
+            reason.addSuppressed(e);
+        }
+    }
+
+    /**
+     * Runs everything to its end.
+     *
+     * @throws ActionTaskExecutionException if an action throws; the message names agent, action and key
+     * @throws Exception if memory or a resource fails
+     */
+    public void run(final List<LocalInput> inputs) throws Exception {
+        final int window = Math.min(WINDOW, services.maxInFlight());
+        for (final LocalInput input : inputs) {
+            host.input(keys.acquire(input.key()), new InputEvent(input.value()), false, 0);
+            keys.settle();
+            if (core.inFlight() >= window) {
+                pump();
+            }
+        }
+        core.endOfInput();
+        pump();
+        if (core.inFlight() > 0) {
+            throw new IllegalStateException(
+                    "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
+        }
+    }
+
+    private void pump() throws Exception {
+        while (core.poll(true)) {
+            switch (core.kind()) {
+                case AgentsCore.RUN_ACTION:
+                    services.memory().select(keys.key(core.key()));
+                    host.runAction(keys.key(core.key()));
+                    break;
+                case AgentsCore.EMIT:
+                    output.accept(
+                            keys.key(core.key()), ((OutputEvent) OutputEvent.fromEvent((Event) core.event())).getOutput());
+                    break;
+                case AgentsCore.WRITE_MEMORY:
+                    services.memory().select(keys.key(core.key()));
+                    services.memory().write(core.path(), core.node(), core.value());
+                    break;
+                case AgentsCore.RUN_ENDED:
+                    if (core.idle()) {
+                        keys.release(core.key());
+                    }
+                    break;
+                case AgentsCore.PROCESSED:
+                    services.listeners().processed((Event) core.event());
+                    break;
+                case AgentsCore.WARN:
+                    LOG.warn("Agent '{}': {}", agent, core.text());
+                    break;
+                case AgentsCore.FAIL:
+                    throw new ActionTaskExecutionException(
+                            "Agent '" + agent + "', key " + services.describeKey(keys.key(core.key())) + ": " + core.text(),
+                            null);
+                default:
+                    throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
+            }
+        }
+    }
+
+    @Override
+    public void close() throws Exception {
+        try {
+            host.close();
+        } finally {
+            core.close();
+        }
+    }
+}
