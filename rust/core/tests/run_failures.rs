@@ -11,6 +11,7 @@ use run_support::{Exact, KEY, effects, event, input, machine, next};
 fn looping(limit: u32) -> Machine<Exact> {
     let limits = Limits {
         max_events_per_run: limit,
+        ..Limits::default()
     };
     Machine::new(Exact::new(&[("begin", "_input_event"), ("again", "again")]), limits)
 }

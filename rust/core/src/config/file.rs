@@ -3,7 +3,7 @@
 //! The parser's events are walked with bounds on depth and on expanded text, so neither deep nesting nor aliases that
 //! multiply each other cost more than the file is long.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
@@ -61,7 +61,7 @@ pub fn parse_file(name: &str, text: &str) -> Result<(Vec<FileValue>, Vec<String>
     } else {
         parse_yaml(name, text)?
     };
-    let mut lines = HashMap::new();
+    let mut lines = FxHashMap::default();
     for value in &values {
         match lines.entry(value.key.as_str()) {
             Entry::Vacant(entry) => {
@@ -120,7 +120,7 @@ fn as_scalar(value: &str) -> RawJson {
 
 fn parse_yaml(name: &str, text: &str) -> Result<(Vec<FileValue>, Vec<String>), ConfigError> {
     let mut events = Vec::new();
-    let mut anchors = HashMap::new();
+    let mut anchors = FxHashMap::default();
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) = event
@@ -167,7 +167,7 @@ struct Walk<'a> {
     name: &'a str,
     events: &'a [(Event<'a>, usize)],
     /// Anchor → index of its node's first event.
-    anchors: HashMap<usize, usize>,
+    anchors: FxHashMap<usize, usize>,
     budget: usize,
     values: Vec<FileValue>,
 }

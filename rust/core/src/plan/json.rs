@@ -3,7 +3,7 @@
 //! `serde_json::Value` would change what it does not understand: numbers beyond 64 bits lose digits, and of two
 //! equal keys one disappears. Plans carry values of two languages through a third, so the text itself is kept.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -185,7 +185,7 @@ impl<'a> Object<'a> {
             }
             Err(e) => return Err(malformed(path, &e)),
         };
-        let mut seen = HashSet::with_capacity(entries.len());
+        let mut seen = FxHashSet::default();
         for (key, _) in &entries {
             if !seen.insert(key.as_str()) {
                 return Err(PlanError::new(

@@ -315,7 +315,7 @@ fn check_actions_by_event(
     listens: &[Vec<String>],
     path: &Place<'_>,
 ) -> Result<(), PlanError> {
-    let by_name: std::collections::HashMap<&str, &[String]> = actions
+    let by_name: rustc_hash::FxHashMap<&str, &[String]> = actions
         .iter()
         .map(|a| a.name.as_str())
         .zip(listens.iter().map(Vec::as_slice))

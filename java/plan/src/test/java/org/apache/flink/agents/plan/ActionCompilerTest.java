@@ -12,10 +12,12 @@ import java.util.Map;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.api.agents.ReActAgent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.function.JavaFunction;
 import org.apache.flink.agents.api.function.PythonFunction;
+import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.junit.jupiter.api.Test;
 
 class ActionCompilerTest {
@@ -269,6 +271,23 @@ class ActionCompilerTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("hides the action of its superclass")
                 .hasMessageContaining("Annotate it with @Action");
+    }
+
+    public static class OwnReAct extends ReActAgent {
+        public OwnReAct() {
+            super(new ResourceDescriptor("a.Model", null), null, null);
+        }
+
+        @Action("extra")
+        public static void extra(Event event, RunnerContext context) {}
+    }
+
+    @Test
+    void aReActAgentCanBeExtended() throws Exception {
+        final JsonNode actions = json(compile(new OwnReAct())).get("actions");
+        assertThat(names(actions)).endsWith("stopAction", "extra", "startAction").hasSize(6);
+        assertThat(actions.at("/stopAction/exec/qualname").asText())
+                .isEqualTo(ReActAgent.class.getName());
     }
 
     public static class Python extends Agent {

@@ -5,6 +5,8 @@ import org.apache.flink.agents.api.EventContext;
 import org.apache.flink.agents.api.trace.ExecutionTraceContext;
 
 /** Writes events somewhere. Used by one thread; failures are logged and counted, not fatal. */
+// Implementations close with whatever exception they like, as AutoCloseable has it.
+@SuppressWarnings("try")
 public interface EventLogger extends AutoCloseable {
 
     /** Called once before the first event; a failure fails the task. */

@@ -5,6 +5,8 @@ import java.util.Map;
 import javax.annotation.Nullable;
 
 /** A memory of named sets of items that outlives the job, searched by meaning. */
+// Implementations close with whatever exception they like, as AutoCloseable has it.
+@SuppressWarnings("try")
 public interface BaseLongTermMemory extends AutoCloseable {
 
     /** Returns the set of a name; it need not exist yet. */

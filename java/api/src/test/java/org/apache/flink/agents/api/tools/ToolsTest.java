@@ -140,7 +140,7 @@ class ToolsTest {
         assertThat(parameters.getParameter("d", double.class)).isEqualTo(3.0);
         assertThat(parameters.getParameter("d", String.class)).isEqualTo("3.0");
         assertThat(parameters.getParameter("n", Boolean.class)).isFalse();
-        assertThat(parameters.getParameter("list", List.class)).containsExactly(1);
+        assertThat((Object) parameters.getParameter("list", List.class)).isEqualTo(List.of(1));
         assertThat(parameters.getParameter("null", Integer.class)).isNull();
         assertThat(parameters.getParameter("absent", Integer.class)).isNull();
         assertThat(parameters.hasParameter("null")).isTrue();

@@ -138,7 +138,7 @@ public final class ResourceCache implements AutoCloseable {
             } catch (final Exception alsoFailed) {
                 e.addSuppressed(alsoFailed);
             }
-            if (e instanceof UnsupportedOperationException) {
+            if (e instanceof UnsupportedOperationException || e instanceof InterruptedException) {
                 throw e;
             }
             throw new IllegalStateException(
@@ -176,11 +176,16 @@ public final class ResourceCache implements AutoCloseable {
                         + ". Declare it in the agent, or in the environment.");
     }
 
-    /** Closes all resources, the last opened first; each, even if another fails. Idempotent. */
+    /**
+     * Closes all resources, the last opened first; each, even if another fails. Idempotent.
+     *
+     * @throws IllegalStateException if resources could not be closed; it names the first, and the
+     *     others are suppressed in it
+     */
     @Override
-    public synchronized void close() throws Exception {
+    public synchronized void close() {
         closed = true;
-        Exception failure = null;
+        IllegalStateException failure = null;
         final Thread thread = Thread.currentThread();
         final ClassLoader callers = thread.getContextClassLoader();
         thread.setContextClassLoader(userCode);
@@ -190,7 +195,11 @@ public final class ResourceCache implements AutoCloseable {
                 try {
                     last.getValue().close();
                 } catch (final Exception | LinkageError e) {
-                    final Exception named =
+                    if (e instanceof InterruptedException) {
+                        // Who cancels the job must still notice, after the rest is closed.
+                        thread.interrupt();
+                    }
+                    final IllegalStateException named =
                             new IllegalStateException(
                                     "Resource " + last.getKey() + " cannot be closed: " + messageOf(e), e);
                     if (failure == null) {

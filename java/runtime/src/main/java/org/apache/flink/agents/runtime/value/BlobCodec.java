@@ -19,7 +19,8 @@ import org.apache.flink.api.common.ExecutionConfig;
  *
  * <ul>
  *   <li>{@code 1, value}: one value that needs no serializer of Flink;
- *   <li>{@code 0xFB, version 1, count, (class name, length, deflated serializer snapshot) each, count, values}: a <em>blob</em>.
+ *   <li>{@code 0xFB, version 1, count, (class name, Kryo's major version or 0, length, deflated serializer snapshot) each,
+ *       count, values}: a <em>blob</em>.
  * </ul>
  *
  * Serializers and class loading go by the context class loader of the thread that made this, as everywhere in Flink. For
@@ -163,6 +164,7 @@ public final class BlobCodec {
         out.writeLength(foreign.table().size());
         for (final SerializerCatalog.Entry entry : foreign.table()) {
             out.writeText(entry.type.getName());
+            out.writeByte(entry.kryo);
             out.writeLength(entry.snapshot.length);
             out.writeRaw(entry.snapshot, 0, entry.snapshot.length);
         }
@@ -183,7 +185,8 @@ public final class BlobCodec {
         final List<SerializerCatalog.Entry> entries = new ArrayList<>(Math.min(size, 16));
         for (int i = 0; i < size; i++) {
             final String className = reader.readText();
-            entries.add(catalog.reader(className, reader.readRaw(reader.readLength())));
+            final int kryo = reader.readByte();
+            entries.add(catalog.reader(className, kryo, reader.readRaw(reader.readLength())));
         }
         foreign.restore(entries);
     }

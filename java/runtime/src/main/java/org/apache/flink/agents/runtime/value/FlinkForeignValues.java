@@ -6,7 +6,6 @@ import java.util.List;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.MalformedValueException;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
-import org.apache.flink.agents.core.value.ValueException;
 import org.apache.flink.agents.core.value.ValueReader;
 import org.apache.flink.agents.core.value.ValueTags;
 import org.apache.flink.agents.core.value.ValueWriter;
@@ -26,6 +25,8 @@ final class FlinkForeignValues implements ForeignValues {
 
     /** A scratch buffer that one large value has grown beyond this is not kept. */
     private static final int LARGEST_KEPT = 1 << 20;
+
+    private static final String KRYO_TRACE = "Serialization trace:";
 
     private static final String HINT =
             "Make it a POJO by Flink's rules, register a serializer for it (pipeline.serialization-config), or store plain"
@@ -181,16 +182,30 @@ final class FlinkForeignValues implements ForeignValues {
         return "Flink's " + entry.serializer.getClass().getSimpleName();
     }
 
-    /** The text of the innermost cause, which says more than those around it. */
+    /** The text of the innermost cause, which says most, and Kryo's way to the field it failed at. */
     static String root(final Throwable failure) {
         Throwable inner = failure;
-        for (int i = 0; i < 20 && inner.getCause() != null; i++) {
+        String trace = "";
+        for (int i = 0; ; i++) {
+            final int at = inner.getMessage() == null ? -1 : inner.getMessage().indexOf(KRYO_TRACE);
+            if (at >= 0 && trace.isEmpty()) {
+                trace = " (in " + inner.getMessage().substring(at + KRYO_TRACE.length()).strip().replace("\n", " of ") + ")";
+            }
+            if (inner.getCause() == null || i == 20) {
+                break;
+            }
             inner = inner.getCause();
         }
-        if (inner instanceof ValueException || inner.getMessage() == null) {
-            return inner.toString();
+        String text = inner.toString();
+        if (inner.getMessage() == null && inner.getStackTrace().length > 0) {
+            text += " at " + inner.getStackTrace()[0];
+        } else if (text.contains(KRYO_TRACE)) {
+            text = text.substring(0, text.indexOf(KRYO_TRACE)).strip();
         }
-        final String text = inner.getClass().getSimpleName() + ": " + inner.getMessage().strip();
+        return shorten(text) + shorten(trace);
+    }
+
+    private static String shorten(final String text) {
         return text.length() <= 300 ? text : text.substring(0, 300) + "…";
     }
 }

@@ -14,7 +14,8 @@ public final class Refusals {
 
     private static final String LIVE =
             "it stands for something of the running process (a thread, a connection, an open file, a lock), which cannot"
-                    + " come back after a restart. Store what is needed to make it again, or keep it in a resource of the agent.";
+                    + " come back after a restart. Store what is needed to make it again, or keep it in a resource of the"
+                    + " agent.";
 
     private static final Class<?>[] LIVE_CLASSES = {
         AutoCloseable.class,

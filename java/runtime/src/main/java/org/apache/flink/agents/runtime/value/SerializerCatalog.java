@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.value;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -36,19 +37,31 @@ final class SerializerCatalog {
         final TypeSerializer<Object> serializer;
         /** Deflated: snapshots are mostly class names, and often larger than the values. */
         final byte[] snapshot;
+        /** {@link #KRYO_GENERATION} if Kryo writes a part of the values, else 0. */
+        final int kryo;
         /** Set once a value has been read back successfully, see {@link FlinkForeignValues}. */
         boolean proven;
 
-        Entry(final Class<?> type, final TypeSerializer<Object> serializer, final byte[] snapshot) {
+        Entry(final Class<?> type, final TypeSerializer<Object> serializer, final byte[] snapshot, final int kryo) {
             this.type = type;
             this.serializer = serializer;
             this.snapshot = snapshot;
+            this.kryo = kryo;
         }
 
         boolean isKryo() {
             return serializer instanceof KryoSerializer;
         }
     }
+
+    /**
+     * Flink 1 has Kryo 2, Flink 2 has Kryo 5. Each reads some of the other's bytes without an error as other values, and
+     * Flink's snapshots do not tell them apart.
+     */
+    private static final int KRYO_GENERATION = kryoGeneration();
+
+    /** Every snapshot names the snapshot classes it is made of. */
+    private static final byte[] KRYO_MARK = "KryoSerializerSnapshot".getBytes(StandardCharsets.US_ASCII);
 
     private final ExecutionConfig config;
     private final ClassLoader classLoader;
@@ -83,7 +96,9 @@ final class SerializerCatalog {
         }
         try {
             final TypeSerializer<Object> serializer = serializerFor(valueClass);
-            final Entry entry = new Entry(valueClass, serializer, deflate(snapshotOf(serializer)));
+            final byte[] snapshot = snapshotOf(serializer);
+            final int kryo = contains(snapshot, KRYO_MARK) ? KRYO_GENERATION : 0;
+            final Entry entry = new Entry(valueClass, serializer, deflate(snapshot), kryo);
             writers.put(valueClass, entry);
             return entry;
         } catch (final IOException | RuntimeException e) {
@@ -101,21 +116,30 @@ final class SerializerCatalog {
     /**
      * The serializer that reads values of a class written by the serializer with this snapshot.
      *
+     * @param kryo what {@link Entry#kryo} was when it was written
      * @throws MalformedValueException if the class is gone or has changed in a way that Flink cannot follow
      */
-    Entry reader(final String className, final byte[] snapshot) {
+    Entry reader(final String className, final int kryo, final byte[] snapshot) {
+        if (kryo != 0 && kryo != KRYO_GENERATION) {
+            throw new MalformedValueException(
+                    0,
+                    "a value of class " + className + " was written by Kryo " + kryo + ", and this line of Flink has Kryo "
+                            + KRYO_GENERATION + ", which would misread it. Restore with the line of Flink that wrote it"
+                            + " (1.x has Kryo 2, 2.x has Kryo 5); to change lines, store plain data or POJOs without generic"
+                            + " fields first.");
+        }
         final List<Entry> ofClass = readers.computeIfAbsent(className, name -> new ArrayList<>(1));
         for (final Entry entry : ofClass) {
             if (Arrays.equals(entry.snapshot, snapshot)) {
                 return entry;
             }
         }
-        final Entry entry = resolve(className, snapshot);
+        final Entry entry = resolve(className, kryo, snapshot);
         ofClass.add(entry);
         return entry;
     }
 
-    private Entry resolve(final String className, final byte[] snapshot) {
+    private Entry resolve(final String className, final int kryo, final byte[] snapshot) {
         final Class<?> type;
         try {
             type = Class.forName(className, false, classLoader);
@@ -130,7 +154,7 @@ final class SerializerCatalog {
             }
             final TypeSerializerSnapshot<Object> written =
                     TypeSerializerSnapshot.readVersionedSnapshot(new DataInputDeserializer(inflate(snapshot)), classLoader);
-            return new Entry(type, migrating(className, now.serializer, written), snapshot);
+            return new Entry(type, migrating(className, now.serializer, written), snapshot, kryo);
         } catch (final IOException | RuntimeException e) {
             if (e instanceof MalformedValueException) {
                 throw (MalformedValueException) e;
@@ -197,6 +221,25 @@ final class SerializerCatalog {
         final DataOutputSerializer out = new DataOutputSerializer(256);
         TypeSerializerSnapshot.writeVersionedSnapshot(out, serializer.snapshotConfiguration());
         return out.getCopyOfBuffer();
+    }
+
+    private static int kryoGeneration() {
+        try {
+            // Came with Kryo 5.
+            Class.forName("com.esotericsoftware.kryo.util.Pool", false, KryoSerializer.class.getClassLoader());
+            return 5;
+        } catch (final ClassNotFoundException e) {
+            return 2;
+        }
+    }
+
+    private static boolean contains(final byte[] bytes, final byte[] part) {
+        for (int i = 0; i + part.length <= bytes.length; i++) {
+            if (Arrays.equals(bytes, i, i + part.length, part, 0, part.length)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static byte[] deflate(final byte[] bytes) throws IOException {

@@ -9,6 +9,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Tool;
 import org.apache.flink.agents.api.annotation.ToolParam;
@@ -274,6 +278,34 @@ class ResourceCacheTest {
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("after the operator closed");
         }
+    }
+
+    @Test
+    void threadsThatAskAtTheSameTimeGetTheSameResource() throws Exception {
+        final Agent agent = new Agent();
+        add(agent, "a", Map.of("needs", List.of("b")));
+        add(agent, "b", Map.of());
+        final ResourceCache cache = cache(agent);
+        final CyclicBarrier start = new CyclicBarrier(8);
+        final ExecutorService threads = Executors.newFixedThreadPool(8);
+        try {
+            final List<Future<Resource>> got = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                final String name = i % 2 == 0 ? "a" : "b";
+                got.add(
+                        threads.submit(
+                                () -> {
+                                    start.await();
+                                    return cache.get(name, ResourceType.VECTOR_STORE);
+                                }));
+            }
+            for (int i = 2; i < 8; i++) {
+                assertThat(got.get(i).get()).isSameAs(got.get(i % 2).get());
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+        assertThat(LOG).hasSize(4).contains("make a", "make b");
     }
 
     @Test

@@ -170,7 +170,8 @@ class BlobCodecTest {
         final Holder holder = new Holder(() -> "x");
         assertThatThrownBy(() -> codec.encodeOne(Map.of("holder", holder)))
                 .isInstanceOf(UnsupportedValueException.class)
-                .hasMessageStartingWith("holder: " + Holder.class.getName() + " cannot be stored: Flink's KryoSerializer");
+                .hasMessageStartingWith("holder: " + Holder.class.getName() + " cannot be stored: Flink's KryoSerializer")
+                .hasMessageContaining("(in supplier (" + Holder.class.getName() + "))");
         assertThatThrownBy(() -> codec.encodeOne(new Forgetful(5)))
                 .isInstanceOf(UnsupportedValueException.class)
                 .hasMessageContaining("another value (by equals())");

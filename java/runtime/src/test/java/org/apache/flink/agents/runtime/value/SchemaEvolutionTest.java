@@ -2,11 +2,13 @@ package org.apache.flink.agents.runtime.value;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.DayOfWeek;
 import java.util.List;
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
@@ -87,6 +89,33 @@ class SchemaEvolutionTest {
         assertThatThrownBy(() -> codec(getClass().getClassLoader()).decodeOne(bytes))
                 .isInstanceOf(MalformedValueException.class)
                 .hasMessageContaining("class Item of a stored value is not in the job's jar any more");
+    }
+
+    @Test
+    void aValueWrittenByAnotherKryoIsRefusedInsteadOfMisread() {
+        final BlobCodec codec = codec(getClass().getClassLoader());
+        final byte[] bytes = codec.encodeOne(new StringBuilder("x"));
+        final String name = StringBuilder.class.getName();
+        // 0xFB, version, count, length of the name, the name; then the version of Kryo.
+        final int at = 4 + name.length();
+        assertThat(bytes[at]).isIn((byte) 2, (byte) 5);
+        bytes[at] = (byte) (7 - bytes[at]);
+        assertThatThrownBy(() -> codec.decodeOne(bytes))
+                .isInstanceOf(MalformedValueException.class)
+                .hasMessageContaining("class java.lang.StringBuilder was written by Kryo " + bytes[at]);
+
+        // Values that Kryo has no part in are read by every line.
+        final byte[] plain = codec.encodeOne(DayOfWeek.MONDAY);
+        assertThat(plain[4 + DayOfWeek.class.getName().length()]).isZero();
+    }
+
+    @Test
+    void recordsComeBack() throws Exception {
+        assumeThat(Runtime.version().feature()).isGreaterThanOrEqualTo(16);
+        final ClassLoader jar = jar("records", "Point", "public record Point(int x, String name) {}");
+        final Object point = jar.loadClass("Point").getConstructor(int.class, String.class).newInstance(3, "p");
+        final BlobCodec codec = codec(jar);
+        assertThat(codec.decodeOne(codec.encodeOne(List.of(point)))).isEqualTo(List.of(point));
     }
 
     private static BlobCodec codec(final ClassLoader loader) {
