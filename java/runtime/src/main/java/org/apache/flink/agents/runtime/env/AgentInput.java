@@ -101,7 +101,7 @@ final class AgentInput<T, K> {
         final KeyedStream<T, K> keyed =
                 records == null ? keyedAlready : records.keyBy(new NonNullKey<>(agentName, selector, keyType), keyType);
         final SingleOutputStreamOperator<Object> output =
-                keyed.transform(OPERATOR_NAME, TypeInformation.of(Object.class), new AgentOperatorFactory<>(agentName, plan));
+                keyed.transform(OPERATOR_NAME, TypeInformation.of(Object.class), new AgentOperatorFactory<>(agentName, plan, keyed.getType()));
         final Transformation<?> from = upstream(keyed.getTransformation());
         output.getTransformation().setParallelism(from.getParallelism(), from.isParallelismConfigured());
         if (from.getMaxParallelism() > 0) {

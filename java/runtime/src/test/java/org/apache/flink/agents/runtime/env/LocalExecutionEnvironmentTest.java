@@ -141,7 +141,7 @@ class LocalExecutionEnvironmentTest {
     @Test
     void conditionsDecideByTheCore() throws Exception {
         assertThat(run(new Conditional(), element("x", 5), element("x", 50)))
-                .containsExactly(Map.of("x", "any 5"), Map.of("x", "large 50"), Map.of("x", "any 50"));
+                .containsExactly(Map.of("x", "any 5"), Map.of("x", "any 50"), Map.of("x", "large 50"));
     }
 
     public static class Hops extends Agent {

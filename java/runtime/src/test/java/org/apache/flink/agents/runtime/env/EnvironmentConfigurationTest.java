@@ -1,0 +1,145 @@
+package org.apache.flink.agents.runtime.env;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.api.configuration.AgentConfigOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.GlobalConfiguration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EnvironmentConfigurationTest {
+
+    private static final String FILE =
+            "agent:\n"
+                    + "  job-identifier: from-file\n"
+                    + "  event-listeners: [com.acme.One, com.acme.Two]\n"
+                    + "  my:\n"
+                    + "    number: 7\n"
+                    + "    switch: true\n"
+                    + "agent.flat.key: flat\n"
+                    + "parallelism.default: 3\n";
+
+    @TempDir private Path dir;
+
+    private void write(final String name, final String text) throws IOException {
+        Files.write(dir.resolve(name), text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private EnvironmentConfiguration load(final Map<String, String> dynamic) {
+        return new EnvironmentConfiguration(dir.toString(), dynamic);
+    }
+
+    @Test
+    void noDirectoryMeansNoFile() {
+        assertThat(new EnvironmentConfiguration(null, Map.of()).merged().toMap()).isEmpty();
+    }
+
+    @Test
+    void theFileIsReadWithItsTypes() throws IOException {
+        write("config.yaml", FILE);
+        final EnvironmentConfiguration config = load(Map.of());
+        assertThat(config.current().toMap())
+                .containsEntry("job-identifier", "from-file")
+                .containsEntry("event-listeners", List.of("com.acme.One", "com.acme.Two"))
+                .containsEntry("my.number", 7)
+                .containsEntry("my.switch", true)
+                .containsEntry("flat.key", "flat")
+                .doesNotContainKey("parallelism.default");
+        assertThat(config.merged()).isEqualTo(config.current());
+    }
+
+    @Test
+    void commandLineWinsOverFileAndEnvironmentOverBoth() throws IOException {
+        write("config.yaml", FILE);
+        final EnvironmentConfiguration config =
+                load(Map.of("agent.job-identifier", "from-command-line", "agent.my.number", "8"));
+        assertThat(config.current().getStr("job-identifier", null)).isEqualTo("from-command-line");
+        config.current().set(AgentConfigOptions.JOB_IDENTIFIER, "from-environment");
+        config.current().setStr("another", "x");
+        assertThat(config.merged().getStr("job-identifier", null)).isEqualTo("from-environment");
+        assertThat(config.merged().getInt("my.number", null)).isEqualTo(8);
+        assertThat(config.merged().getStr("another", null)).isEqualTo("x");
+        assertThat(config.merged().getStr("flat.key", null)).isEqualTo("flat");
+    }
+
+    @Test
+    void theOlderFileIsReadWhenThereIsNoOther() throws IOException {
+        write("flink-conf.yaml", "agent.job-identifier: old\n");
+        assertThat(load(Map.of()).current().getStr("job-identifier", null)).isEqualTo("old");
+        write("config.yaml", FILE);
+        assertThat(load(Map.of()).current().getStr("job-identifier", null)).isEqualTo("from-file");
+    }
+
+    @Test
+    void aDirectoryWithoutFileIsRefused() {
+        assertThatThrownBy(() -> load(Map.of()))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("FLINK_CONF_DIR")
+                .hasMessageContaining(dir.toString())
+                .hasMessageContaining("config.yaml");
+    }
+
+    @Test
+    void filesThatAreNoneAreRefused() throws IOException {
+        write("config.yaml", "agent: [\n");
+        assertThatThrownBy(() -> load(Map.of())).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("config.yaml");
+        write("config.yaml", "- a\n- b\n");
+        assertThatThrownBy(() -> load(Map.of())).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("config.yaml");
+        Files.write(dir.resolve("config.yaml"), new byte[] {'a', ':', (byte) 0xFF, (byte) 0xFE});
+        assertThatThrownBy(() -> load(Map.of())).isInstanceOf(IllegalStateException.class).hasMessageContaining("UTF-8");
+    }
+
+    @Test
+    void aValueThatDoesNotFitNamesKeyAndSource() throws IOException {
+        write("config.yaml", FILE);
+        assertThatThrownBy(() -> load(Map.of("agent.max-retries", "many")))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("max-retries")
+                .hasMessageContaining("-Dagent.max-retries");
+        final EnvironmentConfiguration config = load(Map.of());
+        config.current().setStr("max-retries", "many");
+        assertThatThrownBy(config::merged)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("max-retries")
+                .hasMessageContaining("environment");
+    }
+
+    // ---- what Flink's environment shows
+
+    private Configuration asFlinkLoadsIt() {
+        return GlobalConfiguration.loadConfiguration(dir.toString());
+    }
+
+    @Test
+    void whatFlinkReadFromTheFileIsNotFromTheCommandLine() throws IOException {
+        write("config.yaml", FILE);
+        final Configuration flink = asFlinkLoadsIt();
+        assertThat(FlinkDynamicProperties.of(flink, dir.toString())).isEmpty();
+        flink.setString("agent.job-identifier", "from-command-line");
+        flink.setString("agent.added", "1");
+        flink.setString("parallelism.default", "9");
+        final Map<String, String> dynamic = FlinkDynamicProperties.of(flink, dir.toString());
+        assertThat(dynamic)
+                .isEqualTo(Map.of("agent.job-identifier", "from-command-line", "agent.added", "1"));
+        assertThat(load(dynamic).current().toMap())
+                .containsEntry("job-identifier", "from-command-line")
+                .containsEntry("event-listeners", List.of("com.acme.One", "com.acme.Two"));
+    }
+
+    @Test
+    void withoutFileEverythingIsFromTheCommandLine() {
+        final Configuration flink = new Configuration();
+        flink.setString("agent.job-identifier", "x");
+        flink.setString("state.backend.type", "hashmap");
+        assertThat(FlinkDynamicProperties.of(flink, null)).isEqualTo(Map.of("agent.job-identifier", "x"));
+        assertThat(FlinkDynamicProperties.of(flink, dir.toString())).isEqualTo(Map.of("agent.job-identifier", "x"));
+    }
+}
