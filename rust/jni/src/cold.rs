@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, read_plan};
 use crate::env::Env;
-use crate::errors::{Failure, from_panic, install_panic_hook};
+use crate::errors::{Failure, Kind, from_panic, install_panic_hook};
 use crate::handles::{self, Guard};
 use crate::hot::guarded;
 use flink_agents_core::config;
@@ -101,10 +101,14 @@ plain! {
 plain! {
     /// Frees an engine. Closing twice, or a handle that never was, does nothing.
     fn Java_org_apache_flink_agents_core_Natives_close(_env, handle: jlong) -> () = (); {
-        if let Ok(guard) = Guard::take(handle) {
-            drop(guard.close(handle));
+        match Guard::take(handle) {
+            Ok(guard) => {
+                drop(guard.close(handle));
+                Ok(())
+            }
+            Err(failure) if failure.kind == Kind::Closed => Ok(()),
+            Err(busy) => Err(busy),
         }
-        Ok(())
     }
 }
 

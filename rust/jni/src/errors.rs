@@ -15,6 +15,8 @@ use std::ffi::CStr;
 pub(crate) enum Kind {
     Argument,
     State,
+    /// A state too, told apart because closing what is closed is no mistake.
+    Closed,
     Core,
 }
 
@@ -22,7 +24,7 @@ impl Kind {
     pub(crate) fn class(self) -> &'static CStr {
         match self {
             Kind::Argument => c"java/lang/IllegalArgumentException",
-            Kind::State => c"java/lang/IllegalStateException",
+            Kind::State | Kind::Closed => c"java/lang/IllegalStateException",
             Kind::Core => c"org/apache/flink/agents/core/AgentsCoreException",
         }
     }
@@ -59,7 +61,10 @@ impl Failure {
 
     #[cold]
     pub(crate) fn closed() -> Self {
-        Failure::state("The core is closed: its handle cannot be used any more")
+        Failure {
+            kind: Kind::Closed,
+            text: "The core is closed: its handle cannot be used any more".to_owned(),
+        }
     }
 }
 

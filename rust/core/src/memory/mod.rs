@@ -8,6 +8,10 @@
 //! short-term memory is flat: one entry per node, objects included, so a node's children are the stored paths one name
 //! longer than its own.
 
+mod overlay;
+
+pub(crate) use overlay::Overlay;
+
 use crate::ids::{Symbol, ValueHandle};
 use crate::symbols::Symbols;
 use rustc_hash::FxHashMap;
@@ -121,7 +125,7 @@ impl Committed {
         }
         let mut lost = None;
         let alone = self.commits == since;
-        for (path, node) in writes.drain(..) {
+        for (path, node) in writes.drain() {
             if !alone && let Some(above) = self.make_room(path, node, symbols, &mut changed) {
                 lost = Some(above);
             }
@@ -212,9 +216,6 @@ impl Committed {
     }
 }
 
-/// The writes of one task that has not finished, in order, each path once.
-pub(crate) type Overlay = Vec<(Symbol, Node)>;
-
 /// Ancestors of `path` from the outermost to the parent, the root left out.
 fn ancestors(symbols: &mut Symbols, path: Symbol) -> Vec<Symbol> {
     let text = symbols.name(path).unwrap_or_default().to_owned();
@@ -243,8 +244,8 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     fn peek(&self, path: Symbol) -> Lookup {
-        if let Some((_, node)) = self.overlay.iter().find(|(written, _)| *written == path) {
-            return Lookup::Found(*node);
+        if let Some(node) = self.overlay.get(path) {
+            return Lookup::Found(node);
         }
         if self.committed.commits() != self.since
             && let Some(node) = self.implied(path)
@@ -310,15 +311,9 @@ impl View<'_> {
     }
 
     fn write(&mut self, path: Symbol, node: Node) -> Option<ValueHandle> {
-        match self.overlay.iter_mut().find(|(written, _)| *written == path) {
-            Some((_, old)) => match std::mem::replace(old, node) {
-                Node::Value(handle) => Some(handle),
-                _ => None,
-            },
-            None => {
-                self.overlay.push((path, node));
-                None
-            }
+        match self.overlay.put(path, node) {
+            Some(Node::Value(handle)) => Some(handle),
+            _ => None,
         }
     }
 

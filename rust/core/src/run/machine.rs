@@ -29,6 +29,7 @@ use super::key::{Event, EventIndex, Key, ROOT, Task, TaskIndex, TaskNode, TaskSt
 use super::segments::Segments;
 use super::{Effect, Marker, Router};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
+use crate::memory::Overlay;
 use crate::symbols::{OUTPUT, Symbols};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -447,7 +448,7 @@ impl<R: Router> Machine<R> {
             }
         }
         for (_, task) in &self.tasks {
-            for (path, _) in task.sensory.iter().chain(&task.short_term) {
+            for (path, _) in task.sensory.iter().chain(task.short_term.iter()) {
                 used[path.0 as usize] = true;
             }
         }
@@ -535,8 +536,8 @@ impl<R: Router> Machine<R> {
             node,
             state: TaskState::Queued,
             sent,
-            sensory: Vec::new(),
-            short_term: Vec::new(),
+            sensory: Overlay::default(),
+            short_term: Overlay::default(),
             since: (0, 0),
         }) as TaskIndex;
         if index as usize >= self.generations.len() {

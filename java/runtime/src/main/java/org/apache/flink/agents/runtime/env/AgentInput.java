@@ -104,7 +104,10 @@ final class AgentInput<T, K> {
         final NonNullKey<T, K> checked = new NonNullKey<>(agentName, selector, keyType);
         final KeyedStream<T, K> keyed = records == null ? keyedAlready : keyBy(agentName, checked);
         final SingleOutputStreamOperator<Object> output =
-                keyed.transform(OPERATOR_NAME, TypeInformation.of(Object.class), new AgentOperatorFactory<>(agentName, plan));
+                keyed.transform(
+                        OPERATOR_NAME,
+                        TypeInformation.of(Object.class),
+                        new AgentOperatorFactory<>(agentName, plan, keyed.getType()));
         ((OneInputTransformation<T, Object>) output.getTransformation()).setStateKeySelector(checked);
         final Transformation<?> from = upstream(keyed.getTransformation());
         output.getTransformation().setParallelism(from.getParallelism(), from.isParallelismConfigured());

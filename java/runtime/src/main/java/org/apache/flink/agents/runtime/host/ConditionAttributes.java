@@ -9,6 +9,7 @@ import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.ValueReader;
+import org.apache.flink.agents.core.value.ValueTags;
 import org.apache.flink.agents.core.value.ValueWriter;
 
 /**
@@ -67,7 +68,14 @@ final class ConditionAttributes {
     private static final class AsJackson implements ForeignValues {
         @Override
         public boolean tryWrite(final Object value, final ValueWriter out) {
-            final Object plain = JSON.convertValue(value, Object.class);
+            final Object plain;
+            try {
+                plain = JSON.convertValue(value, Object.class);
+            } catch (final IllegalArgumentException e) {
+                // A condition that reads it fails, as one does that reads what is missing; one that does not, goes on.
+                out.writeHost(ValueTags.FLINK, new byte[0], 0, 0);
+                return true;
+            }
             if (plain != null && plain.getClass() == value.getClass()) {
                 return false;
             }

@@ -5,6 +5,7 @@ import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.MalformedValueException;
+import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.core.value.ValueReader;
 import org.apache.flink.agents.core.value.ValueWriter;
 import org.slf4j.Logger;
@@ -73,29 +74,32 @@ public final class EventValues implements ForeignValues {
         if (timestamp) {
             out.writeLong(event.getSourceTimestamp());
         }
-        out.writeValue(event.getAttributes());
+        try {
+            out.writeValue(event.getAttributes());
+        } catch (final UnsupportedValueException e) {
+            throw e.under("event " + event.getType() + ".attributes");
+        }
         out.endHost(begun);
         return true;
     }
 
     @Override
-    @SuppressWarnings("unchecked")
     public Object read(final int tag, final ValueReader in) {
         if (tag != EVENT) {
             throw new MalformedValueException(in.position(), "a host value with tag " + tag + ", which no release has written");
         }
-        final String className = (String) in.readValue();
+        final String className = text(in);
         final long high = in.readLong();
         final long low = in.readLong();
-        final String type = (String) in.readValue();
+        final String type = text(in);
         final int flags = in.readByte();
         final boolean upstream = (flags & UPSTREAM) != 0;
         final long upstreamHigh = upstream ? in.readLong() : 0;
         final long upstreamLow = upstream ? in.readLong() : 0;
-        final String action = (flags & ACTION) != 0 ? (String) in.readValue() : null;
+        final String action = (flags & ACTION) != 0 ? text(in) : null;
         final boolean hasTimestamp = (flags & TIMESTAMP) != 0;
         final long timestamp = hasTimestamp ? in.readLong() : 0;
-        final Map<String, Object> attributes = (Map<String, Object>) in.readValue();
+        final Map<String, Object> attributes = attributes(in);
         final Class<?> eventClass;
         try {
             eventClass = Class.forName(className, true, userCode);
@@ -106,5 +110,24 @@ public final class EventValues implements ForeignValues {
         }
         return EventAccess.restore(
                 eventClass, high, low, type, attributes, upstream, upstreamHigh, upstreamLow, action, hasTimestamp, timestamp);
+    }
+
+    private static String text(final ValueReader in) {
+        final int at = in.position();
+        final Object value = in.readValue();
+        if (!(value instanceof String)) {
+            throw new MalformedValueException(at, "no text where an event has one");
+        }
+        return (String) value;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> attributes(final ValueReader in) {
+        final int at = in.position();
+        final Object value = in.readValue();
+        if (!(value instanceof Map) || !((Map<?, ?>) value).keySet().stream().allMatch(String.class::isInstance)) {
+            throw new MalformedValueException(at, "no map with text keys where an event has its attributes");
+        }
+        return (Map<String, Object>) value;
     }
 }

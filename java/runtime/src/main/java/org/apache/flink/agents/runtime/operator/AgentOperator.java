@@ -12,8 +12,10 @@ import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SavepointType;
@@ -51,6 +53,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
 
     private final String agentName;
     private final byte[] plan;
+    private final TypeInformation<IN> inputType;
     private final transient MailboxExecutor mailbox;
 
     private transient AgentsCore core;
@@ -68,15 +71,24 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient long frozenBy;
     private transient boolean ended;
 
-    private AgentOperator(final String agentName, final byte[] plan, final MailboxExecutor mailbox) {
+    private AgentOperator(
+            final String agentName,
+            final byte[] plan,
+            final TypeInformation<IN> inputType,
+            final MailboxExecutor mailbox) {
         this.agentName = agentName;
         this.plan = plan;
+        this.inputType = inputType;
         this.mailbox = mailbox;
     }
 
     static <IN> AgentOperator<IN> create(
-            final String agentName, final byte[] plan, final StreamOperatorParameters<Object> parameters) {
-        final AgentOperator<IN> operator = new AgentOperator<>(agentName, plan, parameters.getMailboxExecutor());
+            final String agentName,
+            final byte[] plan,
+            final TypeInformation<IN> inputType,
+            final StreamOperatorParameters<Object> parameters) {
+        final AgentOperator<IN> operator =
+                new AgentOperator<>(agentName, plan, inputType, parameters.getMailboxExecutor());
         operator.setProcessingTimeService(parameters.getProcessingTimeService());
         operator.setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
         return operator;
@@ -87,12 +99,13 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     @Override
     public void open() throws Exception {
         super.open();
+        BuildCheck.check();
         outgoing = new StreamRecord<>(null);
         heldAttributes = new ArrayDeque<>();
         selected = NO_KEY;
         frozenBy = NEVER;
         core = AgentsCore.open(plan);
-        services = new OperatorServices(agentName, plan, this);
+        services = new OperatorServices(agentName, plan, inputType, this);
         states = services.states();
         maxInFlight = services.options().maxInFlight();
         // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.

@@ -1,5 +1,6 @@
 package org.apache.flink.agents.runtime.operator;
 
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
 import org.apache.flink.streaming.api.operators.ChainingStrategy;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperatorFactory;
@@ -14,14 +15,17 @@ public final class AgentOperatorFactory<IN> extends AbstractStreamOperatorFactor
     private final String agentName;
     // The plan travels as bytes: of any size.
     private final byte[] plan;
+    private final TypeInformation<IN> inputType;
 
     /**
      * @param agentName name of the agent, for messages
      * @param plan its plan, JSON in UTF-8
+     * @param inputType type of the records: how those of unfinished runs are stored
      */
-    public AgentOperatorFactory(final String agentName, final byte[] plan) {
+    public AgentOperatorFactory(final String agentName, final byte[] plan, final TypeInformation<IN> inputType) {
         this.agentName = agentName;
         this.plan = plan.clone();
+        this.inputType = inputType;
         // The operator yields to its mailbox, which it may only at the head of a chain.
         setChainingStrategy(ChainingStrategy.HEAD);
     }
@@ -29,7 +33,7 @@ public final class AgentOperatorFactory<IN> extends AbstractStreamOperatorFactor
     @Override
     @SuppressWarnings("unchecked")
     public <T extends StreamOperator<Object>> T createStreamOperator(final StreamOperatorParameters<Object> parameters) {
-        return (T) AgentOperator.<IN>create(agentName, plan, parameters);
+        return (T) AgentOperator.create(agentName, plan, inputType, parameters);
     }
 
     @Override

@@ -25,6 +25,8 @@ import org.apache.flink.agents.runtime.host.StorableClasses;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.resource.ResourceCache;
 import org.apache.flink.agents.runtime.value.BlobCodec;
+import org.apache.flink.agents.runtime.value.KnownType;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,7 +43,11 @@ final class OperatorServices implements HostServices {
     private final EventListeners listeners;
     private final ResourceCache resources;
 
-    OperatorServices(final String agentName, final byte[] planJson, final AgentOperator<?> operator) {
+    OperatorServices(
+            final String agentName,
+            final byte[] planJson,
+            final TypeInformation<?> inputType,
+            final AgentOperator<?> operator) {
         this.operator = operator;
         plan = new PlanView(planJson, operator.getUserCodeClassloader());
         config = new AgentConfiguration(plan.config());
@@ -50,7 +56,9 @@ final class OperatorServices implements HostServices {
                 new BlobCodec(
                         operator.getExecutionConfig(),
                         operator.getUserCodeClassloader(),
-                        List.of(),
+                        inputType.getTypeClass() == Object.class
+                                ? List.of()
+                                : List.of(KnownType.of(inputType, operator.getExecutionConfig())),
                         new EventValues(operator.getUserCodeClassloader()),
                         config.getBool("values.verify", false));
         states = new KeyedStates(operator.getRuntimeContext(), operator.getKeyedStateBackend(), codec, options);

@@ -23,8 +23,8 @@ import org.apache.flink.api.common.ExecutionConfig;
  *       count, values}: a <em>blob</em>.
  * </ul>
  *
- * Serializers and class loading go by the context class loader of the thread that made this, as everywhere in Flink. For
- * use by one thread.
+ * For use by one thread, whose context class loader must have the user's classes too, as it has on Flink's task threads: Kryo
+ * looks classes up there.
  */
 public final class BlobCodec {
 
