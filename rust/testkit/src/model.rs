@@ -12,6 +12,9 @@ use flink_agents_core::symbols::{INPUT_EVENT, OUTPUT_EVENT};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Payloads and timestamps of the outputs of one key, in order.
+type Outputs = Vec<(String, Option<i64>)>;
+
 /// An element of the source.
 #[derive(Debug, Clone)]
 pub enum Item {
@@ -211,7 +214,7 @@ impl Case {
     }
 
     /// Outputs and short-term memory of each key when its inputs are processed one by one, with nothing in between.
-    fn sequential(&self) -> BTreeMap<String, (Vec<(String, Option<i64>)>, Tree)> {
+    fn sequential(&self) -> BTreeMap<String, (Outputs, Tree)> {
         let agent = Arc::new(self.agent.clone());
         let mut all = BTreeMap::new();
         for item in &self.source {

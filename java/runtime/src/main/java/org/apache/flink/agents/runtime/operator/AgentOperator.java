@@ -12,6 +12,7 @@ import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -98,6 +99,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     @Override
     public void open() throws Exception {
         super.open();
+        BuildCheck.check();
         outgoing = new StreamRecord<>(null);
         heldAttributes = new ArrayDeque<>();
         selected = NO_KEY;
