@@ -76,21 +76,23 @@ public final class LocalRun implements AutoCloseable {
         final int window = Math.min(WINDOW, services.maxInFlight());
         for (final LocalInput input : inputs) {
             host.input(keys.acquire(input.key()), new InputEvent(input.value()), false, 0);
+            // What ended at once has to be known before the next input: its slot is free.
+            pump(false);
             keys.settle();
             if (core.inFlight() >= window) {
-                pump();
+                pump(true);
             }
         }
         core.endOfInput();
-        pump();
+        pump(true);
         if (core.inFlight() > 0) {
             throw new IllegalStateException(
                     "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
         }
     }
 
-    private void pump() throws Exception {
-        while (core.poll(true)) {
+    private void pump(final boolean mayRun) throws Exception {
+        while (core.poll(mayRun)) {
             switch (core.kind()) {
                 case AgentsCore.RUN_ACTION:
                     services.memory().select(keys.key(core.key()));
