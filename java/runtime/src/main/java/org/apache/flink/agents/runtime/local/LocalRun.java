@@ -47,7 +47,7 @@ public final class LocalRun implements AutoCloseable {
         core = AgentsCore.open(plan);
         LocalServices made = null;
         try {
-            made = new LocalServices(plan, userCode);
+            made = new LocalServices(agent, plan, userCode);
             host = new JavaHost(agent, core, made);
             services = made;
         } catch (final RuntimeException | Error e) {

@@ -1,0 +1,186 @@
+package org.apache.flink.agents.embedded;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.plan.AgentConfiguration;
+import org.apache.flink.agents.plan.AgentPlan;
+import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.checkpoint.SavepointType;
+import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.runtime.checkpoint.SnapshotType;
+import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
+import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+
+/**
+ * The operator with the real library, under the test's own hand: mails run only when the test says so. One mail runs at most
+ * {@value #SLICE} actions.
+ */
+final class Harness<K, IN> implements AutoCloseable {
+    /** Actions in one mail. */
+    static final int SLICE = 256;
+
+    static final int MAX_PARALLELISM = 16;
+    static final SnapshotType STOP = SavepointType.suspend(SavepointFormatType.CANONICAL);
+
+    private final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink;
+
+    private Harness(final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink) {
+        this.flink = flink;
+    }
+
+    /** What makes operators of one agent. */
+    static final class Job<K, IN> {
+        private final String name;
+        private final byte[] plan;
+        private final KeySelector<IN, K> selector;
+        private final TypeInformation<K> keyType;
+        private final TypeInformation<IN> recordType;
+        private Consumer<KeyedOneInputStreamOperatorTestHarness<K, IN, Object>> setup = harness -> {};
+
+        Job(
+                final Agent agent,
+                final KeySelector<IN, K> selector,
+                final Class<K> keyType,
+                final Class<IN> recordType,
+                final Map<String, ?> config) {
+            final AgentPlan compiled = AgentPlan.compile(agent, null, new AgentConfiguration(config));
+            this.name = compiled.getAgentName();
+            this.plan = AgentsCore.validatePlan(compiled.toJson());
+            this.selector = selector;
+            this.keyType = TypeInformation.of(keyType);
+            this.recordType = TypeInformation.of(recordType);
+        }
+
+        Job<K, IN> with(final Consumer<KeyedOneInputStreamOperatorTestHarness<K, IN, Object>> change) {
+            setup = setup.andThen(change);
+            return this;
+        }
+
+        Harness<K, IN> open() throws Exception {
+            return open(null, 1, 0);
+        }
+
+        Harness<K, IN> restore(final OperatorSubtaskState state) throws Exception {
+            return open(state, 1, 0);
+        }
+
+        Harness<K, IN> open(final OperatorSubtaskState state, final int parallelism, final int subtask) throws Exception {
+            final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink =
+                    new KeyedOneInputStreamOperatorTestHarness<>(
+                            new AgentOperatorFactory<IN>(name, plan), selector, keyType, MAX_PARALLELISM, parallelism, subtask);
+            setup.accept(flink);
+            flink.getStreamConfig().setupNetworkInputs(recordType.createSerializer(flink.getExecutionConfig().getSerializerConfig()));
+            flink.getStreamConfig().serializeAllConfigs();
+            flink.setup();
+            if (state != null) {
+                flink.initializeState(state);
+            }
+            flink.open();
+            return new Harness<>(flink);
+        }
+    }
+
+    static int subtaskOf(final Object key, final int parallelism) {
+        return KeyGroupRangeAssignment.assignKeyToParallelOperator(key, MAX_PARALLELISM, parallelism);
+    }
+
+    static Job<String, String> walkers() {
+        return walkers(Map.of());
+    }
+
+    static Job<String, String> walkers(final Map<String, ?> config) {
+        return new Job<>(new TestAgents.Walker(), TestAgents::keyOf, String.class, String.class, config);
+    }
+
+    KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink() {
+        return flink;
+    }
+
+    void in(final IN record) throws Exception {
+        flink.processElement(new StreamRecord<>(record));
+    }
+
+    void in(final IN record, final long timestamp) throws Exception {
+        flink.processElement(new StreamRecord<>(record, timestamp));
+    }
+
+    void watermark(final long timestamp) throws Exception {
+        flink.processWatermark(new Watermark(timestamp));
+    }
+
+    /** Runs one mail; returns false when there is none. */
+    boolean mail() throws Exception {
+        final Optional<Mail> mail = flink.getTaskMailbox().tryTake(TaskMailbox.MIN_PRIORITY);
+        if (mail.isEmpty()) {
+            return false;
+        }
+        mail.get().run();
+        return true;
+    }
+
+    /** Runs mails until there is none. */
+    void mails() throws Exception {
+        while (mail()) {
+            // The next one.
+        }
+    }
+
+    /** Puts a mail into the mailbox, as Flink does with notifications. */
+    void onMailbox(final Runnable action) {
+        flink.getTaskMailbox().put(new Mail(action::run, TaskMailbox.MAX_PRIORITY, "mail of the test"));
+    }
+
+    /** Values of the records that came out so far; they are taken. */
+    List<Object> out() {
+        final List<Object> values =
+                flink.extractOutputStreamRecords().stream().map(StreamRecord::getValue).collect(Collectors.toList());
+        flink.getOutput().clear();
+        return values;
+    }
+
+    /** Everything that came out so far, in order: records, watermarks, latency markers and so on; it is taken. */
+    List<Object> everything() {
+        final List<Object> all = new ArrayList<>(flink.getOutput());
+        flink.getOutput().clear();
+        return all;
+    }
+
+    OperatorSubtaskState snapshot(final long checkpoint) throws Exception {
+        return flink.snapshot(checkpoint, checkpoint);
+    }
+
+    /** Keys with an entry in the operator's state of unfinished runs. */
+    long storedInFlight() {
+        return stored("inflight");
+    }
+
+    long stored(final String state) {
+        final AbstractKeyedStateBackend<?> backend =
+                (AbstractKeyedStateBackend<?>) flink.getOperator().getKeyedStateBackend();
+        return backend.getKeys(state, VoidNamespace.INSTANCE).count();
+    }
+
+    @Override
+    public void close() {
+        try {
+            flink.close();
+        } catch (final Exception e) {
+            throw new IllegalStateException("The operator did not close", e);
+        }
+    }
+}
