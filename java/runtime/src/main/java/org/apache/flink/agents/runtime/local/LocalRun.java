@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.function.BiConsumer;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
-import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
@@ -100,7 +99,7 @@ public final class LocalRun implements AutoCloseable {
                     break;
                 case AgentsCore.EMIT:
                     output.accept(
-                            keys.key(core.key()), ((OutputEvent) OutputEvent.fromEvent((Event) core.event())).getOutput());
+                            keys.key(core.key()), JavaHost.outputOf((Event) core.event()));
                     break;
                 case AgentsCore.WRITE_MEMORY:
                     services.memory().select(keys.key(core.key()));
