@@ -2,7 +2,8 @@
 # make test       everything CI runs
 # make test-long  full matrices and long runs
 # make dist       only java/dist/target/flink-agents-dist-<version>.jar
-.PHONY: demo test test-long dist clean
+# make install    the same, and into the local Maven repository
+.PHONY: demo test test-long dist install clean
 
 demo:
 	@scripts/check-tools demo
@@ -20,6 +21,10 @@ dist:
 	@scripts/check-tools demo
 	mvn -q -B -ntp -pl java/dist -am -DskipTests package
 	@ls java/dist/target/flink-agents-dist-*.jar
+
+install:
+	@scripts/check-tools demo
+	mvn -q -B -ntp -pl java/dist -am -DskipTests install
 
 clean:
 	mvn -q -B clean

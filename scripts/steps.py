@@ -48,4 +48,6 @@ STEPS: tuple[Step, ...] = (
          (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),
          3, "line"),
     Step("conformance: natives", (*PYTHON, "e2e-test/conformance/check_natives.py"), 1, "line"),
+    Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line"),
+    Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line"),
 )

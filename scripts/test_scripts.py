@@ -114,6 +114,13 @@ class Rules(unittest.TestCase):
         problems = list(check_repo.unlisted_scripts([*paths, Path("e2e-test/new/run.sh")]))
         self.assertEqual(problems, ["e2e-test/new/run.sh: no step of scripts/steps.py runs it"])
 
+    def test_a_dead_link_is_seen(self) -> None:
+        paths = [Path("README.md"), Path("docs/a.md")]
+        good = "[a](docs/a.md#part) [d](docs) [h](https://host/x) [p](#part)\n```\n[x](y)\n```\n"
+        self.assertEqual(list(check_repo.dead_links(paths, {Path("README.md"): good})), [])
+        self.assertEqual(
+            list(check_repo.dead_links(paths, {Path("docs/a.md"): "[b](b.md)"})), ["docs/a.md: there is no b.md"])
+
     def test_python_newer_than_3_10_and_broken_shell_are_seen(self) -> None:
         self.assertTrue(list(check_repo.syntax_errors({Path("a.py"): "try:\n  pass\nexcept* OSError:\n  pass\n"})))
         self.assertFalse(list(check_repo.syntax_errors({Path("a.py"): "match 1:\n  case _: pass\n"})))

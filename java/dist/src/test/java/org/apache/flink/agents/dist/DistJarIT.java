@@ -56,7 +56,6 @@ class DistJarIT {
                 .noneMatch(name -> name.endsWith("module-info.class"))
                 .noneMatch(name -> name.matches("META-INF/.*\\.(SF|DSA|RSA|EC)"))
                 .noneMatch(name -> name.startsWith("META-INF/versions/"))
-                .noneMatch(name -> name.startsWith("META-INF/maven/"))
                 .noneMatch(name -> name.matches("(?i).*(log4j|logback|junit).*"))
                 .doesNotHaveDuplicates();
     }
@@ -85,6 +84,14 @@ class DistJarIT {
                 .contains("flink-agents-rs", "independent of the Apache Software Foundation", "Jackson JSON processor");
         assertThat(text("META-INF/THIRD-PARTY.txt"))
                 .contains("Rust standard library", "serde_json", "Permission is hereby granted");
+    }
+
+    @Test
+    void saysWhichBuildItIsAndOfNobodyElse() throws IOException {
+        // By these notes the operator tells two builds apart.
+        assertThat(entries().stream().filter(name -> name.startsWith("META-INF/maven/")))
+                .allMatch(name -> name.matches("META-INF/maven/io\\.github\\.flink-agents-rs/.*/pom\\.properties"))
+                .anyMatch(name -> name.contains("/flink-agents-runtime/"));
     }
 
     @Test

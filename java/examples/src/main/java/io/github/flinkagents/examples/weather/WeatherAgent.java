@@ -29,9 +29,6 @@ import org.apache.flink.agents.api.context.RunnerContext;
  * reasons found for one day, until that day is done.
  */
 public class WeatherAgent extends Agent {
-    /** So many days of a month are only learned from: the first year sets records every other day. */
-    static final int DAYS_TO_LEARN = 28;
-
     private enum Kind {
         WETTEST("wettest", "mm of rain", 1),
         WARMEST("warmest", "°C", 1),
@@ -67,9 +64,12 @@ public class WeatherAgent extends Agent {
     public static void compare(final Event event, final RunnerContext context) throws Exception {
         final DayOfWeather day = (DayOfWeather) InputEvent.fromEvent(event).getInput();
         final MemoryObject memory = context.getShortTermMemory();
-        final MemoryObject known = memory.get("days");
-        final int days = known == null ? 0 : (Integer) known.getValue();
-        memory.set("days", days + 1);
+        final String year = day.date.substring(0, 4);
+        // The first year is only learned from: it sets records every other day.
+        if (!memory.isExist("first-year")) {
+            memory.set("first-year", year);
+        }
+        final boolean learning = year.equals(memory.get("first-year").getValue());
 
         for (final Kind kind : Kind.values()) {
             final double value = kind.of(day);
@@ -85,7 +85,7 @@ public class WeatherAgent extends Agent {
             if (margin > 0) {
                 record.set("value", value);
                 record.set("date", day.date);
-                if (days >= DAYS_TO_LEARN) {
+                if (!learning) {
                     context.sendEvent(
                             new Event(
                                     "record",
@@ -115,7 +115,7 @@ public class WeatherAgent extends Agent {
                         "reasons.rain",
                         String.format(
                                 Locale.ROOT,
-                                "heavy rain, %.1f mm (day %d with 30 mm or more in a %s)",
+                                "heavy rain, %.1f mm (no. %d of the %s days with 30 mm or more)",
                                 day.precipitation,
                                 count,
                                 monthName(day.date)));

@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.env;
 
 import javax.annotation.Nullable;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
+import org.apache.flink.api.common.InvalidProgramException;
 import org.apache.flink.api.common.functions.InvalidTypesException;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.dag.Transformation;
@@ -10,6 +11,7 @@ import org.apache.flink.api.java.typeutils.TypeExtractor;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.KeyedStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.transformations.OneInputTransformation;
 import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 import org.apache.flink.streaming.runtime.partitioner.KeyGroupStreamPartitioner;
 
@@ -97,17 +99,39 @@ final class AgentInput<T, K> {
     }
 
     /** Adds the operator of an agent to the job. */
+    @SuppressWarnings("unchecked")
     SingleOutputStreamOperator<Object> connect(final String agentName, final byte[] plan) {
-        final KeyedStream<T, K> keyed =
-                records == null ? keyedAlready : records.keyBy(new NonNullKey<>(agentName, selector, keyType), keyType);
+        final NonNullKey<T, K> checked = new NonNullKey<>(agentName, selector, keyType);
+        final KeyedStream<T, K> keyed = records == null ? keyedAlready : keyBy(agentName, checked);
         final SingleOutputStreamOperator<Object> output =
-                keyed.transform(OPERATOR_NAME, TypeInformation.of(Object.class), new AgentOperatorFactory<>(agentName, plan, keyed.getType()));
+                keyed.transform(
+                        OPERATOR_NAME,
+                        TypeInformation.of(Object.class),
+                        new AgentOperatorFactory<>(agentName, plan, keyed.getType()));
+        ((OneInputTransformation<T, Object>) output.getTransformation()).setStateKeySelector(checked);
         final Transformation<?> from = upstream(keyed.getTransformation());
         output.getTransformation().setParallelism(from.getParallelism(), from.isParallelismConfigured());
         if (from.getMaxParallelism() > 0) {
             output.getTransformation().setMaxParallelism(from.getMaxParallelism());
         }
         return output;
+    }
+
+    private KeyedStream<T, K> keyBy(final String agentName, final NonNullKey<T, K> checked) {
+        try {
+            return records.keyBy(checked, keyType);
+        } catch (final InvalidProgramException e) {
+            throw new IllegalArgumentException(
+                    "Values of type "
+                            + keyType
+                            + " cannot be the keys of agent '"
+                            + agentName
+                            + "' ("
+                            + e.getMessage()
+                            + "). Keys need equals() and hashCode() by content, and may not be arrays: give a key selector that"
+                            + " returns, for instance, an id or a name",
+                    e);
+        }
     }
 
     /** A partitioning has no maximum parallelism: what is in front of it has. */
@@ -117,11 +141,6 @@ final class AgentInput<T, K> {
             from = from.getInputs().get(0);
         }
         return from;
-    }
-
-    /** Type of the keys. */
-    TypeInformation<K> keyType() {
-        return keyType;
     }
 
     private static final class RecordAsKey<T> implements KeySelector<T, T> {

@@ -88,8 +88,7 @@ final class OutputTable {
         final boolean asDeclared =
                 shape == ColumnType.Shape.ROW && type.getConversionClass() == Row.class
                         || shape == ColumnType.Shape.MAP && type.getConversionClass() == Map.class
-                        || shape == ColumnType.Shape.ARRAY && type.getConversionClass().isArray()
-                                && !type.getConversionClass().getComponentType().isPrimitive();
+                        || shape == ColumnType.Shape.ARRAY && type.getConversionClass().isArray();
         return asDeclared
                 ? new ColumnType(name, logical.asSummaryString(), shape, type.getConversionClass(), logical.isNullable(), children)
                 : new ColumnType(
@@ -106,7 +105,9 @@ final class OutputTable {
             case ROW:
                 return rowType(column.children());
             case ARRAY:
-                return Types.OBJECT_ARRAY(information(column.children().get(0)));
+                return column.javaClass().getComponentType().isPrimitive()
+                        ? TypeInformation.of(column.javaClass())
+                        : Types.OBJECT_ARRAY(information(column.children().get(0)));
             case MAP:
                 return Types.MAP(information(column.children().get(0)), information(column.children().get(1)));
             default:

@@ -10,6 +10,7 @@ import java.util.TreeSet;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.java.tuple.Tuple;
 import org.apache.flink.types.Row;
+import org.apache.flink.types.RowKind;
 
 /**
  * Makes a row of an output: of a {@code Row} by field names, or by positions if it has none; of a tuple by positions; of a
@@ -31,6 +32,12 @@ final class OutputToRow implements MapFunction<Object, Row> {
     public Row map(final Object output) {
         if (columns.size() == 1 && isWholeColumn(output, columns.get(0))) {
             return Row.of(convert(output, columns.get(0), columns.get(0).name()));
+        }
+        if (output instanceof Row && ((Row) output).getKind() != RowKind.INSERT) {
+            throw wrong(
+                    columns.get(0).name(),
+                    columns.get(0),
+                    "the Row is a change of kind " + ((Row) output).getKind() + ", and toTable makes tables of new rows only");
         }
         return toRow(output, columns, "");
     }

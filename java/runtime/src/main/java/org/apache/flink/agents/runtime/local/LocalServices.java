@@ -5,6 +5,7 @@ import java.util.Map;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+import org.apache.flink.agents.api.logger.EventLogLevel;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
@@ -19,9 +20,12 @@ import org.apache.flink.agents.runtime.resource.ResourceCache;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.host.StorableClasses;
 import org.apache.flink.api.common.ExecutionConfig;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What a host of a run without Flink gives its actions. */
 final class LocalServices implements HostServices {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalServices.class);
     private static final int DEFAULT_MAX_IN_FLIGHT = 10_000;
 
     private final ClassLoader userCode;
@@ -33,7 +37,7 @@ final class LocalServices implements HostServices {
     private final EventListeners listeners;
     private final ResourceCache resources;
 
-    LocalServices(final byte[] planJson, final ClassLoader userCode) {
+    LocalServices(final String agentName, final byte[] planJson, final ClassLoader userCode) {
         this.userCode = userCode;
         plan = new PlanView(planJson, userCode);
         config = new AgentConfiguration(plan.config());
@@ -45,6 +49,9 @@ final class LocalServices implements HostServices {
         listeners =
                 new EventListeners(names == null ? List.of() : names, userCode, metrics.getCounter("eventListenerFailures"));
         resources = new ResourceCache(planJson, userCode);
+        if (config.get(AgentConfigOptions.EVENT_LOG_LEVEL) != EventLogLevel.OFF) {
+            LOG.info("Agent '{}': this release writes no event log; event-log options have no effect", agentName);
+        }
     }
 
     int maxInFlight() {

@@ -4,18 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.AgentBuilder;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventContext;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.function.PythonFunction;
+import org.apache.flink.agents.api.listener.EventListener;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
@@ -144,10 +148,51 @@ class LocalExecutionEnvironmentTest {
                 .containsExactly(Map.of("x", "any 5"), Map.of("x", "any 50"), Map.of("x", "large 50"));
     }
 
+    public static class CannotSay extends Agent {
+        @Action("type == '_input_event' && input.size > 3")
+        public static void large(final Event event, final RunnerContext ctx) {
+            output(ctx, "large");
+        }
+    }
+
+    @Test
+    void aConditionThatCannotBeEvaluatedIsFalseOrFailsAsConfigured() throws Exception {
+        assertThat(run(new CannotSay(), element("x", "text"), element("x", Map.of("size", 4))))
+                .containsExactly(Map.of("x", "large"));
+        final AgentsExecutionEnvironment env = environment();
+        env.getConfig()
+                .set(
+                        AgentConfigOptions.CONDITION_EVALUATION_FAILURE_STRATEGY,
+                        AgentConfigOptions.ConditionEvaluationFailureStrategy.FAIL);
+        env.fromList(List.of(element("user-7", "text"))).apply(new CannotSay());
+        assertThatThrownBy(env::execute)
+                .isInstanceOf(ActionTaskExecutionException.class)
+                .hasMessageContainingAll("'CannotSay'", "user-7", "large");
+    }
+
+    public static class Listening implements EventListener {
+        @Override
+        public void onEventProcessed(final EventContext context, final Event event) {
+            SEEN.get().add(event.getType());
+            throw new IllegalStateException("what a listener throws changes nothing");
+        }
+    }
+
+    @Test
+    void listenersSeeEveryEvent() throws Exception {
+        SEEN.get().clear();
+        final AgentsExecutionEnvironment env = environment();
+        env.getConfig().set(AgentConfigOptions.EVENT_LISTENERS, List.of(Listening.class.getName()));
+        final List<Map<String, Object>> outputs = env.fromList(List.of(element("x", 1))).apply(new Hops()).toList();
+        env.execute();
+        assertThat(SEEN.get()).containsExactly("_input_event", "hop", "_output_event");
+        assertThat(outputs).containsExactly(Map.of("x", 1));
+    }
+
     public static class Hops extends Agent {
         @Action("_input_event")
         public static void first(final Event event, final RunnerContext ctx) {
-            ctx.sendEvent(new Event("hop", new java.util.HashMap<>(Map.of("value", input(event)))));
+            ctx.sendEvent(new Event("hop", new HashMap<>(Map.of("value", input(event)))));
         }
 
         @Action("hop")
@@ -180,7 +225,7 @@ class LocalExecutionEnvironmentTest {
         @Action("_input_event")
         public static void first(final Event event, final RunnerContext ctx) {
             SEEN.get().add("first " + input(event));
-            ctx.sendEvent(new Event("hop", new java.util.HashMap<>(Map.of("value", input(event)))));
+            ctx.sendEvent(new Event("hop", new HashMap<>(Map.of("value", input(event)))));
         }
 
         @Action("hop")

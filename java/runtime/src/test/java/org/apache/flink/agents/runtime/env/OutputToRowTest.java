@@ -14,6 +14,7 @@ import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.types.Row;
+import org.apache.flink.types.RowKind;
 import org.junit.jupiter.api.Test;
 
 class OutputToRowTest {
@@ -87,6 +88,8 @@ class OutputToRowTest {
         assertThat(convert(Map.of("m", Map.of("a", 1)), map)).isEqualTo(Row.of(Map.of("a", 1)));
         final Row array = convert(List.of(1, 2), column("a", DataTypes.ARRAY(DataTypes.INT())));
         assertThat((Object[]) array.getField(0)).containsExactly(1, 2);
+        final Row primitive = convert(List.of(1L, 2L), column("a", DataTypes.ARRAY(DataTypes.INT()).bridgedTo(int[].class)));
+        assertThat((int[]) primitive.getField(0)).containsExactly(1, 2);
     }
 
     @Test
@@ -127,6 +130,7 @@ class OutputToRowTest {
         refused(Row.of("tea"), List.of(NAME, COUNT), "1 fields", "2 columns");
         refused(Row.withNames(), List.of(NAME, COUNT), "no such field");
         refused(new Bean("tea"), List.of(NAME, column("price", DataTypes.INT())), "\"price\"", "Bean", "[count, name, open]");
+        refused(Row.ofKind(RowKind.DELETE, "tea", 5L), List.of(NAME, COUNT), "DELETE");
         refused(null, List.of(NAME, COUNT), "the output is null");
         refused(Collections.singletonMap("name", null), List.of(column("name", DataTypes.STRING().notNull())), "\"name\"", "null");
         refused(Map.of(), List.of(NAME, column("count", DataTypes.INT().notNull())), "\"count\"", "no such key");

@@ -107,10 +107,13 @@ class RemoteExecutionEnvironmentTest {
     @Test
     void aNullKeyNamesAgentAndClassButNotTheRecord() {
         final DataStream<String> keyed = texts.keyBy(text -> text.startsWith("t") ? text : null, Types.STRING);
+        final KeySelector<String, String> selector = text -> text.startsWith("t") ? text : null;
+        final DataStream<String> partitioned = DataStreamUtils.reinterpretAsKeyedStream(texts, selector, Types.STRING);
         for (final AgentBuilder builder :
                 List.of(
-                        env.fromDataStream(texts, text -> text.startsWith("t") ? text : null),
-                        env.fromDataStream(keyed))) {
+                        env.fromDataStream(texts, selector),
+                        env.fromDataStream(keyed),
+                        env.fromDataStream(partitioned))) {
             final OneInputTransformation<Object, Object> operator = operator(builder.apply(new Quiet()).toDataStream());
             assertThatThrownBy(() -> keyOf(operator, "secret"))
                     .isInstanceOf(IllegalArgumentException.class)
@@ -135,6 +138,14 @@ class RemoteExecutionEnvironmentTest {
         assertThatThrownBy(() -> env.fromDataStream(texts, ofUnknownType()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("keyBy(selector");
+    }
+
+    @Test
+    void recordsThatCannotBeKeysAreRefusedWithTheRemedy() {
+        final DataStream<byte[]> arrays = texts.map(String::getBytes).returns(byte[].class);
+        assertThatThrownBy(() -> env.fromDataStream(arrays).apply(new Quiet()).toDataStream())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContainingAll("byte[]", "'Quiet'", "key selector");
     }
 
     @Test

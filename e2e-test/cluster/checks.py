@@ -1,0 +1,121 @@
+"""Counts what holds and what does not, and reads the logs and the memory of a cluster's processes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster import Cluster, Process
+from rest import wait_for
+
+# What no undisturbed job leaves in a log: an error, the first line of an exception, a warning of flink-agents.
+BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.\w+(?:Exception|Error)\b"
+                 r"|WARN +org\.apache\.flink\.agents|leaked|# A fatal error|panicked at")
+
+
+class Suite:
+    """The results of a run."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+        self.name = ""
+
+    def check(self, what: str, problem: str = "") -> None:
+        """Counts one check; ``problem`` says what is wrong, and is empty if nothing is."""
+        if problem:
+            self.failed += 1
+            print(f"  FAILED {what}: {problem}", flush=True)
+        else:
+            self.passed += 1
+            print(f"  ok     {what}", flush=True)
+
+    def equal(self, what: str, expected: object, found: object) -> None:
+        """Counts one check: two values are the same."""
+        self.check(what, "" if expected == found else f"expected {expected!r}, found {found!r}")
+
+    @contextmanager
+    def scenario(self, name: str, cluster: Cluster | None = None) -> Iterator[None]:
+        """One scenario: an exception in it is a failure, and afterwards nothing of it may still run.
+
+        Anything in the logs that does not belong there is a failure too, unless no cluster is given.
+        """
+        self.name = name
+        print(f"\n{name}", flush=True)
+        begin = time.monotonic()
+        watches = [LogWatch(p) for p in cluster.processes()] if cluster else []
+        try:
+            yield
+        except Exception as e:  # noqa: BLE001 - whatever it was, the other scenarios go on
+            print("".join(traceback.format_exception(e)), flush=True)
+            self.check(name, f"{type(e).__name__}: {e}")
+        for watch in watches:
+            self.check(f"log of {watch.process.name} is clean", watch.problems())
+        if cluster:
+            self.cancel_leftovers(cluster)
+        print(f"  {time.monotonic() - begin:.1f} s", flush=True)
+
+    @staticmethod
+    def cancel_leftovers(cluster: Cluster) -> None:
+        """Cancels jobs that a failed scenario left behind, which would take the slots of the next one."""
+        try:
+            for job in cluster.rest.get("/jobs")["jobs"]:
+                if job["status"] not in ("FINISHED", "CANCELED", "FAILED"):
+                    cluster.rest.call("PATCH", f"/jobs/{job['id']}?mode=cancel")
+            cluster.await_free_slots()
+        except Exception as e:  # noqa: BLE001 - the cluster may be what failed
+            print(f"  left as it is: {e}", flush=True)
+
+
+class LogWatch:
+    """Sees what a process logs from now on."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.seen = len(process.text())
+
+    def text(self) -> str:
+        """What was logged since."""
+        return self.process.text()[self.seen:]
+
+    def problems(self) -> str:
+        """The lines that do not belong there, at most five; empty if there is none."""
+        found = [line for line in self.text().splitlines() if BAD.search(line)]
+        return "\n         ".join([f"{len(found)} lines, such as", *(line[:500] for line in found[:5])]) if found else ""
+
+
+def user_class_loaders(java_home: Path, process: Process) -> int:
+    """How many class loaders of jobs are alive in a process, after a full garbage collection."""
+    histogram = subprocess.run(
+        [str(java_home / "bin" / "jcmd"), str(process.pid), "GC.class_histogram"],
+        capture_output=True, text=True, check=True, timeout=60).stdout
+    found = re.search(r"^\s*\d+:\s+(\d+)\s+\d+\s+org\.apache\.flink\.util\.ChildFirstClassLoader\b", histogram, re.MULTILINE)
+    return int(found.group(1)) if found else 0
+
+
+def loaded_libraries(process: Process) -> int:
+    """How many copies of our native library are mapped into a process."""
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
+    return len({line.split()[4] for line in maps.splitlines() if "libflink_agents" in line})
+
+
+def check_nothing_left(suite: Suite, cluster: Cluster, libraries: int) -> None:
+    """When all jobs have ended, their class loaders go, and with these the native library where it came with a job."""
+    for process in cluster.processes():
+        left: list[int] = []
+
+        def gone(process: Process = process, left: list[int] = left) -> bool:
+            left[:] = [user_class_loaders(cluster.java_home, process), max(0, loaded_libraries(process) - libraries)]
+            return left == [0, 0]
+        try:
+            wait_for("class loaders of jobs to go", 30, gone)
+        except TimeoutError:
+            pass
+        suite.equal(f"class loaders of jobs and surplus native libraries in {process.name}", [0, 0], left)
+    copies = [str(path) for path in (cluster.base / "tmp").rglob("*libflink_agents*")]
+    suite.equal("copies of the native library left on disk", [], copies)

@@ -1,0 +1,237 @@
+"""A standalone Flink cluster of processes on this machine: one JobManager and TaskManagers.
+
+Everything listens on free ports of 127.0.0.1 and writes below one directory of its own. Flink's scripts run in the
+foreground, where they become (``exec``) the JVM: every process is a child of this one, known and ended by its id.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rest import Rest, wait_for
+
+SLOTS = 4
+JOB_ID = re.compile(r"JobID ([0-9a-f]{32})")
+# A JVM that lives for seconds starts faster without the optimising compiler.
+CLIENT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m"
+
+CONFIG = """\
+jobmanager:
+  bind-host: 127.0.0.1
+  rpc:
+    address: 127.0.0.1
+    port: {rpc}
+  memory:
+    process:
+      size: 1200m
+taskmanager:
+  bind-host: 127.0.0.1
+  host: 127.0.0.1
+  numberOfTaskSlots: {slots}
+  memory:
+    process:
+      size: 1728m
+    network:
+      min: 96m
+      max: 96m
+rest:
+  address: 127.0.0.1
+  bind-address: 127.0.0.1
+  port: {rest}
+  bind-port: {rest}
+blob:
+  server:
+    port: {blob}
+io:
+  tmp:
+    dirs: {base}/tmp
+web:
+  tmpdir: {base}/web
+parallelism:
+  default: 1
+heartbeat:
+  interval: 500
+  timeout: 5000
+metrics:
+  fetcher:
+    update-interval: 200
+env:
+  java:
+    opts:
+      all: {exports} -Djava.io.tmpdir={base}/tmp
+      client: {client}
+agent:
+  job-identifier: from-the-file
+  config-test:
+    text: from the file
+    number: 41
+"""
+
+
+@dataclass
+class Process:
+    """A JVM of the cluster."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.popen.pid
+
+    def text(self) -> str:
+        """What it has logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+@dataclass
+class Cluster:
+    """One cluster. ``libraries``: jars for Flink's ``lib/`` beside its own. Use as a context manager."""
+
+    home: Path
+    base: Path
+    java_home: Path
+    libraries: tuple[Path, ...] = ()
+    job_manager: Process | None = None
+    task_managers: list[Process] = field(default_factory=list)
+    ended: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.conf, self.logs, self.pids = (self.base / name for name in ("conf", "log", "pid"))
+        for folder in (self.logs, self.pids, self.base / "tmp", self.base / "web", self.base / "lib"):
+            folder.mkdir(parents=True)
+        shutil.copytree(self.home / "conf", self.conf)
+        for jar in [*(self.home / "lib").glob("*.jar"), *self.libraries]:
+            (self.base / "lib" / jar.name).symlink_to(jar)
+        rest, rpc, blob = free_ports(3)
+        exports = re.search(r"^\s*all: (--add-exports.*)$", (self.conf / "config.yaml").read_text(), re.MULTILINE)
+        (self.conf / "config.yaml").write_text(CONFIG.format(
+            rest=rest, rpc=rpc, blob=blob, slots=SLOTS, base=self.base, client=CLIENT_JVM,
+            exports=exports.group(1) if exports else ""))
+        self.rest = Rest(rest)
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("FLINK_")},
+            "JAVA_HOME": str(self.java_home), "FLINK_CONF_DIR": str(self.conf), "FLINK_LOG_DIR": str(self.logs),
+            "FLINK_PID_DIR": str(self.pids), "FLINK_LIB_DIR": str(self.base / "lib"), "FLINK_IDENT_STRING": "test",
+        }
+
+    def __enter__(self) -> Cluster:
+        try:
+            self.job_manager = self._start("jobmanager")
+            self.start_task_manager()
+            self.await_slots(SLOTS)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self, service: str) -> Process:
+        number = len(self.task_managers) + len(self.ended)
+        log = self.logs / f"{service}-{number}.console"
+        with log.open("wb") as out:
+            popen = subprocess.Popen(
+                [self.home / "bin" / f"{service}.sh", "start-foreground"], env=self.environment, cwd=self.base,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        return Process(f"{service} {number}", popen, log)
+
+    def start_task_manager(self) -> Process:
+        """Starts one more TaskManager; does not wait for it."""
+        process = self._start("taskmanager")
+        self.task_managers.append(process)
+        return process
+
+    def kill_task_manager(self) -> None:
+        """Ends the oldest TaskManager by SIGKILL."""
+        process = self.task_managers.pop(0)
+        self.ended.append(process)
+        process.popen.kill()
+        process.popen.wait()
+
+    def await_slots(self, count: int) -> None:
+        """Waits until the cluster has exactly so many free and used slots; RuntimeError if a process has ended."""
+        def probe() -> bool:
+            for process in self.processes():
+                if process.popen.poll() is not None:
+                    raise RuntimeError(f"{process.name} ended with {process.popen.returncode}:\n{process.text()[-3000:]}")
+            overview = self.rest.overview()
+            return overview is not None and overview["slots-total"] == count
+        wait_for(f"{count} slots of the cluster", 120, probe)
+
+    def await_free_slots(self) -> None:
+        """Waits until no job holds a slot."""
+        def probe() -> bool:
+            overview = self.rest.overview()
+            return overview is not None and overview["slots-available"] == overview["slots-total"]
+        wait_for("free slots", 60, probe)
+
+    def processes(self) -> list[Process]:
+        """The processes that should be running."""
+        return ([self.job_manager] if self.job_manager else []) + self.task_managers
+
+    def stop(self) -> None:
+        """Ends every process: asks first, then by force."""
+        running = [p for p in self.processes() if p.popen.poll() is None]
+        for process in reversed(running):
+            process.popen.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        for process in running:
+            try:
+                process.popen.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.popen.kill()
+                process.popen.wait()
+
+    # ---- the command line
+
+    def flink(self, *arguments: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
+        """Runs ``bin/flink``; returns how it ended, with its output (standard error included)."""
+        return subprocess.run(
+            [str(self.home / "bin" / "flink"), *arguments], env=self.environment, cwd=self.base, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, check=False)
+
+    def submit(self, *arguments: str, job: bool = True) -> str:
+        """Runs ``flink run``; returns the job's id. RuntimeError with the output if it did not work."""
+        done = self.flink("run", *arguments)
+        found = JOB_ID.search(done.stdout)
+        if done.returncode != 0 or found is None:
+            raise RuntimeError(f"flink run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
+        return found.group(1)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def find_java_home() -> Path:
+    """The JDK to use: JAVA_HOME, else that of ``javac`` on the path. RuntimeError unless it is a JDK 17."""
+    named = os.environ.get("JAVA_HOME")
+    javac = shutil.which("javac")
+    if not named and not javac:
+        raise RuntimeError("the cluster test needs a JDK 17: set JAVA_HOME, or put javac on PATH")
+    home = Path(named) if named else Path(str(javac)).resolve().parent.parent
+    version = subprocess.run([str(home / "bin" / "javac"), "-version"], capture_output=True, text=True, check=True)
+    text = (version.stdout + version.stderr).strip()
+    if not text.startswith("javac 17"):
+        raise RuntimeError(f"the cluster test needs a JDK 17, {home} is {text}")
+    return home

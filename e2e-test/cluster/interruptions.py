@@ -1,0 +1,163 @@
+"""Jobs that are interrupted: savepoints, stops with and without drain, other parallelisms, killed TaskManagers.
+
+Each compares what is committed in the end with what the same inputs give undisturbed. Every line of ``AirportWalk`` tells
+all that its key remembers, so that equal lines mean equal memories.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import expected
+from checks import LogWatch
+from cluster import SLOTS
+from rest import wait_for
+from scenario import Context
+
+AGENT = "action-execute-operator"
+SAVEPOINT = re.compile(r"Savepoint completed\. Path: (\S+)")
+UNFINISHED = re.compile(r"goes on with the unfinished inputs of (\d+) keys")
+# More than the operator does in one go, so that inputs are unfinished while others come in.
+STEPS = 800
+COUNT = 3000
+FAST = 1_000_000
+
+
+@dataclass
+class Walk:
+    """One story of ``AirportWalk``: the same outputs' directory for all its jobs."""
+
+    c: Context
+    out: Path
+    options: tuple[str, ...]
+
+    def start(self, parallelism: int, rate: int, savepoint: str = "", more: tuple[str, ...] = ()) -> str:
+        """Submits it, from a savepoint if one is given; returns the job's id."""
+        c = self.c
+        return c.cluster.submit(
+            "-d", *(("-s", savepoint) if savepoint else ()), *(f"-D{option}" for option in (*self.options, *more)),
+            "-c", "jobs.AirportWalk", str(c.jars.fat), "--data", str(c.airports()), "--out", self.out.as_uri(),
+            "--count", str(COUNT), "--steps", str(STEPS), "--rate", str(rate), "--parallelism", str(parallelism))
+
+    def await_middle(self, job: str, records: int = COUNT // 5) -> None:
+        """Waits until the agent has read a fifth of the inputs."""
+        wait_for("inputs read", 90, lambda: self.c.cluster.rest.records_read(job, AGENT) >= records)
+
+    def finish(self, job: str, parallelism: int) -> None:
+        """Waits for the end and compares everything."""
+        c = self.c
+        c.finished(job)
+        c.suite.equal("parallelism of the agent", parallelism, c.cluster.rest.parallelism(job, AGENT))
+        lines = expected.airport_walk(c.airports(), COUNT, STEPS)
+        c.suite.check(f"all {COUNT} outputs with what was remembered, each once",
+                      expected.difference(lines, expected.read_output(self.out)))
+
+    def check_part(self, what: str) -> int:
+        """Checks that some outputs are committed, not all, and none that is wrong; returns how many."""
+        found = expected.read_output(self.out)
+        right = set(expected.airport_walk(self.c.airports(), COUNT, STEPS))
+        wrong = [line for line in found if line not in right]
+        problem = (f"wrong ones such as {wrong[:3]}" if wrong else "some are there twice" if len(set(found)) != len(found)
+                   else "" if 0 < len(found) < COUNT else f"{len(found)} of {COUNT}")
+        self.c.suite.check(f"{what}: {len(found)} outputs so far, a part of the right ones", problem)
+        return len(found)
+
+
+def _walk(c: Context, *options: str) -> Walk:
+    checkpoints = c.cluster.base / "checkpoints"
+    return Walk(c, c.out(), (f"execution.checkpointing.dir={checkpoints.as_uri()}", *options))
+
+
+def _stop(c: Context, job: str, *options: str) -> str:
+    """``flink stop``; returns the savepoint's place."""
+    done = c.cluster.flink("stop", *options, "--savepointPath", (c.cluster.base / "savepoints").as_uri(), job)
+    found = SAVEPOINT.search(done.stdout)
+    if done.returncode != 0 or found is None:
+        raise RuntimeError(f"flink stop ended with {done.returncode}:\n{done.stdout}")
+    c.cluster.rest.await_state(job, "FINISHED", 60)
+    return found.group(1)
+
+
+def _unfinished(c: Context, watches: list[LogWatch]) -> int:
+    """How many keys with unfinished inputs were restored, by the logs."""
+    del c
+    return sum(int(count) for watch in watches for count in UNFINISHED.findall(watch.text()))
+
+
+def stop_and_resume(c: Context) -> None:
+    """``flink stop`` in mid-run, then on at other parallelisms, up and down."""
+    with c.suite.scenario("flink stop without drain, on with other parallelisms", c.cluster):
+        walk = _walk(c, "execution.checkpointing.interval=300ms")
+        watches = [LogWatch(p) for p in c.cluster.task_managers]
+        job = walk.start(2, 500)
+        walk.await_middle(job)
+        first = _stop(c, job)
+        before = walk.check_part("stopped")
+        job = walk.start(3, 500, first)
+        walk.await_middle(job)
+        second = _stop(c, job)
+        c.suite.check("the second part went on", "" if walk.check_part("stopped again") > before else "it did not")
+        walk.finish(walk.start(1, FAST, second), 1)
+        c.suite.check("unfinished inputs were restored", "" if _unfinished(c, watches) else "none: the test shows less than it should")
+
+
+def savepoint_and_cancel(c: Context) -> None:
+    """A savepoint while the job goes on; what the job does after it is undone by cancelling it."""
+    with c.suite.scenario("savepoint in mid-run, cancelled, on with another parallelism", c.cluster):
+        walk = _walk(c, "state.backend.type=rocksdb")
+        job = walk.start(1, 500)
+        walk.await_middle(job)
+        place = c.cluster.rest.savepoint(job, c.cluster.base / "savepoints")
+        after = c.cluster.rest.records_read(job, AGENT)
+        wait_for("inputs after the savepoint", 60, lambda: c.cluster.rest.records_read(job, AGENT) > after + 100)
+        c.cluster.rest.cancel(job)
+        walk.finish(walk.start(4, FAST, place), 4)
+
+
+def stop_with_drain(c: Context) -> None:
+    """``flink stop --drain``: everything that was read comes out, and nothing else."""
+    with c.suite.scenario("flink stop --drain", c.cluster):
+        walk = _walk(c, "execution.checkpointing.interval=300ms")
+        job = walk.start(2, 500)
+        walk.await_middle(job)
+        _stop(c, job, "--drain")
+        count = walk.check_part("drained")
+        lines = expected.airport_walk(c.airports(), count, STEPS)
+        c.suite.check(f"the outputs of the first {count} inputs", expected.difference(lines, expected.read_output(walk.out)))
+
+
+def killed_task_manager(c: Context) -> None:
+    """The TaskManager dies by SIGKILL in mid-run, more than once; another one takes over."""
+    # The JobManager reports the loss as it should; the logs of the new TaskManagers must be clean.
+    with c.suite.scenario("TaskManager killed (-9) in mid-run"):
+        variants: list[tuple[str, ...]] = [("state.backend.type=rocksdb", "execution.checkpointing.incremental=true")]
+        if c.long:
+            variants += [("execution.checkpointing.unaligned.enabled=true",), ("agent.max-in-flight=7",),
+                         ("state.changelog.enabled=true", "state.backend.type=rocksdb")]
+        for variant in variants:
+            print(f"  with {', '.join(variant)}", flush=True)
+            walk = _walk(c, "execution.checkpointing.interval=300ms", "restart-strategy.type=fixed-delay",
+                         "restart-strategy.fixed-delay.attempts=100", "restart-strategy.fixed-delay.delay=300ms", *variant)
+            job = walk.start(2, 300)
+            watches: list[LogWatch] = []
+            kills = 6 if c.long else 2
+            for kill in range(1, kills + 1):
+                c.cluster.rest.await_checkpoints(job, c.cluster.rest.completed_checkpoints(job) + 2)
+                if c.cluster.rest.state(job) == "FINISHED":
+                    raise RuntimeError(f"the job finished before kill {kill}")
+                c.cluster.kill_task_manager()
+                new = c.cluster.start_task_manager()
+                watches.append(LogWatch(new))
+                c.cluster.await_slots(SLOTS)
+                wait_for(f"restore {kill}", 60, lambda kill=kill: c.cluster.rest.restored(job) >= kill)
+                c.cluster.rest.await_state(job, "RUNNING", 60)
+            walk.finish(job, 2)
+            c.suite.equal("restores", kills, c.cluster.rest.restored(job))
+            c.suite.check("unfinished inputs were restored", "" if _unfinished(c, watches) else "none: the test shows less than it should")
+            c.suite.check("log of the last TaskManager is clean", watches[-1].problems())
+
+
+PLAIN = [stop_and_resume, savepoint_and_cancel, stop_with_drain, killed_task_manager]
+LONG: list[object] = []

@@ -1,0 +1,57 @@
+"""Builds the jars that are submitted: the jobs of ``jobs/``, with and without flink-agents inside."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from flink_home import ROOT
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Jars:
+    """``dist``: flink-agents. ``thin``: the jobs alone. ``fat``: the jobs and flink-agents in one."""
+
+    dist: Path
+    thin: Path
+    fat: Path
+
+
+def find_dist() -> Path:
+    """The dist jar; built when there is none."""
+    version = re.search(r"<artifactId>flink-agents-parent</artifactId>\s*<version>([^<]+)<", (ROOT / "pom.xml").read_text())
+    if version is None:
+        raise RuntimeError("pom.xml does not tell the version")
+    jar = ROOT / "java" / "dist" / "target" / f"flink-agents-dist-{version.group(1)}.jar"
+    if not jar.is_file():
+        print(f"building {jar.relative_to(ROOT)}", flush=True)
+        subprocess.run(["mvn", "-q", "-B", "-ntp", "-pl", "java/dist", "-am", "-DskipTests", "package"], cwd=ROOT, check=True)
+    return jar
+
+
+def build(java_home: Path, flink_home: Path, folder: Path, dist: Path) -> Jars:
+    """Compiles the jobs against Flink's libraries and the dist jar, as a user's build would, and packs them."""
+    classes = folder / "classes"
+    classes.mkdir(parents=True)
+    class_path = [dist, *sorted((flink_home / "lib").glob("flink-*.jar"))]
+    subprocess.run(
+        [str(java_home / "bin" / "javac"), "--release", "11", "-Xlint:all,-serial,-processing,-options,-classfile,-path",
+         "-Werror", "-parameters", "-d", str(classes), "-cp", ":".join(map(str, class_path)),
+         *map(str, sorted((HERE / "jobs").glob("*.java")))],
+        check=True)
+    thin, fat = folder / "jobs.jar", folder / "jobs-with-flink-agents.jar"
+    for jar, parts in ((thin, ()), (fat, (dist,))):
+        with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for file in sorted(classes.rglob("*.class")):
+                packed.write(file, str(file.relative_to(classes)))
+            for part in parts:
+                with zipfile.ZipFile(part) as source:
+                    for entry in source.infolist():
+                        if not entry.is_dir():
+                            packed.writestr(entry, source.read(entry), zipfile.ZIP_DEFLATED, 1)
+    return Jars(dist, thin, fat)
