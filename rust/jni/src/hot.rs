@@ -128,14 +128,15 @@ fn written(outcome: Written) -> i64 {
 }
 
 hot! {
-    /// A record of a key.
+    /// A record of a key; then as [`poll`].
     fn Java_org_apache_flink_agents_core_Natives_input(
         engine, key: jint, value: jint, id_high: jlong, id_low: jlong, has_timestamp: jint, timestamp: jlong,
-        attributes: jlong, attributes_length: jint
-    ) -> () = (); {
+        attributes: jlong, attributes_length: jint, address: jlong, capacity: jint
+    ) -> jlong = 0; {
         let event = event(engine, 0, value, (id_high, id_low), (attributes, attributes_length))?;
         let timestamp = (has_timestamp != 0).then_some(timestamp);
-        Ok(engine.machine.handle_input(KeySlot(key as u32), event, timestamp)?)
+        engine.machine.handle_input(KeySlot(key as u32), event, timestamp)?;
+        Ok(poll(engine, address, capacity))
     }
 }
 
@@ -163,9 +164,12 @@ hot! {
 }
 
 hot! {
-    /// The running action returned.
-    fn Java_org_apache_flink_agents_core_Natives_finish(engine, task: jlong) -> () = (); {
-        Ok(engine.machine.handle_finished(TaskId::from_bits(task as u64))?)
+    /// The running action returned; then as [`poll`].
+    fn Java_org_apache_flink_agents_core_Natives_finish(
+        engine, task: jlong, address: jlong, capacity: jint
+    ) -> jlong = 0; {
+        engine.machine.handle_finished(TaskId::from_bits(task as u64))?;
+        Ok(poll(engine, address, capacity))
     }
 }
 
@@ -184,24 +188,38 @@ hot! {
 }
 
 hot! {
-    /// Writes effects to `address`, at most `capacity` of them; a run or resume effect is always the last. Returns
-    /// `unfinished inputs << 32 | number of effects`.
-    fn Java_org_apache_flink_agents_core_Natives_poll(engine, address: jlong, capacity: jint, may_run: jint) -> jlong = 0; {
-        engine.texts.clear();
-        let mut count = 0;
-        while count < capacity {
-            let Some(effect) = engine.machine.poll_effect(may_run != 0) else { break };
-            let last = matches!(effect, Effect::RunAction { .. } | Effect::Resume { .. });
-            let record = encode(effect, &mut engine.texts);
-            // SAFETY: Java owns `capacity` records of 32 bytes at `address`, aligned to 8; `count` is below `capacity`.
-            unsafe { (address as *mut [u64; 4]).add(count as usize).write(record) };
-            count += 1;
-            if last {
-                break;
-            }
-        }
-        Ok((engine.machine.in_flight() as i64) << 32 | i64::from(count))
+    /// See [`poll`].
+    fn Java_org_apache_flink_agents_core_Natives_poll(engine, address: jlong, capacity: jint) -> jlong = 0; {
+        Ok(poll(engine, address, capacity))
     }
+}
+
+/// Set in the result of [`poll`] when there may be more effects.
+const MORE: i64 = 1 << 31;
+
+/// Writes effects to `address`, at most `capacity` of them; one that runs or resumes an action is always the last.
+/// Returns `unfinished inputs << 32 | MORE | number of effects`.
+fn poll(engine: &mut Engine, address: i64, capacity: i32) -> i64 {
+    let mut count = 0;
+    let mut more = MORE;
+    if capacity > 0 {
+        engine.texts.clear();
+    }
+    while count < capacity {
+        let Some(effect) = engine.machine.poll_effect(true) else {
+            more = 0;
+            break;
+        };
+        let last = matches!(effect, Effect::RunAction { .. } | Effect::Resume { .. });
+        let record = encode(effect, &mut engine.texts);
+        // SAFETY: Java owns `capacity` records of 32 bytes at `address`, aligned to 8; `count` is below `capacity`.
+        unsafe { (address as *mut [u64; 4]).add(count as usize).write(record) };
+        count += 1;
+        if last {
+            break;
+        }
+    }
+    (engine.machine.in_flight() as i64) << 32 | more | i64::from(count)
 }
 
 fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {

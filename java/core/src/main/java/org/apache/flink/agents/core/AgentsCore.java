@@ -93,6 +93,7 @@ public final class AgentsCore implements AutoCloseable {
     public static final int SHORT_TERM = 1;
 
     private static final int LOAD = 3;
+    private static final int MORE = 1 << 31;
     private static final int RECORD = 32;
     private static final int CAPACITY = 128;
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -106,12 +107,15 @@ public final class AgentsCore implements AutoCloseable {
     private final List<ActionDescriptor> actions;
     private final List<String> conditionAttributes;
     private final boolean hasConditions;
+    /** Effects in the buffer, and the one to be given out next. */
     private int count;
     private int next;
     private int at;
+    /** The core may have effects beside those in the buffer. */
+    private boolean more;
+    private boolean frozen;
     private int inFlight;
     private Object effectValue;
-    private boolean runPolled;
 
     private AgentsCore(final long handle) {
         this.handle = handle;
@@ -232,18 +236,34 @@ public final class AgentsCore implements AutoCloseable {
             final int attributesLength) {
         final int value = values.add(event);
         try {
-            Natives.input(
-                    handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, attributes, attributesLength);
+            polled(
+                    Natives.input(
+                            handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, attributes,
+                            attributesLength, address, room()));
         } catch (final RuntimeException e) {
             values.remove(value);
             throw e;
         }
-        inFlight++;
+    }
+
+    /** Effects come back with the call that caused them where the buffer is free: one crossing less. */
+    private int room() {
+        return next == count ? CAPACITY : 0;
+    }
+
+    private void polled(final long result) {
+        inFlight = (int) (result >>> 32);
+        more = ((int) result & MORE) != 0;
+        if (next == count) {
+            next = 0;
+            count = (int) result & ~MORE;
+        }
     }
 
     /** A marker of the stream ({@link #WATERMARK}, {@link #IDLE}, {@link #ATTRIBUTES}): passes after all inputs before it. */
     public void marker(final int kind, final long value) {
         Natives.marker(handle, kind, value);
+        more = true;
     }
 
     /**
@@ -278,17 +298,19 @@ public final class AgentsCore implements AutoCloseable {
 
     /** The running action returned: its memory writes are committed and its events routed. */
     public void finish(final long task) {
-        Natives.finish(handle, task);
+        polled(Natives.finish(handle, task, address, room()));
     }
 
     /** The running action waits: others go on. */
     public void suspend(final long task) {
         Natives.suspend(handle, task);
+        more = true;
     }
 
     /** What a suspended action waited for has come: a {@link #RESUME} effect follows when it is its turn. */
     public void wake(final long task) {
         Natives.wake(handle, task);
+        more = true;
     }
 
     /** No input follows. */
@@ -299,11 +321,14 @@ public final class AgentsCore implements AutoCloseable {
     /** Gives out no effects until {@link #thaw()}: between the snapshot of a synchronous savepoint and its end. */
     public void freeze() {
         Natives.freeze(handle, 1);
+        frozen = true;
     }
 
     /** Ends {@link #freeze()}. */
     public void thaw() {
         Natives.freeze(handle, 0);
+        frozen = false;
+        more = true;
     }
 
     // ---- effects
@@ -315,30 +340,29 @@ public final class AgentsCore implements AutoCloseable {
      * @return false when there is none now
      */
     public boolean poll(final boolean mayRun) {
-        while (true) {
+        while (!frozen) {
             if (next == count) {
-                // A batch that ended with an action may be followed by more only after that action's reports.
-                if (runPolled) {
-                    symbols.collectIfMany();
+                if (!more) {
+                    break;
                 }
-                final long polled = Natives.poll(handle, address, CAPACITY, mayRun ? 1 : 0);
-                count = (int) polled;
-                inFlight = (int) (polled >>> 32);
-                next = 0;
-                runPolled = false;
+                symbols.collectIfMany();
+                polled(Natives.poll(handle, address, CAPACITY));
                 if (count == 0) {
-                    effectValue = null;
-                    return false;
+                    break;
                 }
             }
-            at = next++ * RECORD;
-            switch (effects.getInt(at)) {
+            at = next * RECORD;
+            final int kind = effects.getInt(at);
+            if (!mayRun && (kind == RUN_ACTION || kind == RESUME)) {
+                break;
+            }
+            next++;
+            switch (kind) {
                 case RELEASE:
                     values.remove(effects.getInt(at + 16));
                     continue;
                 case RUN_ACTION:
                     effectValue = values.get(effects.getInt(at + 16 + 4));
-                    runPolled = true;
                     return true;
                 case PROCESSED:
                     effectValue = values.get(effects.getInt(at + 16));
@@ -354,6 +378,8 @@ public final class AgentsCore implements AutoCloseable {
                     return true;
             }
         }
+        effectValue = null;
+        return false;
     }
 
     /** Kind of the effect: one of the constants of this class. */
@@ -603,6 +629,7 @@ public final class AgentsCore implements AutoCloseable {
             throw e;
         }
         inFlight = counts()[0];
+        more = true;
     }
 
     /** Frees the core. Calling anything afterwards is an {@link IllegalStateException}; closing again does nothing. */

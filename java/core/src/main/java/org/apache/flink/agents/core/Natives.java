@@ -30,22 +30,22 @@ public final class Natives {
 
     // ---- hot path
 
-    static native void input(
+    static native long input(
             long handle, int key, int value, long idHigh, long idLow, int hasTimestamp, long timestamp,
-            long attributes, int attributesLength);
+            long attributes, int attributesLength, long address, int capacity);
 
     static native void marker(long handle, int kind, long value);
 
     static native void send(
             long handle, long task, int type, int value, long idHigh, long idLow, long attributes, int attributesLength);
 
-    static native void finish(long handle, long task);
+    static native long finish(long handle, long task, long address, int capacity);
 
     static native void suspend(long handle, long task);
 
     static native void wake(long handle, long task);
 
-    static native long poll(long handle, long address, int capacity, int mayRun);
+    static native long poll(long handle, long address, int capacity);
 
     static native long memoryGet(long handle, long task, int memory, int path);
 

@@ -1,6 +1,6 @@
 package org.apache.flink.agents.runtime.env;
 
-import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -86,7 +86,7 @@ final class EnvironmentConfiguration {
     private Map<String, Object> merge(final Map<String, Object> own) {
         request.put("environment", own);
         try {
-            final Merged merged = JSON.readValue(AgentsCore.loadConfig(JSON.writeValueAsBytes(request)), MERGED);
+            final Merged merged = JSON.readValue(AgentsCore.loadConfig(JSON.writeValueAsBytes(request)), Merged.class);
             for (final String warning : merged.warnings) {
                 if (logged.add(warning)) {
                     LOG.warn("{}", warning);
@@ -98,13 +98,12 @@ final class EnvironmentConfiguration {
         }
     }
 
-    private static final TypeReference<Merged> MERGED = new TypeReference<>() {};
-
+    /** The core's answer. */
     private static final class Merged {
-        @com.fasterxml.jackson.annotation.JsonProperty("conf_data")
+        @JsonProperty("conf_data")
         private Map<String, Object> values;
 
-        @com.fasterxml.jackson.annotation.JsonProperty("warnings")
+        @JsonProperty("warnings")
         private List<String> warnings;
     }
 

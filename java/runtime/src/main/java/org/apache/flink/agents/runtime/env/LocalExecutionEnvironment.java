@@ -22,8 +22,8 @@ import org.apache.flink.table.api.Table;
  *
  * <p>{@link #execute()} runs what has been built since the last call, each agent over its own list and with empty memory.
  * Short-term memory ends with it, and memory values are encoded as on a cluster: a value that Flink's state could not bring
- * back fails here as well. There are no checkpoints, watermarks, timestamps or expiry of memory. Metrics are kept, and
- * reported to nobody. Used from one thread.
+ * back fails here as well. Inputs and outputs are handed over as they are, without a copy. There are no checkpoints,
+ * watermarks, timestamps or expiry of memory. Metrics are kept, and reported to nobody. Used from one thread.
  */
 public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment {
     private final EnvironmentConfiguration config;

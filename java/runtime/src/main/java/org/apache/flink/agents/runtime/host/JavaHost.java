@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
+import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
@@ -106,6 +107,11 @@ public final class JavaHost implements AutoCloseable {
         core.finish(task);
         actionsExecuted.inc();
         executed[action].inc();
+    }
+
+    /** What an emitted event carries. */
+    public static Object outputOf(final Event event) {
+        return EventAccess.isLazy(event) ? EventAccess.singleValue(event) : OutputEvent.fromEvent(event).getOutput();
     }
 
     void send(final AgentsCore core, final ActionDescriptor action, final long task, final Event trigger, final Event event) {

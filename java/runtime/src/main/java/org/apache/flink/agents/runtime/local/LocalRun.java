@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.function.BiConsumer;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
-import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
@@ -76,21 +75,23 @@ public final class LocalRun implements AutoCloseable {
         final int window = Math.min(WINDOW, services.maxInFlight());
         for (final LocalInput input : inputs) {
             host.input(keys.acquire(input.key()), new InputEvent(input.value()), false, 0);
+            // What ended at once has to be known before the next input: its slot is free.
+            pump(false);
             keys.settle();
             if (core.inFlight() >= window) {
-                pump();
+                pump(true);
             }
         }
         core.endOfInput();
-        pump();
+        pump(true);
         if (core.inFlight() > 0) {
             throw new IllegalStateException(
                     "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
         }
     }
 
-    private void pump() throws Exception {
-        while (core.poll(true)) {
+    private void pump(final boolean mayRun) throws Exception {
+        while (core.poll(mayRun)) {
             switch (core.kind()) {
                 case AgentsCore.RUN_ACTION:
                     services.memory().select(keys.key(core.key()));
@@ -98,7 +99,7 @@ public final class LocalRun implements AutoCloseable {
                     break;
                 case AgentsCore.EMIT:
                     output.accept(
-                            keys.key(core.key()), ((OutputEvent) OutputEvent.fromEvent((Event) core.event())).getOutput());
+                            keys.key(core.key()), JavaHost.outputOf((Event) core.event()));
                     break;
                 case AgentsCore.WRITE_MEMORY:
                     services.memory().select(keys.key(core.key()));

@@ -7,7 +7,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
-import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.KeySnapshot;
@@ -272,7 +271,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     }
 
     private void emit() {
-        final Object payload = ((OutputEvent) OutputEvent.fromEvent((Event) core.event())).getOutput();
+        final Object payload = JavaHost.outputOf((Event) core.event());
         if (core.hasTimestamp()) {
             outgoing.replace(payload, core.timestamp());
         } else {

@@ -114,15 +114,17 @@ class BuildCheckTest {
     @Test
     void modulesOfDifferentVersionsAreFound() throws IOException {
         final String group = "io.github.flink-agents-rs";
-        final Path plan = jar("plan.jar", PLAN, name -> true, group, "0.0.1");
+        final Path api = jar("api.jar", API, name -> true, group, "0.0.2");
+        final Path core = jar("core.jar", CORE, name -> true, group, "0.0.2");
         final Path runtime = jar("runtime.jar", RUNTIME, name -> true, group, "0.0.2");
-        try (URLClassLoader loader = loader(plan, API, CORE, runtime)) {
+        final Path plan = jar("plan.jar", PLAN, name -> true, group, "0.0.1");
+        try (URLClassLoader loader = loader(plan, api, core, runtime)) {
             assertThatThrownBy(() -> BuildCheck.check(loader))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContainingAll("plan.jar", "0.0.1", "runtime.jar", "0.0.2");
         }
         final Path samePlan = jar("same-plan.jar", PLAN, name -> true, group, "0.0.2");
-        try (URLClassLoader loader = loader(samePlan, API, CORE, runtime)) {
+        try (URLClassLoader loader = loader(samePlan, api, core, runtime)) {
             assertThatCode(() -> BuildCheck.check(loader)).doesNotThrowAnyException();
         }
     }
