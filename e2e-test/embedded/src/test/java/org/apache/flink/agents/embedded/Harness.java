@@ -1,16 +1,22 @@
 package org.apache.flink.agents.embedded;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.plan.AgentPlan;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -46,7 +52,7 @@ final class Harness<K, IN> implements AutoCloseable {
     /** What makes operators of one agent. */
     static final class Job<K, IN> {
         private final String name;
-        private final byte[] plan;
+        private byte[] plan;
         private final KeySelector<IN, K> selector;
         private final TypeInformation<K> keyType;
         private final TypeInformation<IN> recordType;
@@ -66,6 +72,12 @@ final class Harness<K, IN> implements AutoCloseable {
             this.recordType = TypeInformation.of(recordType);
         }
 
+        /** The same job, its plan's text changed on the way. */
+        Job<K, IN> withPlan(final UnaryOperator<String> change) {
+            plan = change.apply(new String(plan, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+            return this;
+        }
+
         Job<K, IN> with(final Consumer<KeyedOneInputStreamOperatorTestHarness<K, IN, Object>> change) {
             setup = setup.andThen(change);
             return this;
@@ -82,11 +94,11 @@ final class Harness<K, IN> implements AutoCloseable {
         Harness<K, IN> open(final OperatorSubtaskState state, final int parallelism, final int subtask) throws Exception {
             final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink =
                     new KeyedOneInputStreamOperatorTestHarness<>(
-                            new AgentOperatorFactory<IN>(name, plan), selector, keyType, MAX_PARALLELISM, parallelism, subtask);
+                            new AgentOperatorFactory<IN>(name, plan, recordType), selector, keyType, MAX_PARALLELISM, parallelism, subtask);
             setup.accept(flink);
             flink.getStreamConfig().setupNetworkInputs(recordType.createSerializer(flink.getExecutionConfig().getSerializerConfig()));
             flink.getStreamConfig().serializeAllConfigs();
-            flink.setup();
+            flink.setup(TypeInformation.of(Object.class).createSerializer(flink.getExecutionConfig().getSerializerConfig()));
             if (state != null) {
                 flink.initializeState(state);
             }
@@ -173,6 +185,25 @@ final class Harness<K, IN> implements AutoCloseable {
         final AbstractKeyedStateBackend<?> backend =
                 (AbstractKeyedStateBackend<?>) flink.getOperator().getKeyedStateBackend();
         return backend.getKeys(state, VoidNamespace.INSTANCE).count();
+    }
+
+    /** Bytes of the unfinished runs of a key, or null. */
+    byte[] readInFlight(final K key) throws Exception {
+        return inFlightOf(key).value();
+    }
+
+    void writeInFlight(final K key, final byte[] bytes) throws Exception {
+        inFlightOf(key).update(bytes);
+    }
+
+    private ValueState<byte[]> inFlightOf(final K key) throws Exception {
+        flink.getOperator().setCurrentKey(key);
+        return flink.getOperator()
+                .<Object>getKeyedStateBackend()
+                .getPartitionedState(
+                        VoidNamespace.INSTANCE,
+                        VoidNamespaceSerializer.INSTANCE,
+                        new ValueStateDescriptor<>("inflight", BytePrimitiveArraySerializer.INSTANCE));
     }
 
     @Override

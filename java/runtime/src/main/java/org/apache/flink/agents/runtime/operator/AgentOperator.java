@@ -1,15 +1,11 @@
 package org.apache.flink.agents.runtime.operator;
 
 import java.util.ArrayDeque;
-import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
-import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.JavaHost;
@@ -21,7 +17,6 @@ import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -59,6 +54,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient JavaHost host;
     private transient KeyedStates states;
     private transient KeySlots keys;
+    private transient UnfinishedRuns unfinished;
     private transient OperatorServices services;
     private transient TypeSerializer<IN> inputCopier;
     private transient StreamRecord<Object> outgoing;
@@ -117,26 +113,10 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         final TypeSerializer<Object> keySerializer = (TypeSerializer<Object>) getKeyedStateBackend().getKeySerializer();
         keys = new KeySlots(reuse ? keySerializer::copy : key -> key);
         host = new JavaHost(agentName, core, services);
-        restore();
-    }
-
-    private void restore() throws Exception {
-        if (states.isBatch()) {
-            return;
-        }
-        final List<Object> unfinished;
-        try (Stream<Object> stored = this.<Object>getKeyedStateBackend().getKeys(KeyedStates.IN_FLIGHT, VoidNamespace.INSTANCE)) {
-            unfinished = stored.collect(Collectors.toList());
-        }
-        for (final Object key : unfinished) {
-            setCurrentKey(key);
-            final KeySnapshot snapshot = states.readInFlight();
-            final int slot = keys.acquire(key);
-            keys.settle();
-            core.restoreKey(slot, snapshot, services.attributesOf(snapshot, host));
-        }
-        if (!unfinished.isEmpty()) {
-            LOG.info("Agent '{}' goes on with the unfinished inputs of {} keys", agentName, unfinished.size());
+        unfinished = new UnfinishedRuns(this, core, keys, services);
+        final int restored = unfinished.restore(host);
+        if (restored > 0) {
+            LOG.info("Agent '{}' goes on with the unfinished inputs of {} keys", agentName, restored);
             schedulePump();
         }
     }
@@ -338,15 +318,9 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     @Override
     public void snapshotState(final StateSnapshotContext context) throws Exception {
         super.snapshotState(context);
-        keys.settle();
-        for (final int slot : core.takeDirty()) {
-            final KeySnapshot snapshot = core.snapshotKey(slot);
-            if (snapshot != null) {
-                setCurrentKey(keys.key(slot));
-                states.writeInFlight(snapshot);
-            }
-        }
+        // Before, not after: the next mail has to set its key also when storing fails.
         selected = NO_KEY;
+        unfinished.store();
     }
 
     @Override

@@ -133,16 +133,14 @@ final class KeyedStates implements StoredMemory {
         final ByteBuffer in = ByteBuffer.wrap(stored);
         if (stored.length < 5 || in.get() != FORMAT) {
             throw new AgentsCoreException(
-                    "Keyed state '"
-                            + IN_FLIGHT
-                            + "' holds something else than unfinished runs of this release (first byte "
+                    "it holds something else than unfinished runs of this release (first byte "
                             + (stored.length == 0 ? "missing" : stored[0])
                             + "); restore with the release that wrote it, or start without this state");
         }
         final int length = in.getInt();
         if (length < 0 || length > in.remaining()) {
             throw new AgentsCoreException(
-                    "Keyed state '" + IN_FLIGHT + "' is damaged: it announces " + length + " bytes, " + in.remaining() + " follow");
+                    "it is damaged: it announces " + length + " bytes, " + in.remaining() + " follow");
         }
         final byte[] core = Arrays.copyOfRange(stored, 5, 5 + length);
         return new KeySnapshot(core, codec.decodeValues(Arrays.copyOfRange(stored, 5 + length, stored.length)));

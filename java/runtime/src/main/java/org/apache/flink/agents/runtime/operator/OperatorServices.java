@@ -35,6 +35,7 @@ final class OperatorServices implements HostServices {
     private static final Logger LOG = LoggerFactory.getLogger(OperatorServices.class);
 
     private final AgentOperator<?> operator;
+    private final String agentName;
     private final AgentConfiguration config;
     private final AgentOptions options;
     private final PlanView plan;
@@ -49,6 +50,7 @@ final class OperatorServices implements HostServices {
             final TypeInformation<?> inputType,
             final AgentOperator<?> operator) {
         this.operator = operator;
+        this.agentName = agentName;
         plan = new PlanView(planJson, operator.getUserCodeClassloader());
         config = new AgentConfiguration(plan.config());
         options = new AgentOptions(config);
@@ -73,6 +75,10 @@ final class OperatorServices implements HostServices {
         if (config.get(AgentConfigOptions.EVENT_LOG_LEVEL) != EventLogLevel.OFF) {
             LOG.info("Agent '{}': this release writes no event log; event-log options have no effect", agentName);
         }
+    }
+
+    String agentName() {
+        return agentName;
     }
 
     KeyedStates states() {
