@@ -56,7 +56,10 @@ final class Throttle implements RateLimiterStrategy<SourceSplit> {
 
             @Override
             public void notifyCheckpointComplete(final long checkpoint) {
-                first.notifyCheckpointComplete(checkpoint);
+                // Flink's limiter fails if it was never asked.
+                if (count > 0) {
+                    first.notifyCheckpointComplete(checkpoint);
+                }
             }
         };
     }
