@@ -156,7 +156,7 @@ class Licences(unittest.TestCase):
             ):
                 place = repository / "a" / "b" / artifact / "1"
                 place.mkdir(parents=True)
-                (place / f"{artifact}-1.pom").write_text(f"<project>{body}</project>")
+                (place / f"{artifact}-1.pom").write_text(f'<project xmlns="https://odd">{body}</project>')
             child = repository / "a" / "b" / "child" / "1" / "child-1.pom"
             self.assertEqual(check_licences.pom_licences(child, repository), ["MIT"])
 

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,13 +197,22 @@ class Cluster:
 
     # ---- the command line
 
-    def flink(self, *arguments: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
-        """Runs ``bin/flink``; returns how it ended, with its output (standard error included)."""
-        return subprocess.run(
-            [str(self.home / "bin" / "flink"), *arguments], env=self.environment, cwd=self.base, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, check=False)
+    def flink(self, *arguments: str, libraries: tuple[Path, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Runs ``bin/flink``, with more jars in the client's ``lib/`` if any are given.
 
-    def submit(self, *arguments: str, job: bool = True) -> str:
+        Returns how it ended, with its output (standard error included).
+        """
+        environment = dict(self.environment)
+        if libraries:
+            lib = Path(tempfile.mkdtemp(dir=self.base, prefix="lib-"))
+            for jar in [*(self.base / "lib").iterdir(), *libraries]:
+                (lib / jar.name).symlink_to(jar.resolve())
+            environment["FLINK_LIB_DIR"] = str(lib)
+        return subprocess.run(
+            [str(self.home / "bin" / "flink"), *arguments], env=environment, cwd=self.base, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, check=False)
+
+    def submit(self, *arguments: str) -> str:
         """Runs ``flink run``; returns the job's id. RuntimeError with the output if it did not work."""
         done = self.flink("run", *arguments)
         found = JOB_ID.search(done.stdout)

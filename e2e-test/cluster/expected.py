@@ -63,6 +63,20 @@ def stock_alerts(file: Path) -> list[str]:
     return lines
 
 
+def rain(file: Path) -> list[str]:
+    """What ``TableJob`` writes, in any order."""
+    days: dict[str, int] = defaultdict(int)
+    tenths: dict[str, int] = defaultdict(int)
+    lines = []
+    for row in rows(file):
+        amount, weather = int(Decimal(row[1]) * 10), row[5]
+        if amount > 0:
+            days[weather] += 1
+            tenths[weather] += amount
+            lines.append(f"{weather.upper()},{days[weather]},{tenths[weather]}")
+    return lines
+
+
 def airports(file: Path) -> list[tuple[str, str, int]]:
     """Code, state and latitude in millionths of a degree of every airport."""
     return [(row[0], row[-4], int((Decimal(row[-2]) * 1_000_000).to_integral_value(ROUND_DOWN))) for row in rows(file)]
@@ -100,18 +114,17 @@ def check_airport_bands(file: Path, lines: list[str]) -> str:
     return ""
 
 
-def airport_walk(file: Path, count: int, steps: int) -> list[str]:
+def airport_walk(file: Path, count: int) -> list[str]:
     """What ``AirportWalk`` writes for the first ``count`` inputs, in the order of the inputs."""
     data = airports(file)
     ended: dict[str, int] = defaultdict(int)
     trace: dict[str, int] = defaultdict(int)
     north: dict[str, int] = {}
-    walked = steps * (steps + 1) // 2
     lines = []
     for number in range(count):
         code, state, latitude = data[number % len(data)]
         ended[state] += 1
-        trace[state] = as_long(trace[state] * 31 + java_hash(code) + walked)
+        trace[state] = as_long(trace[state] * 31 + java_hash(code))
         north[state] = max(north.get(state, latitude), latitude)
         lines.append(f"{state},{code},{ended[state]},{ended[state]},{trace[state]},{north[state]}")
     return lines

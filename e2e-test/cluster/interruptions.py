@@ -15,14 +15,16 @@ from checks import LogWatch
 from cluster import SLOTS
 from rest import wait_for
 from scenario import Context
+from submissions import nothing_left
 
 AGENT = "action-execute-operator"
 SAVEPOINT = re.compile(r"Savepoint completed\. Path: (\S+)")
 UNFINISHED = re.compile(r"goes on with the unfinished inputs of (\d+) keys")
 # More than the operator does in one go, so that inputs are unfinished while others come in.
-STEPS = 800
-COUNT = 3000
-FAST = 1_000_000
+STEPS = 5000
+# Released at the end; before, at each start hardly more than FIRST inputs come in.
+COUNT = 6000
+FIRST = 1500
 
 
 @dataclass
@@ -33,31 +35,42 @@ class Walk:
     out: Path
     options: tuple[str, ...]
 
-    def start(self, parallelism: int, rate: int, savepoint: str = "", more: tuple[str, ...] = ()) -> str:
+    @property
+    def gate(self) -> Path:
+        """The file that lets the rest of the inputs come as fast as they can."""
+        return self.out.with_suffix(".release")
+
+    def start(self, parallelism: int, savepoint: str = "") -> str:
         """Submits it, from a savepoint if one is given; returns the job's id."""
         c = self.c
         return c.cluster.submit(
-            "-d", *(("-s", savepoint) if savepoint else ()), *(f"-D{option}" for option in (*self.options, *more)),
+            "-d", *(("-s", savepoint) if savepoint else ()), *(f"-D{option}" for option in self.options),
             "-c", "jobs.AirportWalk", str(c.jars.fat), "--data", str(c.airports()), "--out", self.out.as_uri(),
-            "--count", str(COUNT), "--steps", str(STEPS), "--rate", str(rate), "--parallelism", str(parallelism))
+            "--count", str(COUNT), "--steps", str(STEPS), "--first", str(FIRST),
+            "--release", str(self.gate), "--parallelism", str(parallelism))
 
-    def await_middle(self, job: str, records: int = COUNT // 5) -> None:
-        """Waits until the agent has read a fifth of the inputs."""
+    def await_middle(self, job: str, records: int = FIRST // 4) -> None:
+        """Waits until the agent has read some inputs."""
         wait_for("inputs read", 90, lambda: self.c.cluster.rest.records_read(job, AGENT) >= records)
 
+    def release(self) -> None:
+        """Lets the rest of the inputs come as fast as they can."""
+        self.gate.touch()
+
     def finish(self, job: str, parallelism: int) -> None:
-        """Waits for the end and compares everything."""
+        """Lets it come to its end and compares everything."""
         c = self.c
+        self.release()
         c.finished(job)
         c.suite.equal("parallelism of the agent", parallelism, c.cluster.rest.parallelism(job, AGENT))
-        lines = expected.airport_walk(c.airports(), COUNT, STEPS)
+        lines = expected.airport_walk(c.airports(), COUNT)
         c.suite.check(f"all {COUNT} outputs with what was remembered, each once",
                       expected.difference(lines, expected.read_output(self.out)))
 
     def check_part(self, what: str) -> int:
         """Checks that some outputs are committed, not all, and none that is wrong; returns how many."""
         found = expected.read_output(self.out)
-        right = set(expected.airport_walk(self.c.airports(), COUNT, STEPS))
+        right = set(expected.airport_walk(self.c.airports(), COUNT))
         wrong = [line for line in found if line not in right]
         problem = (f"wrong ones such as {wrong[:3]}" if wrong else "some are there twice" if len(set(found)) != len(found)
                    else "" if 0 < len(found) < COUNT else f"{len(found)} of {COUNT}")
@@ -80,52 +93,78 @@ def _stop(c: Context, job: str, *options: str) -> str:
     return found.group(1)
 
 
-def _unfinished(c: Context, watches: list[LogWatch]) -> int:
-    """How many keys with unfinished inputs were restored, by the logs."""
-    del c
-    return sum(int(count) for watch in watches for count in UNFINISHED.findall(watch.text()))
+def _check_unfinished(c: Context, watches: list[LogWatch]) -> None:
+    """Without keys that had unfinished inputs when they were restored, a scenario shows less than it should."""
+    keys = sum(int(count) for watch in watches for count in UNFINISHED.findall(watch.text()))
+    c.suite.check(f"{keys} keys were restored with unfinished inputs", "" if keys else "none")
 
 
 def stop_and_resume(c: Context) -> None:
-    """``flink stop`` in mid-run, then on at other parallelisms, up and down."""
-    with c.suite.scenario("flink stop without drain, on with other parallelisms", c.cluster):
-        walk = _walk(c, "execution.checkpointing.interval=300ms")
+    """Stopped in mid-run by REST, at once, and by ``flink stop``; then on at other parallelisms, up and down."""
+    with c.suite.scenario("stop with savepoint, without drain, on with other parallelisms", c.cluster):
+        walk = _walk(c, "execution.checkpointing.interval=100ms")
         watches = [LogWatch(p) for p in c.cluster.task_managers]
-        job = walk.start(2, 500)
+        job = walk.start(2)
         walk.await_middle(job)
-        first = _stop(c, job)
+        first = c.cluster.rest.stop(job, c.cluster.base / "savepoints")
         before = walk.check_part("stopped")
-        job = walk.start(3, 500, first)
+        job = walk.start(3, first)
         walk.await_middle(job)
         second = _stop(c, job)
         c.suite.check("the second part went on", "" if walk.check_part("stopped again") > before else "it did not")
-        walk.finish(walk.start(1, FAST, second), 1)
-        c.suite.check("unfinished inputs were restored", "" if _unfinished(c, watches) else "none: the test shows less than it should")
+        walk.finish(walk.start(1, second), 1)
+        _check_unfinished(c, watches)
 
 
 def savepoint_and_cancel(c: Context) -> None:
     """A savepoint while the job goes on; what the job does after it is undone by cancelling it."""
     with c.suite.scenario("savepoint in mid-run, cancelled, on with another parallelism", c.cluster):
         walk = _walk(c, "state.backend.type=rocksdb")
-        job = walk.start(1, 500)
+        job = walk.start(1)
         walk.await_middle(job)
         place = c.cluster.rest.savepoint(job, c.cluster.base / "savepoints")
         after = c.cluster.rest.records_read(job, AGENT)
-        wait_for("inputs after the savepoint", 60, lambda: c.cluster.rest.records_read(job, AGENT) > after + 100)
+        wait_for("inputs after the savepoint", 60, lambda: c.cluster.rest.records_read(job, AGENT) > after)
         c.cluster.rest.cancel(job)
-        walk.finish(walk.start(4, FAST, place), 4)
+        walk.finish(walk.start(4, place), 4)
 
 
 def stop_with_drain(c: Context) -> None:
     """``flink stop --drain``: everything that was read comes out, and nothing else."""
     with c.suite.scenario("flink stop --drain", c.cluster):
-        walk = _walk(c, "execution.checkpointing.interval=300ms")
-        job = walk.start(2, 500)
+        walk = _walk(c, "execution.checkpointing.interval=100ms")
+        job = walk.start(2)
         walk.await_middle(job)
         _stop(c, job, "--drain")
         count = walk.check_part("drained")
-        lines = expected.airport_walk(c.airports(), count, STEPS)
+        lines = expected.airport_walk(c.airports(), count)
         c.suite.check(f"the outputs of the first {count} inputs", expected.difference(lines, expected.read_output(walk.out)))
+
+
+def failing_action(c: Context) -> None:
+    """An action that throws: the job says why and, when it may, goes on from its checkpoint in the same JVM."""
+    # The logs tell of the exception, as they should.
+    with c.suite.scenario("an action throws: the cause is told, the job recovers in the same JVM"):
+        marker = c.cluster.base / "fail-once-without-restart"
+        walk = _walk(c, "restart-strategy.type=none", "agent.log.keys=plain", f"agent.walk.fail-once={marker}")
+        walk.release()
+        job = walk.start(2)
+        wait_for("the job to fail", 90, lambda: c.cluster.rest.state(job) == "FAILED")
+        cause = c.cluster.rest.root_cause(job)
+        parts = ("ActionTaskExecutionException", "WalkAgent", "end", "MD", "no way through BWI")
+        lacking = [text for text in parts if text not in cause]
+        c.suite.check("the cause names agent, action, key and the exception",
+                      f"lacks {lacking}: {cause[:1500]}" if lacking else "")
+
+        marker = c.cluster.base / "fail-once-with-restart"
+        walk = _walk(c, "execution.checkpointing.interval=100ms", "restart-strategy.type=fixed-delay",
+                     "restart-strategy.fixed-delay.attempts=1", "restart-strategy.fixed-delay.delay=100ms",
+                     f"agent.walk.fail-once={marker}")
+        job = walk.start(2)
+        c.cluster.rest.await_checkpoints(job, 2)
+        walk.finish(job, 2)
+        c.suite.equal("restores", 1, c.cluster.rest.restored(job))
+        c.suite.equal("the action had thrown", True, marker.exists())
 
 
 def killed_task_manager(c: Context) -> None:
@@ -138,9 +177,9 @@ def killed_task_manager(c: Context) -> None:
                          ("state.changelog.enabled=true", "state.backend.type=rocksdb")]
         for variant in variants:
             print(f"  with {', '.join(variant)}", flush=True)
-            walk = _walk(c, "execution.checkpointing.interval=300ms", "restart-strategy.type=fixed-delay",
+            walk = _walk(c, "execution.checkpointing.interval=100ms", "restart-strategy.type=fixed-delay",
                          "restart-strategy.fixed-delay.attempts=100", "restart-strategy.fixed-delay.delay=300ms", *variant)
-            job = walk.start(2, 300)
+            job = walk.start(2)
             watches: list[LogWatch] = []
             kills = 6 if c.long else 2
             for kill in range(1, kills + 1):
@@ -155,9 +194,8 @@ def killed_task_manager(c: Context) -> None:
                 c.cluster.rest.await_state(job, "RUNNING", 60)
             walk.finish(job, 2)
             c.suite.equal("restores", kills, c.cluster.rest.restored(job))
-            c.suite.check("unfinished inputs were restored", "" if _unfinished(c, watches) else "none: the test shows less than it should")
+            _check_unfinished(c, watches)
             c.suite.check("log of the last TaskManager is clean", watches[-1].problems())
 
 
-PLAIN = [stop_and_resume, savepoint_and_cancel, stop_with_drain, killed_task_manager]
-LONG: list[object] = []
+PLAIN = [stop_and_resume, savepoint_and_cancel, stop_with_drain, failing_action, nothing_left, killed_task_manager]

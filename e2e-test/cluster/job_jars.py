@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import zipfile
 from dataclasses import dataclass
@@ -35,13 +36,17 @@ def find_dist() -> Path:
 
 
 def build(java_home: Path, flink_home: Path, folder: Path, dist: Path) -> Jars:
-    """Compiles the jobs against Flink's libraries and the dist jar, as a user's build would, and packs them."""
+    """Compiles the jobs against Flink's libraries and the dist jar, as a user's build would, and packs them.
+
+    Cluster and client use a copy of the dist jar, which no build replaces under a running JVM.
+    """
     classes = folder / "classes"
     classes.mkdir(parents=True)
+    dist = Path(shutil.copy2(dist, folder))
     class_path = [dist, *sorted((flink_home / "lib").glob("flink-*.jar"))]
     subprocess.run(
-        [str(java_home / "bin" / "javac"), "--release", "11", "-Xlint:all,-serial,-processing,-options,-classfile,-path",
-         "-Werror", "-parameters", "-d", str(classes), "-cp", ":".join(map(str, class_path)),
+        [str(java_home / "bin" / "javac"), "--release", "11", "-Werror",
+         "-Xlint:all,-serial,-processing,-options,-classfile,-path", "-parameters", "-d", str(classes), "-cp", ":".join(map(str, class_path)),
          *map(str, sorted((HERE / "jobs").glob("*.java")))],
         check=True)
     thin, fat = folder / "jobs.jar", folder / "jobs-with-flink-agents.jar"

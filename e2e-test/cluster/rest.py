@@ -124,7 +124,16 @@ class Rest:
 
     def savepoint(self, job: str, folder: Path, seconds: float = 60) -> str:
         """Takes a savepoint and lets the job go on; returns the savepoint's place."""
-        trigger = self.call("POST", f"/jobs/{job}/savepoints", {"target-directory": folder.as_uri()})["request-id"]
+        return self._savepoint(job, f"/jobs/{job}/savepoints", {"target-directory": folder.as_uri()}, seconds)
+
+    def stop(self, job: str, folder: Path, seconds: float = 60) -> str:
+        """Stops a job with a savepoint, without drain; returns the savepoint's place."""
+        place = self._savepoint(job, f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": False}, seconds)
+        self.await_state(job, "FINISHED", seconds)
+        return place
+
+    def _savepoint(self, job: str, path: str, body: dict[str, Any], seconds: float) -> str:
+        trigger = self.call("POST", path, body)["request-id"]
 
         def probe() -> dict[str, Any] | None:
             answer = self.get(f"/jobs/{job}/savepoints/{trigger}")

@@ -46,7 +46,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         ("plain", (), [*submissions.PLAIN, *interruptions.PLAIN]),
         ("with-lib", (jars.dist,), submissions.WITH_LIB),
     ):
-        chosen = [s for s in scenarios if options.only in s.__name__ and (options.long or s not in interruptions.LONG)]
+        chosen = [s for s in scenarios if options.only in s.__name__]
         if not chosen:
             continue
         begin = time.monotonic()

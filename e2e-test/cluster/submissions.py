@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import expected
-from checks import check_nothing_left
-from cluster import Cluster
-from rest import wait_for
+from checks import check_nothing_left, loaded_libraries
+from job_jars import Jars
 from scenario import Context
 
 KEYS = "max-in-flight,job-identifier,config-test.text,config-test.number,set-in-code,nothing"
@@ -30,14 +31,26 @@ def flink_run_with_class_path(c: Context) -> None:
         _stocks(c, "-C", c.jars.dist.as_uri(), "-c", "jobs.StockAlerts", str(c.jars.thin))
 
 
+def tables(c: Context) -> None:
+    """A job from SQL over an agent to SQL: Flink loads its planner in a class loader of its own."""
+    with c.suite.scenario("from a table over an agent to a table", c.cluster):
+        out, data = c.out(), c.data / "seattle-weather.csv"
+        c.finished(c.cluster.submit(
+            "-c", "jobs.TableJob", str(c.jars.fat), "--data", str(data), "--out", out.as_uri()))
+        lines = expected.rain(data)
+        c.suite.check(f"{len(lines)} sums of rain", expected.difference(lines, expected.read_output(out)))
+
+
 def rest_upload_side_by_side(c: Context) -> None:
     """Upload by REST; three jobs at once in one TaskManager, two of them from one jar, then one more."""
     with c.suite.scenario("REST upload and run, jobs side by side and one after another", c.cluster):
         rest = c.cluster.rest
         walked, bands, alerts = c.out(), c.out(), c.out()
         jar = rest.upload(c.jars.fat)
+        release = c.cluster.base / "release-side-by-side"
         slow = rest.run_jar(jar, "jobs.AirportWalk", [
-            "--data", str(c.airports()), "--out", walked.as_uri(), "--rate", "150", "--count", "900", "--steps", "20"])
+            "--data", str(c.airports()), "--out", walked.as_uri(), "--count", "3000", "--steps", "20",
+            "--release", str(release)])
         rest.await_state(slow, "RUNNING", 60)
         first = rest.run_jar(jar, "jobs.AirportBands", ["--data", str(c.airports()), "--out", bands.as_uri()])
         second = c.cluster.submit(
@@ -48,9 +61,10 @@ def rest_upload_side_by_side(c: Context) -> None:
         c.suite.equal("the slow job ran beside them", "RUNNING", rest.state(slow))
         c.check_bands(bands)
         c.check_stocks(alerts)
+        release.touch()
         c.finished(slow)
         c.suite.check("the slow job's outputs", expected.difference(
-            expected.airport_walk(c.airports(), 900, 20), expected.read_output(walked)))
+            expected.airport_walk(c.airports(), 3000), expected.read_output(walked)))
         again = c.out()
         c.finished(rest.run_jar(jar, "jobs.AirportBands", [
             "--data", str(c.airports()), "--out", again.as_uri(), "--parallelism", "4"]))
@@ -103,6 +117,25 @@ def nothing_left(c: Context) -> None:
         check_nothing_left(c.suite, c.cluster, libraries=0)
 
 
+def mixed_builds(c: Context) -> None:
+    """Another build's API in ``lib/`` would replace ours, class by class: refused on the client, with both jars' names."""
+    with c.suite.scenario("another build of flink-agents in lib/ is refused", c.cluster):
+        other = c.cluster.base / "flink-agents-api-0.0.7.jar"
+        with zipfile.ZipFile(c.jars.dist) as dist, zipfile.ZipFile(other, "w") as part:
+            for name in dist.namelist():
+                if name.startswith("org/apache/flink/agents/api/"):
+                    part.writestr(name, dist.read(name))
+            part.writestr("META-INF/maven/org.apache.flink/flink-agents-api/pom.properties",
+                          "groupId=org.apache.flink\nartifactId=flink-agents-api\nversion=0.0.7\n")
+        jobs = len(c.cluster.rest.get("/jobs")["jobs"])
+        done = c.cluster.flink("run", "-c", "jobs.ConfigEcho", str(c.jars.fat), "--keys", "nothing", "--out",
+                               c.out().as_uri(), libraries=(other,))
+        lacking = [text for text in (other.name, c.jars.fat.name, "0.0.7") if text not in done.stdout]
+        c.suite.check("the message names both jars",
+                      f"status {done.returncode}, lacks {lacking}: {done.stdout[-2000:]}" if lacking or done.returncode == 0 else "")
+        c.suite.equal("jobs after that", jobs, len(c.cluster.rest.get("/jobs")["jobs"]))
+
+
 def jar_in_lib(c: Context) -> None:
     """The dist jar in Flink's ``lib/``: jobs bring their own classes only."""
     with c.suite.scenario("flink-agents in lib/, thin job jar, flink run and REST", c.cluster):
@@ -118,6 +151,11 @@ def jar_in_lib(c: Context) -> None:
         rest.call("DELETE", f"/jars/{jar}")
 
 
+def tables_with_lib(c: Context) -> None:
+    """Tables with the dist jar in ``lib/``."""
+    tables(Context(c.suite, c.cluster, Jars(c.jars.dist, c.jars.thin, c.jars.thin), c.data, c.long))
+
+
 def jar_in_lib_and_in_job(c: Context) -> None:
     """The same build twice, in ``lib/`` and in the job: Flink takes that of ``lib/`` for both."""
     with c.suite.scenario("flink-agents in lib/ and in the job's jar, of one build", c.cluster):
@@ -128,15 +166,9 @@ def nothing_left_with_lib(c: Context) -> None:
     """Classes in ``lib/`` outlive jobs, and must not hold on to theirs; there is one native library."""
     with c.suite.scenario("nothing of the ended jobs is left, flink-agents in lib/"):
         check_nothing_left(c.suite, c.cluster, libraries=1)
-        wait_for("one native library", 10, lambda: _one_library(c.cluster))
+        c.suite.equal("native libraries in the TaskManager", 1, loaded_libraries(c.cluster.task_managers[0]))
 
 
-def _one_library(cluster: Cluster) -> bool:
-    from checks import loaded_libraries
-
-    return loaded_libraries(cluster.task_managers[0]) == 1
-
-
-PLAIN = [flink_run_with_one_jar, flink_run_with_class_path, rest_upload_side_by_side, configuration, wrong_configuration,
-         nothing_left]
-WITH_LIB = [jar_in_lib, jar_in_lib_and_in_job, nothing_left_with_lib]
+PLAIN = [flink_run_with_one_jar, flink_run_with_class_path, tables, rest_upload_side_by_side, configuration, wrong_configuration,
+         mixed_builds]
+WITH_LIB = [jar_in_lib, tables_with_lib, jar_in_lib_and_in_job, nothing_left_with_lib]

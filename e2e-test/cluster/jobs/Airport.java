@@ -8,6 +8,8 @@ public final class Airport {
     public String state;
     /** Millionths of a degree, the rest cut off. */
     public long latitude;
+    /** Not of the data: how long the run of this airport is to be. */
+    public long steps;
 
     public Airport() {}
 

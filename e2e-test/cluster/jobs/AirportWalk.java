@@ -1,5 +1,7 @@
 package jobs;
 
+import java.io.File;
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
@@ -13,7 +15,6 @@ import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.connector.datagen.source.GeneratorFunction;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -34,7 +35,7 @@ public final class AirportWalk {
             final MemoryObject memory = context.getShortTermMemory();
             memory.set("begun", Memory.number(memory, "begun") + 1);
             context.getSensoryMemory().set("airport", airport);
-            context.sendEvent(new Event("step", Map.of("left", (long) context.getConfig().getInt("walk.steps", 0))));
+            context.sendEvent(new Event("step", Map.of("left", airport.steps)));
         }
 
         @Action("type == 'step' && left > 0")
@@ -48,10 +49,12 @@ public final class AirportWalk {
         @Action("type == 'step' && left == 0")
         public static void end(final Event event, final RunnerContext context) throws Exception {
             final Airport airport = (Airport) context.getSensoryMemory().get("airport").getValue();
-            final long walked = Memory.number(context.getSensoryMemory(), "walked");
+            // How many steps a run has must not show, for it may differ when the run is repeated; a lost step must.
+            final long surplus = Memory.number(context.getSensoryMemory(), "walked") - airport.steps * (airport.steps + 1) / 2;
             final MemoryObject memory = context.getShortTermMemory();
             final long ended = Memory.number(memory, "ended") + 1;
-            final long trace = Memory.number(memory, "trace") * 31 + airport.code.hashCode() + walked;
+            failOnce(context.getConfig().getStr("walk.fail-once", null), airport);
+            final long trace = Memory.number(memory, "trace") * 31 + airport.code.hashCode() + surplus;
             final long north = memory.isExist("far.north")
                     ? Math.max(Memory.number(memory, "far.north"), airport.latitude)
                     : airport.latitude;
@@ -71,24 +74,37 @@ public final class AirportWalk {
         }
     }
 
-    /** Gives the lines of a list by number, from the beginning again after the last. */
+    /** Fails at one airport, unless the file exists, which it makes. */
+    private static void failOnce(final String file, final Airport airport) throws IOException {
+        if (file != null && airport.code.equals("BWI") && new File(file).createNewFile()) {
+            throw new IllegalStateException("no way through " + airport.code);
+        }
+    }
+
+    /** Gives the lines of a list by number, from the beginning again after the last; with few steps once a file exists. */
     static final class Line implements GeneratorFunction<Long, Airport> {
         private static final long serialVersionUID = 1L;
+        private static final long FEW = 3;
         private final String[] lines;
+        private final long steps;
+        private final String release;
 
-        Line(final List<String> lines) {
+        Line(final List<String> lines, final long steps, final String release) {
             this.lines = lines.toArray(new String[0]);
+            this.steps = steps;
+            this.release = release;
         }
 
         @Override
         public Airport map(final Long number) {
-            return Airport.parse(lines[(int) (number % lines.length)]);
+            final Airport airport = Airport.parse(lines[(int) (number % lines.length)]);
+            airport.steps = new File(release).exists() ? FEW : steps;
+            return airport;
         }
     }
 
     /**
-     * Arguments: {@code --data FILE --out DIRECTORY --rate PER_SECOND --count N --steps N [--parallelism N]}; checkpoints
-     * are configured where the job is submitted.
+     * Arguments: {@code --data FILE --out DIRECTORY --count N --steps N --release FILE [--first N] [--parallelism N]}, see {@link Throttle}; checkpoints are configured where the job is submitted.
      */
     public static void main(final String[] args) throws Exception {
         final Arguments arguments = new Arguments(args);
@@ -97,12 +113,12 @@ public final class AirportWalk {
         env.setParallelism(arguments.number("parallelism", 1));
         env.setMaxParallelism(64);
         final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(env);
-        agents.getConfig().setInt("walk.steps", arguments.number("steps", 0));
+        final String release = arguments.text("release");
         final DataGeneratorSource<Airport> source =
                 new DataGeneratorSource<>(
-                        new Line(lines.subList(1, lines.size())),
+                        new Line(lines.subList(1, lines.size()), arguments.number("steps", 0), release),
                         arguments.number("count", lines.size() - 1),
-                        RateLimiterStrategy.perSecond(arguments.number("rate", 1000)),
+                        new Throttle(env.getCheckpointConfig().isCheckpointingEnabled(), arguments.number("first", 1000), release),
                         TypeInformation.of(Airport.class));
         final DataStream<Airport> airports =
                 env.fromSource(source, WatermarkStrategy.noWatermarks(), "airports").setParallelism(1);

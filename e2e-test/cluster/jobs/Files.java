@@ -27,7 +27,7 @@ final class Files {
                 .setParallelism(1);
     }
 
-    /** Spreads records that come from one subtask over all, those of a key in their order: agents run where their input does. */
+    /** Spreads records of one subtask over all, those of a key in their order: agents run where their input does. */
     static <T> DataStream<T> spread(final DataStream<T> records, final KeySelector<T, String> key) {
         return records.keyBy(key).filter(record -> true);
     }

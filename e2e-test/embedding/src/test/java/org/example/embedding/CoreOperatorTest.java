@@ -18,14 +18,22 @@ import org.junit.jupiter.api.Test;
 
 class CoreOperatorTest {
     private static final int ALL_AT_ONCE = 256;
+    private static final int MAX_PARALLELISM = 16;
 
     private static final class Harness
             extends KeyedOneInputStreamOperatorTestHarness<String, Map<String, Object>, Map<String, Object>> {
         Harness(final Map<String, Step> steps, final int slice) throws Exception {
+            this(steps, slice, 1, 0);
+        }
+
+        Harness(final Map<String, Step> steps, final int slice, final int subtasks, final int index) throws Exception {
             super(
                     new CoreOperatorFactory(OrderTotals.plan(), steps, slice),
                     order -> (String) order.get("customer"),
-                    Types.STRING);
+                    Types.STRING,
+                    MAX_PARALLELISM,
+                    subtasks,
+                    index);
         }
 
         static Harness open(final int slice) throws Exception {
@@ -122,6 +130,32 @@ class CoreOperatorTest {
             // Of the two idle keys nothing is left but the map of their memory.
             assertThat(harness.numKeyedStateEntries()).isEqualTo(2);
         }
+    }
+
+    @Test
+    void unfinishedRunsGoToTheSubtaskOfTheirKeyWhenTheJobIsRescaled() throws Exception {
+        final OperatorSubtaskState state;
+        final List<String> expected = new ArrayList<>();
+        try (Harness harness = Harness.open(1)) {
+            for (int customer = 0; customer < 8; customer++) {
+                harness.order("c" + customer, 100, customer);
+                expected.add("c" + customer + " 100.0 @" + customer);
+            }
+            state = harness.snapshot(1, 1);
+            expected.removeAll(harness.out());
+            assertThat(expected).hasSize(harness.inFlight());
+        }
+        final List<String> out = new ArrayList<>();
+        for (int index = 0; index < 2; index++) {
+            try (Harness harness = new Harness(OrderTotals.steps(), 1, 2, index)) {
+                harness.initializeState(Harness.repartitionOperatorState(state, MAX_PARALLELISM, 1, 2, index));
+                harness.open();
+                assertThat(harness.inFlight()).isPositive();
+                harness.runMails();
+                out.addAll(harness.out());
+            }
+        }
+        assertThat(out).containsExactlyInAnyOrderElementsOf(expected);
     }
 
     @Test

@@ -479,18 +479,17 @@ public final class AgentsCore implements AutoCloseable {
     public Object memoryGet(final long task, final int memory, final String path, final StoredMemory stored)
             throws Exception {
         final int symbol = symbols.of(path);
-        while (true) {
-            final long found = Natives.memoryGet(handle, task, memory, symbol);
-            switch ((int) (found >> 32)) {
-                case NODE_ABSENT:
-                    return StoredMemory.ABSENT;
-                case NODE_OBJECT:
-                    return StoredMemory.OBJECT;
-                case NODE_VALUE:
-                    return values.get((int) found);
-                default:
-                    load(task, (int) found, stored);
-            }
+        final long found = Natives.memoryGet(handle, task, memory, symbol);
+        switch ((int) (found >> 32)) {
+            case NODE_ABSENT:
+                return StoredMemory.ABSENT;
+            case NODE_OBJECT:
+                return StoredMemory.OBJECT;
+            case NODE_VALUE:
+                return values.get((int) found);
+            default:
+                // A read asks for the very path it is about, and nothing hides what is stored there.
+                return load(task, symbol, stored);
         }
     }
 
@@ -569,7 +568,7 @@ public final class AgentsCore implements AutoCloseable {
         }
     }
 
-    private void load(final long task, final int path, final StoredMemory stored) throws Exception {
+    private Object load(final long task, final int path, final StoredMemory stored) throws Exception {
         final Object loaded = stored.load(symbols.name(path));
         final int unused;
         if (loaded == StoredMemory.ABSENT) {
@@ -583,6 +582,7 @@ public final class AgentsCore implements AutoCloseable {
         if (unused >= 0) {
             values.remove(unused);
         }
+        return loaded;
     }
 
     // ---- snapshots

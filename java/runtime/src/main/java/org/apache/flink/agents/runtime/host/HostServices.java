@@ -33,7 +33,7 @@ public interface HostServices extends AutoCloseable {
     void checkSendable(String action, Event event);
 
     /** Refuses a memory value that could not be stored. Called for every write: has to be cheap. */
-    void checkStorable(String action, Object value, String where);
+    void checkStorable(String action, Object value, String path);
 
     /** A key as messages show it. */
     String describeKey(Object key);

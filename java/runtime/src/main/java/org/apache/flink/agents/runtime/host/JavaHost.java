@@ -128,8 +128,8 @@ public final class JavaHost implements AutoCloseable {
         eventsProcessed.inc();
     }
 
-    void checkStorable(final ActionDescriptor action, final Object value, final String where) {
-        services.checkStorable(action.name(), value, where);
+    void checkStorable(final ActionDescriptor action, final Object value, final String path) {
+        services.checkStorable(action.name(), value, path);
     }
 
     AgentsCore core() {

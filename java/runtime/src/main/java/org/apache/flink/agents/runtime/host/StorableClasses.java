@@ -43,14 +43,14 @@ public final class StorableClasses {
     public static void checkEvent(final String action, final Event event) {
         if (EventAccess.isLazy(event)) {
             final Object value = EventAccess.singleValue(event);
-            if (value != null && !OBJECTIONS.get(value.getClass()).isEmpty()) {
+            if (isRefused(value)) {
                 refuse(action, value, "the payload of event " + event.getType());
             }
             return;
         }
         for (final Map.Entry<String, Object> entry : event.getAttributes().entrySet()) {
             final Object value = entry.getValue();
-            if (value != null && !OBJECTIONS.get(value.getClass()).isEmpty()) {
+            if (isRefused(value)) {
                 refuse(action, value, "attribute \"" + entry.getKey() + "\" of event " + event.getType());
             }
         }
@@ -61,10 +61,24 @@ public final class StorableClasses {
      *
      * @throws IllegalArgumentException naming action, path and class
      */
-    public static void checkValue(final String action, final Object value, final String where) {
-        if (value != null && !OBJECTIONS.get(value.getClass()).isEmpty()) {
-            refuse(action, value, where);
+    public static void checkValue(final String action, final Object value, final String path) {
+        if (isRefused(value)) {
+            refuse(action, value, "memory path \"" + path + "\"");
         }
+    }
+
+    private static boolean isRefused(final Object value) {
+        if (value == null) {
+            return false;
+        }
+        final Class<?> type = value.getClass();
+        // The commonest first: comparing costs less than looking up.
+        return type != String.class
+                && type != Long.class
+                && type != Integer.class
+                && type != Double.class
+                && type != Boolean.class
+                && !OBJECTIONS.get(type).isEmpty();
     }
 
     private static void refuse(final String action, final Object value, final String where) {

@@ -105,8 +105,8 @@ final class LocalServices implements HostServices {
     }
 
     @Override
-    public void checkStorable(final String action, final Object value, final String where) {
-        StorableClasses.checkValue(action, value, where);
+    public void checkStorable(final String action, final Object value, final String path) {
+        StorableClasses.checkValue(action, value, path);
     }
 
     // Keys are hidden in a cluster's logs; here they are the developer's own, and wanted.

@@ -151,8 +151,8 @@ final class OperatorServices implements HostServices {
     }
 
     @Override
-    public void checkStorable(final String action, final Object value, final String where) {
-        StorableClasses.checkValue(action, value, where);
+    public void checkStorable(final String action, final Object value, final String path) {
+        StorableClasses.checkValue(action, value, path);
     }
 
     @Override
