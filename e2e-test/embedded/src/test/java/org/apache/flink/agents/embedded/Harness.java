@@ -64,12 +64,21 @@ final class Harness<K, IN> implements AutoCloseable {
                 final Class<K> keyType,
                 final Class<IN> recordType,
                 final Map<String, ?> config) {
+            this(agent, selector, TypeInformation.of(keyType), TypeInformation.of(recordType), config);
+        }
+
+        Job(
+                final Agent agent,
+                final KeySelector<IN, K> selector,
+                final TypeInformation<K> keyType,
+                final TypeInformation<IN> recordType,
+                final Map<String, ?> config) {
             final AgentPlan compiled = AgentPlan.compile(agent, null, new AgentConfiguration(config));
             this.name = compiled.getAgentName();
             this.plan = AgentsCore.validatePlan(compiled.toJson());
             this.selector = selector;
-            this.keyType = TypeInformation.of(keyType);
-            this.recordType = TypeInformation.of(recordType);
+            this.keyType = keyType;
+            this.recordType = recordType;
         }
 
         /** The same job, its plan's text changed on the way. */
