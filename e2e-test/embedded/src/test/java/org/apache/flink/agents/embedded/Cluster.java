@@ -9,6 +9,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.api.common.functions.MapFunction;
+import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestOptions;
@@ -70,6 +71,14 @@ final class Cluster {
 
     static StreamExecutionEnvironment env() {
         return env(2, new Configuration());
+    }
+
+    /**
+     * A source has one subtask here, and an agent as many as its input: this gives it those of the job. The order of a key
+     * stays.
+     */
+    static DataStream<String> spread(final DataStream<String> source, final KeySelector<String, String> key) {
+        return source.keyBy(key).map(record -> record);
     }
 
     /** Runs the job and gives what the stream gave. */

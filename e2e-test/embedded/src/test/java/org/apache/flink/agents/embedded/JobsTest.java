@@ -54,7 +54,7 @@ class JobsTest {
     }
 
     private static DataStream<String> inputs(final StreamExecutionEnvironment flink) {
-        return flink.fromData(INPUTS).returns(Types.STRING);
+        return Cluster.spread(flink.fromData(INPUTS).returns(Types.STRING), TestAgents::keyOf);
     }
 
     @ParameterizedTest

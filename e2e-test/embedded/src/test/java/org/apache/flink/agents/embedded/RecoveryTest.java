@@ -60,12 +60,10 @@ class RecoveryTest {
         final DataGeneratorSource<String> source =
                 new DataGeneratorSource<>(
                         RecoveryTest::input, RECORDS, RateLimiterStrategy.perCheckpoint(PER_CHECKPOINT), Types.STRING);
+        final DataStream<String> records =
+                flink.fromSource(source, WatermarkStrategy.noWatermarks(), "records").setParallelism(1);
         return AgentsExecutionEnvironment.getExecutionEnvironment(flink)
-                .fromDataStream(
-                        flink.fromSource(source, WatermarkStrategy.noWatermarks(), "records")
-                                .uid("records")
-                                .setParallelism(1),
-                        TestAgents::keyOf)
+                .fromDataStream(Cluster.spread(records, TestAgents::keyOf), TestAgents::keyOf)
                 .apply(new TestAgents.Walker())
                 .toDataStream();
     }
