@@ -3,6 +3,7 @@ package org.apache.flink.agents.core;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.ValueWriter;
 
 /** A small agent on a core without Flink: memory, a condition, snapshots, errors. For a JVM that watches its natives. */
@@ -30,7 +31,7 @@ public final class BoundaryMain {
 
     private static int drain(final AgentsCore core) {
         final ByteBuffer attributes = ByteBuffer.allocateDirect(64);
-        final ValueWriter writer = new ValueWriter();
+        final ValueWriter writer = new ValueWriter(ForeignValues.REFUSE);
         writer.writeValue(Map.of("n", 3));
         final int length = writer.size();
         writer.copyTo(attributes);
@@ -57,6 +58,7 @@ public final class BoundaryMain {
     }
 
     /** Runs for a while, with errors on the way, and says so at its end. */
+    @SuppressWarnings("try") // closing twice is part of the story
     public static void main(final String[] arguments) {
         int outputs = 0;
         for (int round = 0; round < 20; round++) {
@@ -72,6 +74,8 @@ public final class BoundaryMain {
                 refused(() -> core.finish(77));
                 refused(() -> AgentsCore.open("{".getBytes(StandardCharsets.UTF_8)));
                 refused(core::panicForTest);
+                refused(() -> runOnce(core));
+                core.close();
                 refused(() -> core.poll(true));
             }
         }

@@ -636,6 +636,10 @@ public final class AgentsCore implements AutoCloseable {
     @Override
     public void close() {
         Natives.close(handle);
+        // Effects not carried out yet are void, and the next poll has to ask the library, which refuses.
+        next = count;
+        more = true;
+        frozen = false;
     }
 
     /** Panics inside the core: for tests that show what a defect looks like. */
