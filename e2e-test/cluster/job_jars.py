@@ -25,13 +25,15 @@ class Jars:
 
 def find_dist() -> Path:
     """The dist jar; built when there is none."""
-    version = re.search(r"<artifactId>flink-agents-parent</artifactId>\s*<version>([^<]+)<", (ROOT / "pom.xml").read_text())
+    pom = (ROOT / "pom.xml").read_text()
+    version = re.search(r"<artifactId>flink-agents-parent</artifactId>\s*<version>([^<]+)<", pom)
     if version is None:
         raise RuntimeError("pom.xml does not tell the version")
     jar = ROOT / "java" / "dist" / "target" / f"flink-agents-dist-{version.group(1)}.jar"
     if not jar.is_file():
         print(f"building {jar.relative_to(ROOT)}", flush=True)
-        subprocess.run(["mvn", "-q", "-B", "-ntp", "-pl", "java/dist", "-am", "-DskipTests", "package"], cwd=ROOT, check=True)
+        command = ["mvn", "-q", "-B", "-ntp", "-pl", "java/dist", "-am", "-DskipTests", "package"]
+        subprocess.run(command, cwd=ROOT, check=True)
     return jar
 
 
@@ -46,8 +48,8 @@ def build(java_home: Path, flink_home: Path, folder: Path, dist: Path) -> Jars:
     class_path = [dist, *sorted((flink_home / "lib").glob("flink-*.jar"))]
     subprocess.run(
         [str(java_home / "bin" / "javac"), "--release", "11", "-Werror",
-         "-Xlint:all,-serial,-processing,-options,-classfile,-path", "-parameters", "-d", str(classes), "-cp", ":".join(map(str, class_path)),
-         *map(str, sorted((HERE / "jobs").glob("*.java")))],
+         "-Xlint:all,-serial,-processing,-options,-classfile,-path", "-parameters", "-d", str(classes),
+         "-cp", ":".join(map(str, class_path)), *map(str, sorted((HERE / "jobs").glob("*.java")))],
         check=True)
     thin, fat = folder / "jobs.jar", folder / "jobs-with-flink-agents.jar"
     for jar, parts in ((thin, ()), (fat, (dist,))):
