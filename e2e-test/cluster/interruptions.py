@@ -15,7 +15,7 @@ from checks import LogWatch
 from cluster import SLOTS
 from rest import wait_for
 from scenario import Context
-from submissions import nothing_left
+from submissions import nothing_left, tables
 
 AGENT = "action-execute-operator"
 SAVEPOINT = re.compile(r"Savepoint completed\. Path: (\S+)")
@@ -196,4 +196,5 @@ def killed_task_manager(c: Context) -> None:
             c.suite.check("log of the last TaskManager is clean", watches[-1].problems())
 
 
-PLAIN = [stop_and_resume, savepoint_and_cancel, stop_with_drain, failing_action, nothing_left, killed_task_manager]
+PLAIN = [stop_and_resume, savepoint_and_cancel, stop_with_drain, failing_action, nothing_left, tables,
+         killed_task_manager]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 
+import examples
 import expected
 from checks import check_nothing_left, loaded_libraries
-from job_jars import Jars
 from scenario import Context
 
 KEYS = "max-in-flight,job-identifier,config-test.text,config-test.number,set-in-code,nothing"
@@ -151,7 +152,20 @@ def jar_in_lib(c: Context) -> None:
 
 def tables_with_lib(c: Context) -> None:
     """Tables with the dist jar in ``lib/``."""
-    tables(Context(c.suite, c.cluster, Jars(c.jars.dist, c.jars.thin, c.jars.thin), c.data, c.long))
+    tables(Context(c.suite, c.cluster, replace(c.jars, fat=c.jars.thin), c.data, c.long))
+
+
+def examples_with_lib(c: Context) -> None:
+    """The examples, two real agents, as their documents say: compiled for Flink 1.20, run as they are."""
+    with c.suite.scenario("the examples, with flink-agents in lib/", c.cluster):
+        package = "io.github.flinkagents.examples"
+        for main, data, right in (
+            (f"{package}.weather.WeatherJob", c.data / "seattle-weather.csv", examples.weather),
+            (f"{package}.market.MarketJob", c.stocks(), examples.market),
+        ):
+            out, lines = c.out(), right(data)
+            c.finished(c.cluster.submit("-p", "2", "-c", main, str(c.jars.examples), str(data), out.as_uri()))
+            c.suite.same_lines(f"{len(lines)} remarks of {main}", lines, out)
 
 
 def jar_in_lib_and_in_job(c: Context) -> None:
@@ -167,6 +181,7 @@ def nothing_left_with_lib(c: Context) -> None:
         c.suite.equal("native libraries in the TaskManager", 1, loaded_libraries(c.cluster.task_managers[0]))
 
 
-PLAIN = [flink_run_with_one_jar, flink_run_with_class_path, tables, rest_upload_side_by_side, configuration,
+PLAIN = [flink_run_with_one_jar, flink_run_with_class_path, rest_upload_side_by_side, configuration,
          wrong_configuration, mixed_builds]
-WITH_LIB = [jar_in_lib, tables_with_lib, jar_in_lib_and_in_job, nothing_left_with_lib]
+# Flink's tables keep the classes they generate, and so the job's class loader, for five minutes: they come last.
+WITH_LIB = [jar_in_lib, examples_with_lib, jar_in_lib_and_in_job, nothing_left_with_lib, tables_with_lib]
