@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster import Cluster, Process
+from expected import difference, read_output
 from rest import wait_for
 
 # What no undisturbed job leaves in a log: an error, the first line of an exception, a warning of flink-agents.
@@ -43,6 +44,15 @@ class Suite:
     def equal(self, what: str, expected: object, found: object) -> None:
         """Counts one check: two values are the same."""
         self.check(what, "" if expected == found else f"expected {expected!r}, found {found!r}")
+
+    def contains(self, what: str, text: str, parts: tuple[str, ...]) -> None:
+        """Counts one check: a text has all these parts."""
+        lacking = [part for part in parts if part not in text]
+        self.check(what, f"lacks {lacking}: {text[:3000]}" if lacking else "")
+
+    def same_lines(self, what: str, right: list[str], out: Path) -> None:
+        """Counts one check: what is committed in a directory are these lines, in any order."""
+        self.check(what, difference(right, read_output(out)))
 
     @contextmanager
     def scenario(self, name: str, cluster: Cluster | None = None) -> Iterator[None]:
@@ -91,7 +101,7 @@ class LogWatch:
     def problems(self) -> str:
         """The lines that do not belong there, at most five; empty if there is none."""
         found = [line for line in self.text().splitlines() if BAD.search(line) and not HARMLESS.search(line)]
-        return "\n         ".join([f"{len(found)} lines, such as", *(line[:500] for line in found[:5])]) if found else ""
+        return "\n         ".join([f"{len(found)} lines, such as", *(x[:500] for x in found[:5])]) if found else ""
 
 
 def user_class_loaders(java_home: Path, process: Process) -> int:
@@ -99,7 +109,7 @@ def user_class_loaders(java_home: Path, process: Process) -> int:
     histogram = subprocess.run(
         [str(java_home / "bin" / "jcmd"), str(process.pid), "GC.class_histogram"],
         capture_output=True, text=True, check=True, timeout=60).stdout
-    found = re.search(r"^\s*\d+:\s+(\d+)\s+\d+\s+org\.apache\.flink\.util\.ChildFirstClassLoader\b", histogram, re.MULTILINE)
+    found = re.search(r":\s+(\d+)\s+\d+\s+org\.apache\.flink\.util\.ChildFirstClassLoader\b", histogram)
     return int(found.group(1)) if found else 0
 
 

@@ -166,7 +166,8 @@ class Cluster:
         def probe() -> bool:
             for process in self.processes():
                 if process.popen.poll() is not None:
-                    raise RuntimeError(f"{process.name} ended with {process.popen.returncode}:\n{process.text()[-3000:]}")
+                    status, text = process.popen.returncode, process.text()[-3000:]
+                    raise RuntimeError(f"{process.name} ended with {status}:\n{text}")
             overview = self.rest.overview()
             return overview is not None and overview["slots-total"] == count
         wait_for(f"{count} slots of the cluster", 120, probe)

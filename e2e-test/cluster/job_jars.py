@@ -16,38 +16,45 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Jars:
-    """``dist``: flink-agents. ``thin``: the jobs alone. ``fat``: the jobs and flink-agents in one."""
+    """``dist``: flink-agents. ``thin``: the jobs alone. ``fat``: the jobs and flink-agents in one.
+
+    ``examples``: those of java/examples, alone.
+    """
 
     dist: Path
     thin: Path
     fat: Path
+    examples: Path
 
 
-def find_dist() -> Path:
-    """The dist jar; built when there is none."""
-    version = re.search(r"<artifactId>flink-agents-parent</artifactId>\s*<version>([^<]+)<", (ROOT / "pom.xml").read_text())
+def find_built() -> tuple[Path, Path]:
+    """The dist jar and that of the examples; built when one is missing."""
+    pom = (ROOT / "pom.xml").read_text()
+    version = re.search(r"<artifactId>flink-agents-parent</artifactId>\s*<version>([^<]+)<", pom)
     if version is None:
         raise RuntimeError("pom.xml does not tell the version")
-    jar = ROOT / "java" / "dist" / "target" / f"flink-agents-dist-{version.group(1)}.jar"
-    if not jar.is_file():
-        print(f"building {jar.relative_to(ROOT)}", flush=True)
-        subprocess.run(["mvn", "-q", "-B", "-ntp", "-pl", "java/dist", "-am", "-DskipTests", "package"], cwd=ROOT, check=True)
-    return jar
+    dist = ROOT / "java" / "dist" / "target" / f"flink-agents-dist-{version.group(1)}.jar"
+    examples = ROOT / "java" / "examples" / "target" / f"flink-agents-examples-{version.group(1)}.jar"
+    if not dist.is_file() or not examples.is_file():
+        print("building java/dist and java/examples", flush=True)
+        command = ["mvn", "-q", "-B", "-ntp", "-pl", "java/dist,java/examples", "-am", "-DskipTests", "package"]
+        subprocess.run(command, cwd=ROOT, check=True)
+    return dist, examples
 
 
-def build(java_home: Path, flink_home: Path, folder: Path, dist: Path) -> Jars:
+def build(java_home: Path, flink_home: Path, folder: Path, built: tuple[Path, Path]) -> Jars:
     """Compiles the jobs against Flink's libraries and the dist jar, as a user's build would, and packs them.
 
-    Cluster and client use a copy of the dist jar, which no build replaces under a running JVM.
+    Cluster and client use copies of the jars, which no build replaces under a running JVM.
     """
     classes = folder / "classes"
     classes.mkdir(parents=True)
-    dist = Path(shutil.copy2(dist, folder))
+    dist, examples = (Path(shutil.copy2(jar, folder)) for jar in built)
     class_path = [dist, *sorted((flink_home / "lib").glob("flink-*.jar"))]
     subprocess.run(
         [str(java_home / "bin" / "javac"), "--release", "11", "-Werror",
-         "-Xlint:all,-serial,-processing,-options,-classfile,-path", "-parameters", "-d", str(classes), "-cp", ":".join(map(str, class_path)),
-         *map(str, sorted((HERE / "jobs").glob("*.java")))],
+         "-Xlint:all,-serial,-processing,-options,-classfile,-path", "-parameters", "-d", str(classes),
+         "-cp", ":".join(map(str, class_path)), *map(str, sorted((HERE / "jobs").glob("*.java")))],
         check=True)
     thin, fat = folder / "jobs.jar", folder / "jobs-with-flink-agents.jar"
     for jar, parts in ((thin, ()), (fat, (dist,))):
@@ -59,4 +66,4 @@ def build(java_home: Path, flink_home: Path, folder: Path, dist: Path) -> Jars:
                     for entry in source.infolist():
                         if not entry.is_dir():
                             packed.writestr(entry, source.read(entry), zipfile.ZIP_DEFLATED, 1)
-    return Jars(dist, thin, fat)
+    return Jars(dist, thin, fat, examples)

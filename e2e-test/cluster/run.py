@@ -26,7 +26,7 @@ import submissions  # noqa: E402
 from checks import Suite  # noqa: E402
 from cluster import Cluster, find_java_home  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
-from job_jars import build, find_dist  # noqa: E402
+from job_jars import build, find_built  # noqa: E402
 from scenario import Context  # noqa: E402
 
 
@@ -40,7 +40,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     java_home = find_java_home()
     home = flink_home()
     data = data_sets()
-    jars = build(java_home, home, base / "jars", find_dist())
+    jars = build(java_home, home, base / "jars", find_built())
     print(f"Flink {home}\njobs  {jars.fat} ({jars.fat.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
     for name, libraries, scenarios in (
         ("plain", (), [*submissions.PLAIN, *interruptions.PLAIN]),

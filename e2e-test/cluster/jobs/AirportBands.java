@@ -31,7 +31,8 @@ public final class AirportBands {
         @Action("type == 'numbered' && number % 5 == 0")
         public static void pass(final Event event, final RunnerContext context) {
             final Airport airport = (Airport) event.getAttr("airport");
-            context.sendEvent(new OutputEvent(new Fifth(airport.band(), airport.state, (Long) event.getAttr("number"))));
+            final long number = (Long) event.getAttr("number");
+            context.sendEvent(new OutputEvent(new Fifth(airport.band(), airport.state, number)));
         }
     }
 
@@ -60,7 +61,8 @@ public final class AirportBands {
             final long sum = Memory.number(memory, "sum") + fifth.number;
             memory.set("told", told);
             memory.set("sum", sum);
-            context.sendEvent(new OutputEvent(fifth.band + "," + told + "," + sum + "," + fifth.state + "," + fifth.number));
+            context.sendEvent(
+                    new OutputEvent(fifth.band + "," + told + "," + sum + "," + fifth.state + "," + fifth.number));
         }
     }
 
@@ -70,7 +72,8 @@ public final class AirportBands {
         final StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.setParallelism(arguments.number("parallelism", 2));
         final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(env);
-        final DataStream<Airport> airports = Files.read(env, arguments.text("data")).map(Airport::parse).setParallelism(1);
+        final DataStream<Airport> airports =
+                Files.read(env, arguments.text("data")).map(Airport::parse).setParallelism(1);
         final DataStream<Fifth> fifths =
                 agents.fromDataStream(Files.spread(airports, airport -> airport.state), airport -> airport.state)
                         .apply(new StateAgent())

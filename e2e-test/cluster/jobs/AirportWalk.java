@@ -50,7 +50,8 @@ public final class AirportWalk {
         public static void end(final Event event, final RunnerContext context) throws Exception {
             final Airport airport = (Airport) context.getSensoryMemory().get("airport").getValue();
             // How many steps a run has must not show, for it may differ when the run is repeated; a lost step must.
-            final long surplus = Memory.number(context.getSensoryMemory(), "walked") - airport.steps * (airport.steps + 1) / 2;
+            final long walked = Memory.number(context.getSensoryMemory(), "walked");
+            final long surplus = walked - airport.steps * (airport.steps + 1) / 2;
             final MemoryObject memory = context.getShortTermMemory();
             final long ended = Memory.number(memory, "ended") + 1;
             failOnce(context.getConfig().getStr("walk.fail-once", null), airport);
@@ -81,7 +82,7 @@ public final class AirportWalk {
         }
     }
 
-    /** Gives the lines of a list by number, from the beginning again after the last; with few steps once a file exists. */
+    /** Gives the lines of a list by number, again and again; with few steps once a file exists. */
     static final class Line implements GeneratorFunction<Long, Airport> {
         private static final long serialVersionUID = 1L;
         private static final long FEW = 3;
@@ -104,7 +105,8 @@ public final class AirportWalk {
     }
 
     /**
-     * Arguments: {@code --data FILE --out DIRECTORY --count N --steps N --release FILE [--first N] [--parallelism N]}, see {@link Throttle}; checkpoints are configured where the job is submitted.
+     * Arguments: {@code --data FILE --out DIRECTORY --count N --steps N --release FILE [--first N] [--parallelism N]}, see
+     * {@link Throttle}; checkpoints are configured where the job is submitted.
      */
     public static void main(final String[] args) throws Exception {
         final Arguments arguments = new Arguments(args);
@@ -118,7 +120,7 @@ public final class AirportWalk {
                 new DataGeneratorSource<>(
                         new Line(lines.subList(1, lines.size()), arguments.number("steps", 0), release),
                         arguments.number("count", lines.size() - 1),
-                        new Throttle(env.getCheckpointConfig().isCheckpointingEnabled(), arguments.number("first", 1000), release),
+                        new Throttle(arguments.number("first", 1000), release),
                         TypeInformation.of(Airport.class));
         final DataStream<Airport> airports =
                 env.fromSource(source, WatermarkStrategy.noWatermarks(), "airports").setParallelism(1);

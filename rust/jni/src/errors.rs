@@ -1,4 +1,4 @@
-//! The one error policy: what goes wrong in a native leaves as a Java exception of one of four classes.
+//! The one error policy: what goes wrong in a native leaves as a Java exception of one of three classes.
 //!
 //! | Class | When |
 //! |---|---|

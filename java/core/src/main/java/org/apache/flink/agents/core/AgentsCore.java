@@ -40,7 +40,7 @@ import org.apache.flink.agents.core.loader.NativeLibrary;
  *
  * <p>Poll until there is nothing left after every input; {@code poll(false)} leaves out running actions, for a host that
  * has worked long enough and comes back later. The accessors ({@link #kind()} and those after it) describe the effect
- * polled last, and are valid until the next poll.
+ * polled last, and are valid until the next poll, input or finish, whichever comes first: read what is needed before.
  *
  * <h2>Threads, errors, memory</h2>
  *

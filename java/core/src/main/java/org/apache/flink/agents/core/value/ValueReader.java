@@ -16,7 +16,6 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -269,14 +268,16 @@ public final class ValueReader {
                 return readTable(null);
             case ValueTags.HASH_SET:
                 return readSet(null);
+            // Containers that refuse changes come back as ordinary ones: Flink's Kryo copies what flows between operators, and
+            // can copy no wrapper of java.util.Collections, so that a restored job would fail where the first run did not.
             case ValueTags.FROZEN_LIST:
-                return Collections.unmodifiableList(readList());
+                return readList();
             case ValueTags.FROZEN_MAP:
-                return Collections.unmodifiableMap(readTextMap(new LinkedHashMap<>()));
+                return readTextMap(new LinkedHashMap<>());
             case ValueTags.FROZEN_TABLE:
-                return Collections.unmodifiableMap(readTable(new LinkedHashMap<>()));
+                return readTable(new LinkedHashMap<>());
             case ValueTags.FROZEN_SET:
-                return Collections.unmodifiableSet(readSet(new LinkedHashSet<>()));
+                return readSet(new LinkedHashSet<>());
             case ValueTags.OBJECT_ARRAY:
                 return readList().toArray();
             case ValueTags.TEXT_ARRAY:

@@ -20,7 +20,6 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -63,12 +62,12 @@ class ValueVectorsTest {
             assertThat(back).isNull();
             return;
         }
-        if (vector.get("name").textValue().contains("unmodifiable")) {
-            assertThatThrownBy(() -> clear(back)).isInstanceOf(UnsupportedOperationException.class);
-        } else {
-            assertThat(back).hasSameClassAs(object);
-        }
         assertThat(back).isEqualTo(object);
+        if (vector.get("name").textValue().contains("unmodifiable")) {
+            assertThat(back).isInstanceOfAny(ArrayList.class, LinkedHashMap.class, LinkedHashSet.class);
+            return;
+        }
+        assertThat(back).hasSameClassAs(object);
         writer.reset();
         writer.writeValue(back);
         assertThat(hex(writer.toByteArray())).isEqualTo(hex(bytes));
@@ -95,14 +94,6 @@ class ValueVectorsTest {
 
     static Stream<JsonNode> malformed() {
         return vectors("malformed");
-    }
-
-    private static void clear(final Object container) {
-        if (container instanceof Map) {
-            ((Map<?, ?>) container).clear();
-        } else {
-            ((Collection<?>) container).clear();
-        }
     }
 
     private static Stream<JsonNode> vectors(final String section) {
