@@ -21,7 +21,8 @@ BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.
 # Flink's own, when a periodic checkpoint is due while a job is being stopped.
 HARMLESS = re.compile(
     r"CheckpointException: (Checkpoint Coordinator is suspending|Periodic checkpoint scheduler is shut down"
-    r"|TaskManager received a checkpoint request for unknown task|Some tasks of the job have already finished)")
+    r"|TaskManager received a checkpoint request for unknown task|Some tasks of the job have already finished"
+    r"|Checkpoint was declined \(task is closing\)|Task name with subtask .*Checkpoint was declined \(task is closing\))")
 
 
 class Suite:
