@@ -18,11 +18,6 @@ from rest import wait_for
 BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.\w+(?:Exception|Error)\b"
                  r"|WARN +org\.apache\.flink\.agents|leaked|# A fatal error|panicked at")
 
-# Flink's own, when a periodic checkpoint is due while a job is being stopped.
-HARMLESS = re.compile(
-    r"CheckpointException: (Checkpoint Coordinator is suspending|Periodic checkpoint scheduler is shut down"
-    r"|TaskManager received a checkpoint request for unknown task|Some tasks of the job have already finished)")
-
 
 class Suite:
     """The results of a run."""
@@ -100,7 +95,7 @@ class LogWatch:
 
     def problems(self) -> str:
         """The lines that do not belong there, at most five; empty if there is none."""
-        found = [line for line in self.text().splitlines() if BAD.search(line) and not HARMLESS.search(line)]
+        found = [line for line in self.text().splitlines() if BAD.search(line)]
         return "\n         ".join([f"{len(found)} lines, such as", *(x[:500] for x in found[:5])]) if found else ""
 
 

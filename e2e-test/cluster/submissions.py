@@ -104,10 +104,10 @@ def wrong_configuration(c: Context) -> None:
         c.suite.equal("a wrong value is refused", 1, done.returncode)
         c.suite.contains("the message names key and value", done.stdout, ("max-in-flight", "lots"))
         c.suite.equal("jobs after that", jobs, len(c.cluster.rest.get("/jobs")["jobs"]))
-        log = next(c.cluster.logs.glob("*client*.log"))
-        before = len(log.read_text())
         c.finished(c.cluster.submit("-Dagent.max-in-fligth=7", *command, c.out().as_uri()))
-        warnings = [line for line in log.read_text()[before:].splitlines() if " WARN " in line and "max-in-fligth" in line]
+        # Each client begins this file anew.
+        log = next(c.cluster.logs.glob("*client*.log")).read_text()
+        warnings = [line for line in log.splitlines() if " WARN " in line and "max-in-fligth" in line]
         c.suite.contains("a misspelt key is reported with the right one", "\n".join(warnings), ("max-in-flight",))
 
 
