@@ -12,6 +12,7 @@ import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.plan.AgentPlan;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
@@ -99,7 +100,9 @@ public final class Operator {
         }
         try (KeyedOneInputStreamOperatorTestHarness<String, String[], Object> harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new AgentOperatorFactory<>(name, plan), record -> record[0], Types.STRING)) {
+                        new AgentOperatorFactory<>(name, plan, TypeInformation.of(String[].class)),
+                        record -> record[0],
+                        Types.STRING)) {
             harness.open();
             meter.measure("operator_" + name, count, 1, null, times -> {
                 for (int i = 0; i < times; i++) {
