@@ -12,13 +12,14 @@ import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.plan.AgentPlan;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 
 /**
  * The agent operator alone, in Flink's test harness: real operator, heap state, user code; no source, network, sink or other
- * thread: {@code Operator [rounds]}. What a job adds to it is Flink's own.
+ * thread: {@code Operator [rounds [hop1|chain5]]}. What a job adds to it is Flink's own.
  */
 public final class Operator {
     private static final int KEYS = 1000;
@@ -99,7 +100,9 @@ public final class Operator {
         }
         try (KeyedOneInputStreamOperatorTestHarness<String, String[], Object> harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new AgentOperatorFactory<>(name, plan), record -> record[0], Types.STRING)) {
+                        new AgentOperatorFactory<>(name, plan, TypeInformation.of(String[].class)),
+                        record -> record[0],
+                        Types.STRING)) {
             harness.open();
             meter.measure("operator_" + name, count, 1, null, times -> {
                 for (int i = 0; i < times; i++) {
@@ -116,7 +119,12 @@ public final class Operator {
 
     public static void main(final String[] args) throws Exception {
         final Meter meter = new Meter(args.length > 0 ? Integer.parseInt(args[0]) : 30);
-        run(meter, "hop1", new Hop1(), 50_000);
-        run(meter, "chain5", new Chain5(), 20_000);
+        final String only = args.length > 1 ? args[1] : "";
+        if (!only.equals("chain5")) {
+            run(meter, "hop1", new Hop1(), 50_000);
+        }
+        if (!only.equals("hop1")) {
+            run(meter, "chain5", new Chain5(), 20_000);
+        }
     }
 }

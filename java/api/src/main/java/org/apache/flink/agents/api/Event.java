@@ -8,6 +8,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -34,13 +35,21 @@ import javax.annotation.Nullable;
 public class Event {
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
+    /** Up to here searching an array is faster than a map. */
+    private static final int MAX_PAIRS = 8;
+
+    private static final Object[] NO_PAIRS = {};
+
     // Ids are kept as two longs: most events live and die without anybody asking for a UUID object.
     private final long idHi;
     private final long idLo;
     private UUID id;
     private final String type;
-    // Null while a subclass with a single value has not been asked for its map.
+    // Null while nobody has asked for the map: the attributes are in `pairs` then, or a single value of a subclass.
     private Map<String, Object> attributes;
+    // Names and values in turns, in the order of the map they were copied from. Most events are sent, read by one
+    // action and forgotten: for few attributes an array costs a quarter of a map. Null once the map is there.
+    private Object[] pairs;
 
     private boolean hasUpstream;
     private long upstreamHi;
@@ -110,7 +119,11 @@ public class Event {
             this.id = id;
         }
         this.type = checkType(type);
-        this.attributes = attributes == null ? new LinkedHashMap<>() : new LinkedHashMap<>(attributes);
+        if (attributes == null || attributes.size() <= MAX_PAIRS) {
+            this.pairs = toPairs(attributes);
+        } else {
+            this.attributes = new LinkedHashMap<>(attributes);
+        }
         this.upstreamActionName = upstreamActionName;
         if (upstreamEventId != null) {
             setUpstreamEventId(upstreamEventId);
@@ -148,13 +161,37 @@ public class Event {
         return type;
     }
 
-    /** Builds the attribute map of an event that was made from a single value. */
-    Map<String, Object> buildAttributes() {
-        return new LinkedHashMap<>();
+    private static Object[] toPairs(@Nullable Map<String, Object> attributes) {
+        if (attributes == null || attributes.isEmpty()) {
+            return NO_PAIRS;
+        }
+        Object[] pairs = new Object[attributes.size() * 2];
+        int at = 0;
+        for (Map.Entry<String, Object> entry : attributes.entrySet()) {
+            if (at == pairs.length) {
+                // A concurrent map may have grown since it told its size.
+                pairs = Arrays.copyOf(pairs, at + 2);
+            }
+            pairs[at++] = entry.getKey();
+            pairs[at++] = entry.getValue();
+        }
+        return at == pairs.length ? pairs : Arrays.copyOf(pairs, at);
     }
 
+    /** Builds the attribute map of an event that was made from a single value. */
+    Map<String, Object> buildAttributes() {
+        throw new IllegalStateException("Event " + getClass().getName() + " has no single value");
+    }
+
+    /** Whether a subclass keeps a single value in place of attributes. */
     final boolean isLazy() {
-        return attributes == null;
+        return attributes == null && pairs == null;
+    }
+
+    /** Names and values of the attributes in turns; null if they are in the map, or a single value. */
+    @Nullable
+    final Object[] pairs() {
+        return pairs;
     }
 
     final long idHi() {
@@ -225,7 +262,15 @@ public class Event {
     public Map<String, Object> getAttributes() {
         Map<String, Object> result = attributes;
         if (result == null) {
-            result = buildAttributes();
+            if (pairs == null) {
+                result = buildAttributes();
+            } else {
+                result = new LinkedHashMap<>(Math.max(4, pairs.length));
+                for (int i = 0; i < pairs.length; i += 2) {
+                    result.put((String) pairs[i], pairs[i + 1]);
+                }
+                pairs = null;
+            }
             attributes = result;
         }
         return result;
@@ -268,7 +313,15 @@ public class Event {
     /** Returns the attribute of that name, or null if there is none. */
     @Nullable
     public Object getAttr(String name) {
-        return getAttributes().get(name);
+        if (pairs == null) {
+            return getAttributes().get(name);
+        }
+        for (int i = 0; i < pairs.length; i += 2) {
+            if (Objects.equals(pairs[i], name)) {
+                return pairs[i + 1];
+            }
+        }
+        return null;
     }
 
     /** Sets the attribute of that name; the value must be serialisable by Jackson. */

@@ -93,6 +93,15 @@ public final class EventAccess {
     }
 
     /**
+     * Returns names and values of an event's attributes in turns, to be read only; null if the event keeps them in
+     * its map ({@link Event#getAttributes()}) or as a single value ({@link #isLazy}).
+     */
+    @Nullable
+    public static Object[] pairs(Event event) {
+        return event.pairs();
+    }
+
+    /**
      * Rebuilds an event of a given class from its parts.
      *
      * @param eventClass {@link Event}, a built-in event class, or a user's subclass with a

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -55,6 +56,32 @@ class EventTest {
         event.getAttributes().put("c", 3);
         assertThat(event.getAttributes()).containsOnlyKeys("a", "c");
         assertThat(new Event("t", Map.of("x", 1)).getAttributes()).containsEntry("x", 1);
+    }
+
+    @Test
+    void fewAndManyAttributesReadTheSameBeforeAndAfterTheMapIsAskedFor() {
+        for (final int count : new int[] {0, 1, 8, 9, 100}) {
+            final Map<String, Object> given = new LinkedHashMap<>();
+            for (int i = 0; i < count; i++) {
+                // Not in the order of hashes, and one null among them.
+                given.put("a" + (count - i), i == 0 ? null : i);
+            }
+            final Event event = new Event("t", given);
+            assertThat(EventAccess.isLazy(event)).isFalse();
+            assertThat(EventAccess.pairs(event) != null).isEqualTo(count <= 8);
+            given.replaceAll((name, value) -> "changed later");
+            for (int i = 0; i < count; i++) {
+                assertThat(event.getAttr("a" + (count - i))).isEqualTo(i == 0 ? null : i);
+            }
+            assertThat(event.getAttr("other")).isNull();
+
+            assertThat(event.getAttributes().keySet()).containsExactlyElementsOf(given.keySet());
+            event.setAttr("a1", "new");
+            event.getAttributes().put("other", "live");
+            assertThat(event.getAttr("a1")).isEqualTo("new");
+            assertThat(event.getAttr("other")).isEqualTo("live");
+            assertThat(EventAccess.pairs(event)).isNull();
+        }
     }
 
     @Test

@@ -48,10 +48,19 @@ public final class StorableClasses {
             }
             return;
         }
+        final Object[] pairs = EventAccess.pairs(event);
+        if (pairs != null) {
+            for (int i = 0; i < pairs.length; i += 2) {
+                if (isRefused(pairs[i + 1])) {
+                    refuseAttribute(action, pairs[i + 1], (String) pairs[i], event);
+                }
+            }
+            return;
+        }
         for (final Map.Entry<String, Object> entry : event.getAttributes().entrySet()) {
             final Object value = entry.getValue();
             if (isRefused(value)) {
-                refuse(action, value, "attribute \"" + entry.getKey() + "\" of event " + event.getType());
+                refuseAttribute(action, value, entry.getKey(), event);
             }
         }
     }
@@ -79,6 +88,10 @@ public final class StorableClasses {
                 && type != Double.class
                 && type != Boolean.class
                 && !OBJECTIONS.get(type).isEmpty();
+    }
+
+    private static void refuseAttribute(final String action, final Object value, final String name, final Event event) {
+        refuse(action, value, "attribute \"" + name + "\" of event " + event.getType());
     }
 
     private static void refuse(final String action, final Object value, final String where) {

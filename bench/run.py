@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Side-by-side benchmarks of the Java workloads, and micro-benchmarks of the parts.
+
+    FLINK_AGENTS_BASELINE=<kit> bench/run.py [--reps N] [--workloads hop0,hop1,chain5] [--out FILE] [option=value ...]
+    bench/run.py --micro [--out FILE]
+
+The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
+table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The second form needs no kit. Both build
+the release jar first, unless --no-build, and refuse a debug build of the native library.
+"""
+import argparse
+import datetime
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "target" / "bench"
+FLOOR = "hop0"
+BUSY = 0.5
+RESULT = re.compile(r"RESULT system=(\w+) \{(.*?)\} (.*)")
+
+
+class Refused(Exception):
+    """A reason not to measure; its text says how to mend it."""
+
+
+def call(command, **more):
+    """Runs a command whose failure ends everything, and returns what it printed."""
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+    if done.returncode != 0:
+        raise Refused(f"{' '.join(map(str, command))} failed with {done.returncode}:\n{done.stdout[-4000:]}")
+    return done.stdout
+
+
+def tool(name):
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / name) if home else name
+
+
+def build():
+    """Builds the dist jar, with the native library of cargo's release profile."""
+    print("building the release jar ...", file=sys.stderr)
+    call(["mvn", "-q", "-B", "-pl", "java/dist", "-am", "-DskipTests", "package"])
+
+
+def dist_jar():
+    jars = [jar for jar in (ROOT / "java/dist/target").glob("flink-agents-dist-*.jar") if "original" not in jar.name]
+    if len(jars) != 1:
+        raise Refused(f"expected one dist jar in java/dist/target, found {len(jars)}: run without --no-build, or clean first")
+    return jars[0]
+
+
+def check_release(jar):
+    """Refuses a jar without a native library, or with one that was compiled for debugging.
+
+    A debug build checks arithmetic and so carries the text "attempt to add with overflow"; a release build does not. The
+    library in the jar also has to be the one in target/release, if there is one.
+    """
+    name = f"native/{platform.system().lower()}-{platform.machine()}/"
+    with zipfile.ZipFile(jar) as archive:
+        libraries = [entry for entry in archive.namelist() if entry.startswith(name) and not entry.endswith("/")]
+        if not libraries:
+            raise Refused(f"{jar.name} has no native library under {name}: it was built with -Dcargo.skip, or on another platform")
+        library = archive.read(libraries[0])
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    built = target / "release" / Path(libraries[0]).name
+    if built.exists() and built.read_bytes() != library:
+        raise Refused(f"{libraries[0]} in {jar.name} is not {built}: an old jar, or not a release build; run without --no-build")
+    if b"attempt to add with overflow" in library:
+        raise Refused(f"{libraries[0]} in {jar.name} is a debug build (it checks for overflow): benchmarks need a release build")
+
+
+def load_average():
+    return os.getloadavg()[0]
+
+
+def warn_if_busy(notes):
+    load = load_average()
+    if load > BUSY:
+        notes.append(load)
+        print(f"warning: load average {load:.2f} before this run: other work disturbs it", file=sys.stderr)
+    return load
+
+
+def machine():
+    java = subprocess.run([tool("java"), "-version"], text=True, capture_output=True).stderr.splitlines()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True, capture_output=True).stdout.strip()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{datetime.date.today().isoformat()}, commit {commit or 'unknown'}, {cores} cores ({cpu_name()}),"
+        f" Linux {platform.release()}, {java[0] if java else 'unknown JDK'}"
+    )
+
+
+def cpu_name():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+# ---- side by side
+
+
+def baseline_kit():
+    place = os.environ.get("FLINK_AGENTS_BASELINE")
+    if not place:
+        raise Refused(
+            "FLINK_AGENTS_BASELINE is not set: give it the directory of the baseline kit (the one with java/run.sh), or use"
+            " --micro, which needs no kit"
+        )
+    kit = Path(place)
+    if not (kit / "java/run.sh").is_file():
+        raise Refused(f"FLINK_AGENTS_BASELINE={place} is not the baseline kit: it has no java/run.sh")
+    return kit
+
+
+def run_once(kit, system, workload, options, jar):
+    environment = dict(os.environ, SYSTEM=system, OURS_CP=str(jar), BUILD_DIR=str(WORK / "kit"))
+    command = ["bash", str(kit / "java/run.sh"), f"w={workload}", *options]
+    done = subprocess.run(command, env=environment, text=True, capture_output=True)
+    if done.returncode != 0 or "RESULT" not in done.stdout:
+        raise Refused(f"{system} {workload} failed with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    return [line for line in done.stdout.splitlines() if line.startswith(("RESULT", "SERIES"))]
+
+
+def parse(line):
+    values = dict(re.findall(r"(\w+)=([-\d.]+)", RESULT.match(line)[3]))
+    return float(values["recs_per_s"]), float(values["cpu_us_per_rec"])
+
+
+def summary(runs):
+    """Medians and range of [(records/s, µs)]."""
+    rates = [rate for rate, _ in runs]
+    return statistics.median(rates), min(rates), max(rates), statistics.median(cpu for _, cpu in runs)
+
+
+def table(measured, workloads):
+    lines = [
+        "| Workload | Reference, records/s | Ours, records/s | Ratio | Reference, CPU µs | Ours, CPU µs | Ratio |"
+        " Ratio above the floor |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    floor = {system: summary(measured[FLOOR, system])[3] for system in ("reference", "ours")} if FLOOR in workloads else None
+    for workload in workloads:
+        rate, low, high, cpu = summary(measured[workload, "reference"])
+        our_rate, our_low, our_high, our_cpu = summary(measured[workload, "ours"])
+        above = "–"
+        if floor and workload != FLOOR:
+            ours_above = our_cpu - floor["ours"]
+            above = f"{(cpu - floor['reference']) / ours_above:.1f} ×" if ours_above > 0.05 else "ours is at the floor"
+        lines.append(
+            f"| `{workload}` | {rate:,.0f} ({low:,.0f}–{high:,.0f}) | {our_rate:,.0f} ({our_low:,.0f}–{our_high:,.0f})"
+            f" | {our_rate / rate:.2f} × | {cpu:.1f} | {our_cpu:.1f} | {cpu / our_cpu:.2f} × | {above} |"
+        )
+    return lines
+
+
+def side_by_side(arguments, jar, out):
+    kit = baseline_kit()
+    options = ["log=off", "warm=8", "secs=8"]
+    given = {option.split("=", 1)[0] for option in arguments.options}
+    options = [option for option in options if option.split("=", 1)[0] not in given] + arguments.options
+    workloads = arguments.workloads.split(",")
+    measured, loads = {}, []
+    for rep in range(arguments.reps):
+        for workload in workloads:
+            # Who goes first alternates, so that a drift of the machine favours nobody.
+            for system in ("reference", "ours") if rep % 2 == 0 else ("ours", "reference"):
+                load = warn_if_busy(loads)
+                lines = run_once(kit, system, workload, options, jar)
+                measured.setdefault((workload, system), []).append(parse(lines[0]))
+                print(f"{rep + 1}/{arguments.reps} load={load:.2f} {lines[0]}", file=sys.stderr)
+                print(f"# load {load:.2f}", *lines, sep="\n", file=out, flush=True)
+    print(f"\n{machine()}; options `{' '.join(options)}`; median (range) of {arguments.reps} runs, taking turns.")
+    if loads:
+        print(f"**The machine was busy**: load average up to {max(loads):.1f} before a run. The figures are not to be quoted.")
+    print("\n" + "\n".join(table(measured, workloads)))
+
+
+# ---- micro-benchmarks
+
+
+def micro(arguments, jar, out):
+    loads = []
+    warn_if_busy(loads)
+    dependencies = WORK / "boundary-deps"
+    pom = ROOT / "bench/boundary/pom.xml"
+    stamp = dependencies / ".stamp"
+    if not stamp.exists() or stamp.read_text() != pom.read_text():
+        call(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={dependencies}"])
+        stamp.write_text(pom.read_text())
+    path = f"{jar}{os.pathsep}{dependencies}/*"
+    lines = [f"# {machine()}, load {load_average():.2f}"]
+    with tempfile.TemporaryDirectory() as classes:
+        sources = sorted(map(str, (ROOT / "bench/boundary/src/bench").glob("*.java")))
+        call([tool("javac"), "-nowarn", "-d", classes, "-cp", path, *sources])
+        for main in ("bench.Boundary", "bench.Operator"):
+            # Memory is there from the start, so that no round pays for touching it first.
+            java = [tool("java"), "-Xms2g", "-Xmx2g", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC"]
+            opens = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("util", "lang", "nio", "time")]
+            lines += call([*java, *opens, "-cp", f"{classes}{os.pathsep}{path}", main]).splitlines()
+    core = ["cargo", "run", "--quiet", "--release", "--locked", "-p", "flink-agents-testkit", "--bin", "core_bench"]
+    lines += [f"CORE {line}" for line in call(core).splitlines()]
+    shown = [line for line in lines if line.startswith(("#", "MICRO", "CORE"))]
+    print(*shown, sep="\n")
+    print(*shown, sep="\n", file=out, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reps", type=int, default=3, help="runs of each system (default 3)")
+    parser.add_argument("--workloads", default="hop0,hop1,chain5", help="the kit's workloads, with commas between")
+    parser.add_argument("--out", default=os.devnull, help="file for the raw RESULT and SERIES lines")
+    parser.add_argument("--no-build", action="store_true", help="take the dist jar that is there")
+    parser.add_argument("--micro", action="store_true", help="micro-benchmarks instead: boundary, operator, core alone")
+    parser.add_argument("options", nargs="*", help="option=value for the kit, such as log=off or backend=rocksdb")
+    arguments = parser.parse_args()
+    try:
+        if any("=" not in option for option in arguments.options) or arguments.reps < 1:
+            raise Refused("options have the form name=value, and there has to be at least one run (--reps)")
+        if not arguments.micro:
+            baseline_kit()
+        WORK.mkdir(parents=True, exist_ok=True)
+        if not arguments.no_build:
+            build()
+        jar = dist_jar()
+        check_release(jar)
+        with open(arguments.out, "w", encoding="utf-8") as out:
+            (micro if arguments.micro else side_by_side)(arguments, jar, out)
+    except Refused as refused:
+        print(f"run.py: {refused}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
