@@ -1,5 +1,7 @@
 package org.apache.flink.agents.runtime.env;
 
+import java.util.Set;
+import java.util.stream.Collectors;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
 import org.apache.flink.api.common.InvalidProgramException;
@@ -11,6 +13,7 @@ import org.apache.flink.api.java.typeutils.TypeExtractor;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.KeyedStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.transformations.OneInputTransformation;
 import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 import org.apache.flink.streaming.runtime.partitioner.KeyGroupStreamPartitioner;
@@ -98,6 +101,21 @@ final class AgentInput<T, K> {
         return null;
     }
 
+    /**
+     * An id that stays the same when the rest of the job changes: by a generated one, a savepoint fits only the very same job.
+     * A user's own replaces it: cast the output to {@code SingleOutputStreamOperator} and call {@code uid}.
+     */
+    private static String freeUid(final StreamExecutionEnvironment env, final String agentName) {
+        final Set<String> used =
+                env.getTransformations().stream().map(Transformation::getUid).collect(Collectors.toSet());
+        final String first = "agent-" + agentName;
+        String uid = first;
+        for (int next = 2; used.contains(uid); next++) {
+            uid = first + "-" + next;
+        }
+        return uid;
+    }
+
     /** Adds the operator of an agent to the job. */
     @SuppressWarnings("unchecked")
     SingleOutputStreamOperator<Object> connect(final String agentName, final byte[] plan) {
@@ -109,6 +127,7 @@ final class AgentInput<T, K> {
                         TypeInformation.of(Object.class),
                         new AgentOperatorFactory<>(agentName, plan, keyed.getType()));
         ((OneInputTransformation<T, Object>) output.getTransformation()).setStateKeySelector(checked);
+        output.uid(freeUid(keyed.getExecutionEnvironment(), agentName));
         final Transformation<?> from = upstream(keyed.getTransformation());
         output.getTransformation().setParallelism(from.getParallelism(), from.isParallelismConfigured());
         if (from.getMaxParallelism() > 0) {

@@ -48,7 +48,9 @@ public final class EventListeners {
         for (final EventListener listener : listeners) {
             try {
                 listener.onEventProcessed(context, event);
-            } catch (final RuntimeException e) {
+            } catch (final VirtualMachineError e) {
+                throw e;
+            } catch (final Throwable e) {
                 failures.inc();
                 if (failures.getCount() == 1) {
                     LOG.warn("{} failed for event {} (further failures are only counted)", listener.getClass().getName(), event.getType(), e);

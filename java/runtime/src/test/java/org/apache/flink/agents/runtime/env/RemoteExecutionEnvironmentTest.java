@@ -70,6 +70,16 @@ class RemoteExecutionEnvironmentTest {
     }
 
     @Test
+    void theOperatorsIdDoesNotDependOnTheRestOfTheJob() {
+        final DataStream<Object> first = env.fromDataStream(texts).apply(new Quiet()).toDataStream();
+        final DataStream<Object> second = env.fromDataStream(texts).apply(new Quiet()).toDataStream();
+        assertThat(operator(first).getUid()).isEqualTo("agent-Quiet");
+        assertThat(operator(second).getUid()).isEqualTo("agent-Quiet-2");
+        ((SingleOutputStreamOperator<Object>) first).uid("mine");
+        assertThat(operator(first).getUid()).isEqualTo("mine");
+    }
+
+    @Test
     void withoutSelectorTheRecordIsTheKey() throws Exception {
         final OneInputTransformation<Object, Object> operator =
                 operator(env.fromDataStream(texts).apply(new Quiet()).toDataStream());
