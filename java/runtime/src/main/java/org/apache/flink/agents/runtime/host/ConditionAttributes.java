@@ -1,6 +1,8 @@
 package org.apache.flink.agents.runtime.host;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.type.TypeFactory;
+import com.fasterxml.jackson.databind.util.LRUMap;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,8 +19,6 @@ import org.apache.flink.agents.core.value.ValueWriter;
  * are shown as Jackson shows them: a POJO as a map of its properties.
  */
 final class ConditionAttributes {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private final List<String> names;
     private final ValueWriter writer = new ValueWriter(new AsJackson());
     private ByteBuffer memory = ByteBuffer.allocateDirect(1024);
@@ -66,11 +66,16 @@ final class ConditionAttributes {
     }
 
     private static final class AsJackson implements ForeignValues {
+        // With caches of its own, which go with the job: Jackson's shared ones would keep the user's classes, and so the
+        // class loader of every ended job, when this class comes from Flink's lib directory.
+        private final ObjectMapper json =
+                new ObjectMapper().setTypeFactory(TypeFactory.defaultInstance().withCache(new LRUMap<>(16, 200)));
+
         @Override
         public boolean tryWrite(final Object value, final ValueWriter out) {
             final Object plain;
             try {
-                plain = JSON.convertValue(value, Object.class);
+                plain = json.convertValue(value, Object.class);
             } catch (final IllegalArgumentException e) {
                 // A condition that reads it fails, as one does that reads what is missing; one that does not, goes on.
                 out.writeHost(ValueTags.FLINK, new byte[0], 0, 0);
