@@ -133,8 +133,6 @@ pub struct Machine<R: Router> {
     selected: Vec<ActionId>,
     warnings: Vec<String>,
     spare_sent: Vec<Vec<EventIndex>>,
-    /// Empty, with room: most tasks write one memory, if any.
-    spare_overlays: Vec<Overlay>,
 }
 
 impl<R: Router> Machine<R> {
@@ -162,7 +160,6 @@ impl<R: Router> Machine<R> {
             selected: Vec::new(),
             warnings: Vec::new(),
             spare_sent: Vec::new(),
-            spare_overlays: Vec::new(),
         }
     }
 
@@ -344,7 +341,6 @@ impl<R: Router> Machine<R> {
             self.route(key, event, task.node, event_index as u32);
         }
         self.spare_sent.push(sent);
-        self.spare_overlays.push(task.short_term);
         self.drop_use(task.event);
         self.settle(key);
         Ok(())
@@ -541,7 +537,7 @@ impl<R: Router> Machine<R> {
             state: TaskState::Queued,
             sent,
             sensory: Overlay::default(),
-            short_term: self.spare_overlays.pop().unwrap_or_default(),
+            short_term: Overlay::default(),
             since: (0, 0),
         }) as TaskIndex;
         if index as usize >= self.generations.len() {
