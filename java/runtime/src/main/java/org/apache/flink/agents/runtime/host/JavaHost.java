@@ -11,9 +11,12 @@ import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.metrics.Counter;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Runs Java actions for a core.
@@ -22,9 +25,13 @@ import org.apache.flink.metrics.Counter;
  * closed before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink.
  */
 public final class JavaHost implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(JavaHost.class);
+
     private final String agent;
     private final AgentsCore core;
-    private final HostServices services;
+    private final KeySlots keys;
+    private final Outlet outlet;
+    private final PlanServices services;
     private final ActionFunction[] functions;
     private final Counter[] executed;
     private final Counter eventsProcessed;
@@ -33,15 +40,18 @@ public final class JavaHost implements AutoCloseable {
     private final ConditionAttributes conditions;
 
     /**
-     * @param agent name of the agent, for messages
      * @param core the core to report to
      * @param services what actions may ask for
+     * @param keys slots of the keys in use
+     * @param outlet what becomes of effects that need no user code
      * @throws IllegalArgumentException naming the action, if a method is missing or an action is not Java's
      */
-    public JavaHost(final String agent, final AgentsCore core, final HostServices services) {
-        this.agent = agent;
+    public JavaHost(final AgentsCore core, final PlanServices services, final KeySlots keys, final Outlet outlet) {
+        this.agent = services.agentName();
         this.core = core;
         this.services = services;
+        this.keys = keys;
+        this.outlet = outlet;
         final List<ActionDescriptor> actions = core.actions();
         functions = new ActionFunction[actions.size()];
         executed = new Counter[actions.size()];
@@ -78,12 +88,56 @@ public final class JavaHost implements AutoCloseable {
     }
 
     /**
-     * Carries out the core's current run effect.
+     * Carries out what the core asks for, in its order.
      *
-     * @param key the key, for messages
-     * @throws ActionTaskExecutionException if the action throws; the cause is what it threw
+     * @param actions how many actions may run; the rest is left for the next time
+     * @return whether as many have run, so that there may be more to do
+     * @throws ActionTaskExecutionException if an action throws, or the core ends a run
+     * @throws Exception if memory, or what is downstream, fails
      */
-    public void runAction(final Object key) {
+    public boolean pump(final int actions) throws Exception {
+        int left = actions;
+        while (core.poll(left > 0)) {
+            final int slot = core.key();
+            switch (core.kind()) {
+                case AgentsCore.RUN_ACTION:
+                    left--;
+                    outlet.select(slot);
+                    runAction(keys.key(slot));
+                    break;
+                case AgentsCore.EMIT:
+                    outlet.emit(slot, outputOf((Event) core.event()), core.hasTimestamp(), core.timestamp());
+                    break;
+                case AgentsCore.WRITE_MEMORY:
+                    outlet.select(slot);
+                    outlet.writeMemory(core.path(), core.node(), core.value());
+                    break;
+                case AgentsCore.RUN_ENDED:
+                    if (core.idle()) {
+                        outlet.idle(slot, core.persisted());
+                        keys.release(slot);
+                    }
+                    break;
+                case AgentsCore.FORWARD:
+                    outlet.forward(core.markerKind(), core.markerValue());
+                    break;
+                case AgentsCore.PROCESSED:
+                    services.listeners().processed((Event) core.event());
+                    break;
+                case AgentsCore.WARN:
+                    LOG.warn("Agent '{}': {}", agent, core.text());
+                    break;
+                case AgentsCore.FAIL:
+                    throw new ActionTaskExecutionException(
+                            "Agent '" + agent + "', key " + services.describeKey(keys.key(slot)) + ": " + core.text(), null);
+                default:
+                    throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
+            }
+        }
+        return left == 0 && actions > 0;
+    }
+
+    private void runAction(final Object key) {
         final ActionFunction function = functions[core.action()];
         final long task = core.task();
         final Event event = (Event) core.event();
@@ -110,12 +164,12 @@ public final class JavaHost implements AutoCloseable {
     }
 
     /** What an emitted event carries. */
-    public static Object outputOf(final Event event) {
+    private static Object outputOf(final Event event) {
         return EventAccess.isLazy(event) ? EventAccess.singleValue(event) : OutputEvent.fromEvent(event).getOutput();
     }
 
     void send(final AgentsCore core, final ActionDescriptor action, final long task, final Event trigger, final Event event) {
-        services.checkSendable(action.name(), event);
+        StorableClasses.checkEvent(action.name(), event);
         EventAccess.setLineage(event, trigger, action.name());
         long address = 0;
         int length = 0;
@@ -129,7 +183,7 @@ public final class JavaHost implements AutoCloseable {
     }
 
     void checkStorable(final ActionDescriptor action, final Object value, final String path) {
-        services.checkStorable(action.name(), value, path);
+        StorableClasses.checkValue(action.name(), value, path);
     }
 
     AgentsCore core() {
@@ -166,7 +220,7 @@ public final class JavaHost implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         services.close();
     }
 }

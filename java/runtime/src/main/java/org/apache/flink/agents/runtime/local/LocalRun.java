@@ -2,12 +2,12 @@ package org.apache.flink.agents.runtime.local;
 
 import java.util.List;
 import java.util.function.BiConsumer;
-import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.host.JavaHost;
+import org.apache.flink.agents.runtime.host.Outlet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,7 +47,7 @@ public final class LocalRun implements AutoCloseable {
         LocalServices made = null;
         try {
             made = new LocalServices(agent, plan, userCode);
-            host = new JavaHost(agent, core, made);
+            host = new JavaHost(core, made, keys, new ToCaller());
             services = made;
         } catch (final RuntimeException | Error e) {
             closeQuietly(made, e);
@@ -76,53 +76,51 @@ public final class LocalRun implements AutoCloseable {
         for (final LocalInput input : inputs) {
             host.input(keys.acquire(input.key()), new InputEvent(input.value()), false, 0);
             // What ended at once has to be known before the next input: its slot is free.
-            pump(false);
+            host.pump(0);
             keys.settle();
             if (core.inFlight() >= window) {
-                pump(true);
+                drain();
             }
         }
         core.endOfInput();
-        pump(true);
+        drain();
         if (core.inFlight() > 0) {
             throw new IllegalStateException(
                     "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
         }
     }
 
-    private void pump(final boolean mayRun) throws Exception {
-        while (core.poll(mayRun)) {
-            switch (core.kind()) {
-                case AgentsCore.RUN_ACTION:
-                    services.memory().select(keys.key(core.key()));
-                    host.runAction(keys.key(core.key()));
-                    break;
-                case AgentsCore.EMIT:
-                    output.accept(
-                            keys.key(core.key()), JavaHost.outputOf((Event) core.event()));
-                    break;
-                case AgentsCore.WRITE_MEMORY:
-                    services.memory().select(keys.key(core.key()));
-                    services.memory().write(core.path(), core.node(), core.value());
-                    break;
-                case AgentsCore.RUN_ENDED:
-                    if (core.idle()) {
-                        keys.release(core.key());
-                    }
-                    break;
-                case AgentsCore.PROCESSED:
-                    services.listeners().processed((Event) core.event());
-                    break;
-                case AgentsCore.WARN:
-                    LOG.warn("Agent '{}': {}", agent, core.text());
-                    break;
-                case AgentsCore.FAIL:
-                    throw new ActionTaskExecutionException(
-                            "Agent '" + agent + "', key " + services.describeKey(keys.key(core.key())) + ": " + core.text(),
-                            null);
-                default:
-                    throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
-            }
+    private void drain() throws Exception {
+        while (host.pump(Integer.MAX_VALUE)) {
+            // As many actions have run as an int counts.
+        }
+    }
+
+    /** Outputs go to the caller; without Flink there are no timestamps, no markers and no snapshots. */
+    private final class ToCaller implements Outlet {
+        @Override
+        public void select(final int slot) {
+            services.memory().select(keys.key(slot));
+        }
+
+        @Override
+        public void emit(final int slot, final Object payload, final boolean hasTimestamp, final long timestamp) {
+            output.accept(keys.key(slot), payload);
+        }
+
+        @Override
+        public void writeMemory(final String path, final int node, final Object value) throws Exception {
+            services.memory().write(path, node, value);
+        }
+
+        @Override
+        public void idle(final int slot, final boolean persisted) {
+            // Memory outlives the run.
+        }
+
+        @Override
+        public void forward(final int kind, final long value) {
+            throw new IllegalStateException("The core forwards a marker of kind " + kind + " that it was never given");
         }
     }
 

@@ -2,13 +2,12 @@ package org.apache.flink.agents.runtime.operator;
 
 import java.util.ArrayDeque;
 import java.util.concurrent.RejectedExecutionException;
-import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
-import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.JavaHost;
+import org.apache.flink.agents.runtime.host.Outlet;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -102,7 +101,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         core = AgentsCore.open(plan);
         services = new OperatorServices(agentName, plan, inputType, this);
         states = services.states();
-        maxInFlight = services.options().maxInFlight();
+        maxInFlight = services.maxInFlight();
         // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.
         slice = states.isBatch() ? Integer.MAX_VALUE : SLICE;
         final boolean reuse = getExecutionConfig().isObjectReuseEnabled();
@@ -112,7 +111,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         @SuppressWarnings("unchecked")
         final TypeSerializer<Object> keySerializer = (TypeSerializer<Object>) getKeyedStateBackend().getKeySerializer();
         keys = new KeySlots(reuse ? keySerializer::copy : key -> key);
-        host = new JavaHost(agentName, core, services);
+        host = new JavaHost(core, services, keys, new ToFlink());
         unfinished = new UnfinishedRuns(this, core, keys, services);
         final int restored = unfinished.restore(host);
         if (restored > 0) {
@@ -208,83 +207,59 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         }
     }
 
-    /** Carries out what the core asks for, up to a bounded number of actions; the rest follows in a mail. */
+    /** Runs a bounded number of actions; the rest follows in a mail. */
     private void pump() throws Exception {
-        int budget = slice;
-        while (core.poll(budget > 0)) {
-            switch (core.kind()) {
-                case AgentsCore.RUN_ACTION:
-                    budget--;
-                    select(core.key());
-                    host.runAction(keys.key(core.key()));
-                    break;
-                case AgentsCore.EMIT:
-                    emit();
-                    break;
-                case AgentsCore.WRITE_MEMORY:
-                    select(core.key());
-                    states.writeMemory(core.path(), core.node(), core.value());
-                    break;
-                case AgentsCore.RUN_ENDED:
-                    runEnded();
-                    break;
-                case AgentsCore.FORWARD:
-                    forward();
-                    break;
-                case AgentsCore.PROCESSED:
-                    services.listeners().processed((Event) core.event());
-                    break;
-                case AgentsCore.WARN:
-                    LOG.warn("Agent '{}': {}", agentName, core.text());
-                    break;
-                case AgentsCore.FAIL:
-                    throw new ActionTaskExecutionException(
-                            "Agent '" + agentName + "', key " + services.describeKey(keys.key(core.key())) + ": " + core.text(),
-                            null);
-                default:
-                    throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
-            }
-        }
-        if (budget == 0) {
+        if (host.pump(slice)) {
             schedulePump();
         }
     }
 
-    private void emit() {
-        final Object payload = JavaHost.outputOf((Event) core.event());
-        if (core.hasTimestamp()) {
-            outgoing.replace(payload, core.timestamp());
-        } else {
-            outgoing.replace(payload);
-            outgoing.eraseTimestamp();
+    /** The core's effects on Flink. */
+    private final class ToFlink implements Outlet {
+        @Override
+        public void select(final int slot) {
+            AgentOperator.this.select(slot);
         }
-        output.collect(outgoing);
-    }
 
-    private void runEnded() throws Exception {
-        if (core.idle()) {
-            final int slot = core.key();
-            if (core.persisted()) {
+        @Override
+        public void emit(final int slot, final Object payload, final boolean hasTimestamp, final long timestamp) {
+            if (hasTimestamp) {
+                outgoing.replace(payload, timestamp);
+            } else {
+                outgoing.replace(payload);
+                outgoing.eraseTimestamp();
+            }
+            output.collect(outgoing);
+        }
+
+        @Override
+        public void writeMemory(final String path, final int node, final Object value) throws Exception {
+            states.writeMemory(path, node, value);
+        }
+
+        @Override
+        public void idle(final int slot, final boolean persisted) {
+            if (persisted) {
                 select(slot);
                 states.deleteInFlight();
             }
-            keys.release(slot);
             if (selected == slot) {
                 selected = NO_KEY;
             }
         }
-    }
 
-    private void forward() {
-        switch (core.markerKind()) {
-            case AgentsCore.WATERMARK:
-                output.emitWatermark(new Watermark(core.markerValue()));
-                break;
-            case AgentsCore.IDLE:
-                output.emitWatermarkStatus(core.markerValue() == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
-                break;
-            default:
-                output.emitRecordAttributes(heldAttributes.remove());
+        @Override
+        public void forward(final int kind, final long value) {
+            switch (kind) {
+                case AgentsCore.WATERMARK:
+                    output.emitWatermark(new Watermark(value));
+                    break;
+                case AgentsCore.IDLE:
+                    output.emitWatermarkStatus(value == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
+                    break;
+                default:
+                    output.emitRecordAttributes(heldAttributes.remove());
+            }
         }
     }
 

@@ -8,19 +8,11 @@ import org.apache.flink.api.common.state.StateTtlConfig;
 
 /** The options the operator itself obeys, read once. */
 final class AgentOptions {
-    private static final int DEFAULT_MAX_IN_FLIGHT = 10_000;
-
-    private final int maxInFlight;
     private final long shortTermMemoryTtlMs;
     private final StateTtlConfig.UpdateType ttlUpdateType;
     private final StateTtlConfig.StateVisibility ttlVisibility;
 
     AgentOptions(final ReadableConfiguration config) {
-        maxInFlight = config.getInt("max-in-flight", DEFAULT_MAX_IN_FLIGHT);
-        if (maxInFlight < 1) {
-            throw new IllegalArgumentException(
-                    "Option max-in-flight is " + maxInFlight + ": it must be at least 1, since an input in progress counts");
-        }
         final Long ttl = config.get(AgentExecutionOptions.SHORT_TERM_MEMORY_STATE_TTL_MS);
         shortTermMemoryTtlMs = ttl == null ? 0 : ttl;
         ttlUpdateType =
@@ -33,10 +25,6 @@ final class AgentOptions {
                                 == ShortTermMemoryTtlVisibility.RETURN_EXPIRED_IF_NOT_CLEANED_UP
                         ? StateTtlConfig.StateVisibility.ReturnExpiredIfNotCleanedUp
                         : StateTtlConfig.StateVisibility.NeverReturnExpired;
-    }
-
-    int maxInFlight() {
-        return maxInFlight;
     }
 
     long shortTermMemoryTtlMs() {

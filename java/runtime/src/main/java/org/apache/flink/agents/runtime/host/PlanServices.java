@@ -1,0 +1,112 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.api.configuration.AgentConfigOptions;
+import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+import org.apache.flink.agents.api.logger.EventLogLevel;
+import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
+import org.apache.flink.agents.api.resource.Resource;
+import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.core.StoredMemory;
+import org.apache.flink.agents.plan.AgentConfiguration;
+import org.apache.flink.agents.runtime.resource.ResourceCache;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a {@link JavaHost} needs from where it runs, as far as the plan alone gives it: the same on Flink and without. */
+public abstract class PlanServices implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(PlanServices.class);
+    private static final int DEFAULT_MAX_IN_FLIGHT = 10_000;
+
+    private final String agentName;
+    private final ClassLoader userCode;
+    private final PlanView plan;
+    private final AgentConfiguration config;
+    private final int maxInFlight;
+    private final FlinkAgentsMetricGroup metrics;
+    private final EventListeners listeners;
+    private final ResourceCache resources;
+
+    /**
+     * @param agentName name of the agent, for messages
+     * @param planJson its plan, JSON in UTF-8, accepted by the core before
+     * @param userCode class loader of the user's classes
+     * @param metrics of the operator
+     * @throws IllegalArgumentException if an option is wrong, or names what cannot be found
+     */
+    protected PlanServices(
+            final String agentName,
+            final byte[] planJson,
+            final ClassLoader userCode,
+            final FlinkAgentsMetricGroup metrics) {
+        this.agentName = agentName;
+        this.userCode = userCode;
+        this.metrics = metrics;
+        plan = new PlanView(planJson, userCode);
+        config = new AgentConfiguration(plan.config());
+        maxInFlight = config.getInt("max-in-flight", DEFAULT_MAX_IN_FLIGHT);
+        if (maxInFlight < 1) {
+            throw new IllegalArgumentException(
+                    "Option max-in-flight is " + maxInFlight + ": it must be at least 1, since an input in progress counts");
+        }
+        final List<String> names = config.get(AgentConfigOptions.EVENT_LISTENERS);
+        listeners =
+                new EventListeners(names == null ? List.of() : names, userCode, metrics.getCounter("eventListenerFailures"));
+        resources = new ResourceCache(planJson, userCode);
+        if (config.get(AgentConfigOptions.EVENT_LOG_LEVEL) != EventLogLevel.OFF) {
+            LOG.info("Agent '{}': this release writes no event log; event-log options have no effect", agentName);
+        }
+    }
+
+    /** Name of the agent, for messages. */
+    public final String agentName() {
+        return agentName;
+    }
+
+    /** Class loader of the user's classes. */
+    public final ClassLoader userCode() {
+        return userCode;
+    }
+
+    /** Metrics of the operator. */
+    public final FlinkAgentsMetricGroup metrics() {
+        return metrics;
+    }
+
+    /** The plan's configuration. */
+    public final ReadableConfiguration config() {
+        return config;
+    }
+
+    /** Unfinished inputs before no more are taken. */
+    public final int maxInFlight() {
+        return maxInFlight;
+    }
+
+    /** Short-term memory of the key whose action runs. */
+    public abstract StoredMemory storedMemory();
+
+    /** A key as messages show it. */
+    public abstract String describeKey(Object key);
+
+    final EventListeners listeners() {
+        return listeners;
+    }
+
+    final Map<String, Object> actionConfig(final ActionDescriptor action) {
+        return plan.actionConfig(action);
+    }
+
+    final Resource resource(final String name, final ResourceType type, final FlinkAgentsMetricGroup group) throws Exception {
+        final Resource resource = resources.get(name, type);
+        resource.setMetricGroup(group);
+        return resource;
+    }
+
+    @Override
+    public final void close() {
+        resources.close();
+    }
+}
