@@ -17,13 +17,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "target" / "bench"
 FLOOR = "hop0"
-BUSY = 0.5
+BUSY = 0.1
 RESULT = re.compile(r"RESULT system=(\w+) \{(.*?)\} (.*)")
 
 
@@ -77,16 +78,26 @@ def check_release(jar):
         raise Refused(f"{libraries[0]} in {jar.name} is a debug build (it checks for overflow): benchmarks need a release build")
 
 
-def load_average():
-    return os.getloadavg()[0]
+def busy_share(seconds=2.0):
+    """The share of all cores that others use now; a load average would still show the run before."""
+
+    def times():
+        fields = [int(field) for field in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:]]
+        return sum(fields[:8]), fields[3] + fields[4]
+
+    total, idle = times()
+    time.sleep(seconds)
+    total_after, idle_after = times()
+    return 1 - (idle_after - idle) / max(1, total_after - total)
 
 
 def warn_if_busy(notes):
-    load = load_average()
-    if load > BUSY:
-        notes.append(load)
-        print(f"warning: load average {load:.2f} before this run: other work disturbs it", file=sys.stderr)
-    return load
+    """Warns, and notes it, when other work would disturb the next run. Returns the share of the cores in use."""
+    share = busy_share()
+    if share > BUSY:
+        notes.append(share)
+        print(f"warning: {share:.0%} of the machine is in use before this run: other work disturbs it", file=sys.stderr)
+    return share
 
 
 def machine():
@@ -177,14 +188,14 @@ def side_by_side(arguments, jar, out):
         for workload in workloads:
             # Who goes first alternates, so that a drift of the machine favours nobody.
             for system in ("reference", "ours") if rep % 2 == 0 else ("ours", "reference"):
-                load = warn_if_busy(loads)
+                share = warn_if_busy(loads)
                 lines = run_once(kit, system, workload, options, jar)
                 measured.setdefault((workload, system), []).append(parse(lines[0]))
-                print(f"{rep + 1}/{arguments.reps} load={load:.2f} {lines[0]}", file=sys.stderr)
-                print(f"# load {load:.2f}", *lines, sep="\n", file=out, flush=True)
+                print(f"{rep + 1}/{arguments.reps} in_use={share:.2f} {lines[0]}", file=sys.stderr)
+                print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
     print(f"\n{machine()}; options `{' '.join(options)}`; median (range) of {arguments.reps} runs, taking turns.")
     if loads:
-        print(f"**The machine was busy**: load average up to {max(loads):.1f} before a run. The figures are not to be quoted.")
+        print(f"**The machine was busy**: up to {max(loads):.0%} of it were in use before a run. The figures are not to be quoted.")
     print("\n" + "\n".join(table(measured, workloads)))
 
 
