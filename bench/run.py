@@ -203,8 +203,7 @@ def side_by_side(arguments, jar, out):
 
 
 def micro(arguments, jar, out):
-    loads = []
-    warn_if_busy(loads)
+    share = warn_if_busy([])
     dependencies = WORK / "boundary-deps"
     pom = ROOT / "bench/boundary/pom.xml"
     stamp = dependencies / ".stamp"
@@ -212,7 +211,7 @@ def micro(arguments, jar, out):
         call(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={dependencies}"])
         stamp.write_text(pom.read_text())
     path = f"{jar}{os.pathsep}{dependencies}/*"
-    lines = [f"# {machine()}, load {load_average():.2f}"]
+    lines = [f"# {machine()}, in use before: {share:.2f}"]
     with tempfile.TemporaryDirectory() as classes:
         sources = sorted(map(str, (ROOT / "bench/boundary/src/bench").glob("*.java")))
         call([tool("javac"), "-nowarn", "-d", classes, "-cp", path, *sources])
