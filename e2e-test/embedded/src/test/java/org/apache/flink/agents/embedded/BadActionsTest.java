@@ -199,6 +199,16 @@ class BadActionsTest {
     }
 
     @Test
+    void aMemoryValueThatIsFoundOutWhenItIsStoredIsToldWithActionAndPath() throws Exception {
+        assertThat(failure((event, context) -> context.getShortTermMemory().set("a.b", List.of(new Thread()))))
+                .isInstanceOf(ActionTaskExecutionException.class)
+                .hasMessageContaining("'act'")
+                .hasMessageContaining("\"a.b\"")
+                .hasMessageContaining("key #")
+                .hasMessageContaining("Thread");
+    }
+
+    @Test
     void anEventWithTheIdOfItsTriggerIsRefused() throws Exception {
         assertThat(failure((event, context) -> context.sendEvent(event)))
                 .cause()

@@ -13,6 +13,7 @@ import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.StoredMemory;
+import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.metrics.Counter;
 import org.slf4j.Logger;
@@ -31,6 +32,7 @@ public final class JavaHost implements AutoCloseable {
     private final AgentsCore core;
     private final KeySlots keys;
     private final Outlet outlet;
+    private String lastAction = "";
     private final PlanServices services;
     private final ActionFunction[] functions;
     private final Counter[] executed;
@@ -110,7 +112,7 @@ public final class JavaHost implements AutoCloseable {
                     break;
                 case AgentsCore.WRITE_MEMORY:
                     outlet.select(slot);
-                    outlet.writeMemory(core.path(), core.node(), core.value());
+                    writeMemory(slot);
                     break;
                 case AgentsCore.RUN_ENDED:
                     if (core.idle()) {
@@ -137,11 +139,33 @@ public final class JavaHost implements AutoCloseable {
         return left == 0 && actions > 0;
     }
 
+    private void writeMemory(final int slot) throws Exception {
+        final String path = core.path();
+        try {
+            outlet.writeMemory(path, core.node(), core.value());
+        } catch (final UnsupportedValueException e) {
+            // Writes are committed when their action has finished, so it is the last that ran.
+            throw new ActionTaskExecutionException(
+                    "Action '"
+                            + lastAction
+                            + "' of agent '"
+                            + agent
+                            + "' left a value at memory path \""
+                            + path
+                            + "\" of key "
+                            + services.describeKey(keys.key(slot))
+                            + " that cannot be stored: "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
     private void runAction(final Object key) {
         final ActionFunction function = functions[core.action()];
         final long task = core.task();
         final Event event = (Event) core.event();
         final int action = function.descriptor().id();
+        lastAction = function.descriptor().name();
         try {
             function.call(event, new ActionContext(this, function.descriptor(), task, event, Thread.currentThread()));
         } catch (final Throwable e) {

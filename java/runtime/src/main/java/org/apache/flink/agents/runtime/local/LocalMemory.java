@@ -53,8 +53,12 @@ final class LocalMemory implements StoredMemory {
         return paths;
     }
 
-    /** Writes a node of the selected key: an object, or a value. */
+    /** Writes a node of the selected key: an object, a value, or nothing. */
     void write(final String path, final int node, final Object value) {
+        if (node == AgentsCore.NODE_ABSENT) {
+            selected.remove(path);
+            return;
+        }
         selected = nodes.computeIfAbsent(selectedKey, key -> new TreeMap<>());
         selected.put(path, node == AgentsCore.NODE_VALUE ? codec.encodeOne(value) : OBJECT_NODE);
     }

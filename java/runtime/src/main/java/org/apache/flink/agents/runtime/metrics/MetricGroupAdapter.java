@@ -34,9 +34,9 @@ public final class MetricGroupAdapter implements FlinkAgentsMetricGroup {
 
     @Override
     public FlinkAgentsMetricGroup getSubGroup(final String key, final String value) {
-        // '=' cannot be in a name, so a pair never meets a plain sub-group.
+        // '=' cannot be in a name, so a pair never meets a plain sub-group; a value, such as an action's name, may have it.
         return subGroups.computeIfAbsent(
-                checked(key) + '=' + checked(value), n -> new MetricGroupAdapter(group.addGroup(key, value)));
+                checked(key) + '=' + value, n -> new MetricGroupAdapter(group.addGroup(key, value)));
     }
 
     private static String checked(final String name) {
