@@ -131,12 +131,12 @@ hot! {
     /// A record of a key; then as [`poll`].
     fn Java_org_apache_flink_agents_core_Natives_input(
         engine, key: jint, value: jint, id_high: jlong, id_low: jlong, has_timestamp: jint, timestamp: jlong,
-        attributes: jlong, attributes_length: jint, address: jlong, capacity: jint
+        attributes: jlong, attributes_length: jint, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
         let event = event(engine, 0, value, (id_high, id_low), (attributes, attributes_length))?;
         let timestamp = (has_timestamp != 0).then_some(timestamp);
         engine.machine.handle_input(KeySlot(key as u32), event, timestamp)?;
-        Ok(poll(engine, address, capacity))
+        Ok(poll(engine, address, capacity, may_run != 0))
     }
 }
 
@@ -166,10 +166,10 @@ hot! {
 hot! {
     /// The running action returned; then as [`poll`].
     fn Java_org_apache_flink_agents_core_Natives_finish(
-        engine, task: jlong, address: jlong, capacity: jint
+        engine, task: jlong, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
         engine.machine.handle_finished(TaskId::from_bits(task as u64))?;
-        Ok(poll(engine, address, capacity))
+        Ok(poll(engine, address, capacity, may_run != 0))
     }
 }
 
@@ -189,25 +189,26 @@ hot! {
 
 hot! {
     /// See [`poll`].
-    fn Java_org_apache_flink_agents_core_Natives_poll(engine, address: jlong, capacity: jint) -> jlong = 0; {
-        Ok(poll(engine, address, capacity))
+    fn Java_org_apache_flink_agents_core_Natives_poll(engine, address: jlong, capacity: jint, may_run: jint) -> jlong = 0; {
+        Ok(poll(engine, address, capacity, may_run != 0))
     }
 }
 
 /// Set in the result of [`poll`] when there may be more effects.
 const MORE: i64 = 1 << 31;
 
-/// Writes effects to `address`, at most `capacity` of them; one that runs or resumes an action is always the last.
+/// Writes effects to `address`, at most `capacity` of them; one that runs or resumes an action is always the last, and
+/// there is none without `may_run`.
 /// Returns `unfinished inputs << 32 | MORE | number of effects`.
-fn poll(engine: &mut Engine, address: i64, capacity: i32) -> i64 {
+fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> i64 {
     let mut count = 0;
     let mut more = MORE;
     if capacity > 0 {
         engine.texts.clear();
     }
     while count < capacity {
-        let Some(effect) = engine.machine.poll_effect(true) else {
-            more = 0;
+        let Some(effect) = engine.machine.poll_effect(may_run) else {
+            more = if engine.machine.has_ready() { MORE } else { 0 };
             break;
         };
         let last = matches!(effect, Effect::RunAction { .. } | Effect::Resume { .. });

@@ -96,13 +96,15 @@ public final class AgentsCore implements AutoCloseable {
     private static final int MORE = 1 << 31;
     private static final int RECORD = 32;
     private static final int CAPACITY = 128;
+    /** Where an action waits that was fetched before the host wanted to run one. */
+    private static final int HELD = CAPACITY * RECORD;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private long handle;
     private final Symbols symbols;
     private final ValueTable values = new ValueTable();
     private final ByteBuffer effects =
-            ByteBuffer.allocateDirect(CAPACITY * RECORD).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer.allocateDirect((CAPACITY + 1) * RECORD).order(ByteOrder.LITTLE_ENDIAN);
     private final long address;
     private final List<ActionDescriptor> actions;
     private final List<String> conditionAttributes;
@@ -113,6 +115,7 @@ public final class AgentsCore implements AutoCloseable {
     private int at;
     /** The core may have effects beside those in the buffer. */
     private boolean more;
+    private boolean held;
     private boolean frozen;
     private int inFlight;
     private Object effectValue;
@@ -239,7 +242,7 @@ public final class AgentsCore implements AutoCloseable {
             polled(
                     Natives.input(
                             handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, attributes,
-                            attributesLength, address, room()));
+                            attributesLength, address, room(), held ? 0 : 1));
         } catch (final RuntimeException e) {
             values.remove(value);
             throw e;
@@ -298,7 +301,7 @@ public final class AgentsCore implements AutoCloseable {
 
     /** The running action returned: its memory writes are committed and its events routed. */
     public void finish(final long task) {
-        polled(Natives.finish(handle, task, address, room()));
+        polled(Natives.finish(handle, task, address, room(), held ? 0 : 1));
     }
 
     /** The running action waits: others go on. */
@@ -342,21 +345,32 @@ public final class AgentsCore implements AutoCloseable {
     public boolean poll(final boolean mayRun) {
         while (!frozen) {
             if (next == count) {
+                if (held && mayRun) {
+                    held = false;
+                    at = HELD;
+                    effectValue = kind() == RUN_ACTION ? values.get(effects.getInt(at + 16 + 4)) : null;
+                    return true;
+                }
                 if (!more) {
                     break;
                 }
                 symbols.collectIfMany();
-                polled(Natives.poll(handle, address, CAPACITY));
+                polled(Natives.poll(handle, address, CAPACITY, mayRun ? 1 : 0));
                 if (count == 0) {
                     break;
                 }
             }
             at = next * RECORD;
+            next++;
             final int kind = effects.getInt(at);
             if (!mayRun && (kind == RUN_ACTION || kind == RESUME)) {
-                break;
+                // Fetched with the call that caused it; what comes after it must not wait for it.
+                for (int offset = 0; offset < RECORD; offset += Long.BYTES) {
+                    effects.putLong(HELD + offset, effects.getLong(at + offset));
+                }
+                held = true;
+                continue;
             }
-            next++;
             switch (kind) {
                 case RELEASE:
                     values.remove(effects.getInt(at + 16));
@@ -639,6 +653,7 @@ public final class AgentsCore implements AutoCloseable {
         // Effects not carried out yet are void, and the next poll has to ask the library, which refuses.
         next = count;
         more = true;
+        held = false;
         frozen = false;
     }
 

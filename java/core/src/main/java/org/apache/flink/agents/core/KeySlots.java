@@ -71,6 +71,10 @@ public final class KeySlots {
 
     /** The key is idle: its slot may be given to another. */
     public void release(final int slot) {
+        if (slot >= used || keys[slot] == null) {
+            throw new IllegalStateException(
+                    "Key slot " + slot + " is free already: carry out all effects of an input before the next one");
+        }
         if (slot == unsettled) {
             unsettled = NONE;
         } else {

@@ -32,20 +32,20 @@ public final class Natives {
 
     static native long input(
             long handle, int key, int value, long idHigh, long idLow, int hasTimestamp, long timestamp,
-            long attributes, int attributesLength, long address, int capacity);
+            long attributes, int attributesLength, long address, int capacity, int mayRun);
 
     static native void marker(long handle, int kind, long value);
 
     static native void send(
             long handle, long task, int type, int value, long idHigh, long idLow, long attributes, int attributesLength);
 
-    static native long finish(long handle, long task, long address, int capacity);
+    static native long finish(long handle, long task, long address, int capacity, int mayRun);
 
     static native void suspend(long handle, long task);
 
     static native void wake(long handle, long task);
 
-    static native long poll(long handle, long address, int capacity);
+    static native long poll(long handle, long address, int capacity, int mayRun);
 
     static native long memoryGet(long handle, long task, int memory, int path);
 

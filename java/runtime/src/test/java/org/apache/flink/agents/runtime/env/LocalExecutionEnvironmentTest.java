@@ -148,6 +148,27 @@ class LocalExecutionEnvironmentTest {
                 .containsExactly(Map.of("x", "any 5"), Map.of("x", "any 50"), Map.of("x", "large 50"));
     }
 
+    public static class LargeOnly extends Agent {
+        @Action("type == '_input_event' && input > 10")
+        public static void large(final Event event, final RunnerContext ctx) throws Exception {
+            ctx.getShortTermMemory().set("seen", input(event));
+            output(ctx, "large " + input(event));
+        }
+    }
+
+    // Inputs that trigger nothing end at once, while an action of another key waits for its turn.
+    @Test
+    void keysWhoseInputsTriggerNothingDoNotTakeOverOthersSlots() throws Exception {
+        assertThat(
+                        run(
+                                new LargeOnly(),
+                                element("a", 11), element("b", 1), element("b", 2), element("b", 12), element("c", 3),
+                                element("c", 13), element("d", 14), element("e", 15), element("a", 4), element("a", 16)))
+                .containsExactlyInAnyOrder(
+                        Map.of("a", "large 11"), Map.of("b", "large 12"), Map.of("c", "large 13"), Map.of("d", "large 14"),
+                        Map.of("e", "large 15"), Map.of("a", "large 16"));
+    }
+
     public static class CannotSay extends Agent {
         @Action("type == '_input_event' && input.size > 3")
         public static void large(final Event event, final RunnerContext ctx) {
