@@ -81,7 +81,7 @@ fn nothing_follows_a_failure() {
     input(&mut machine, KeySlot(1), 50);
     machine.handle_marker(Marker::Watermark(5));
     let task = next(&mut machine);
-    for number in 2..6 {
+    for number in 2..5 {
         send(&mut machine, task, "_output_event", number);
     }
     machine.handle_finished(task).unwrap();
@@ -208,4 +208,20 @@ fn the_highest_run_number_does_not_overflow() {
     let task = next(&mut machine);
     machine.handle_finished(task).unwrap();
     assert_eq!(machine.in_flight(), 0);
+}
+
+#[test]
+fn an_action_that_sends_without_end_is_stopped_while_it_runs() {
+    let mut machine = looping(5);
+    input(&mut machine, KEY, 1);
+    let task = next(&mut machine);
+    for number in 2..8 {
+        send(&mut machine, task, "again", number);
+    }
+    let one_more = event(&mut machine, "again", 8);
+    let text = machine.handle_sent(task, one_more).unwrap_err().to_string();
+    assert!(
+        text.contains("'begin'") && text.contains("max-events-per-run"),
+        "{text}"
+    );
 }

@@ -81,6 +81,11 @@ fn event(
     id: (jlong, jlong),
     attributes: (jlong, jint),
 ) -> Result<EventIn<crate::engine::Attributes>, Failure> {
+    if attributes.0 == 0 && attributes.1 > 0 {
+        return Err(Failure::argument(
+            "attributes have a length but no address: pass both or neither",
+        ));
+    }
     let attributes = if attributes.1 > 0 {
         // SAFETY: Java passes address and length of a direct buffer it owns and does not change during the call.
         let bytes = unsafe { std::slice::from_raw_parts(attributes.0 as *const u8, attributes.1 as usize) };

@@ -99,6 +99,11 @@ pub enum TaskError {
     /// The type is not interned.
     #[error("Unknown event type symbol {0}")]
     UnknownType(u32),
+    /// The run has as many events as it may.
+    #[error(
+        "Action '{0}' alone has sent more than the {1} events that one input may cause: does it send without end? If the run is meant to be this long, raise `max-events-per-run`"
+    )]
+    TooManyEvents(String, u32),
 }
 
 const MAX_KEY_SLOT: u32 = 1 << 26;
@@ -309,6 +314,13 @@ impl<R: Router> Machine<R> {
             return Err(TaskError::OwnTrigger(
                 event.id,
                 self.router.action_name(action).to_owned(),
+            ));
+        }
+        // Events count when they are routed, after the action; one that sends for ever never gets there.
+        if self.tasks[index as usize].sent.len() > self.limits.max_events_per_run as usize {
+            return Err(TaskError::TooManyEvents(
+                self.router.action_name(action).to_owned(),
+                self.limits.max_events_per_run,
             ));
         }
         let sent = self.events.insert(Event {

@@ -141,7 +141,13 @@ public final class AgentsCore implements AutoCloseable {
      */
     public static AgentsCore open(final byte[] planJson) {
         NativeLibrary.load();
-        return new AgentsCore(Natives.open(planJson));
+        final long handle = Natives.open(planJson);
+        try {
+            return new AgentsCore(handle);
+        } catch (final RuntimeException | Error e) {
+            Natives.close(handle);
+            throw e;
+        }
     }
 
     /**

@@ -304,7 +304,9 @@ public final class ValueReader {
         require(length, "a host value");
         final int outerEnd = end;
         end = at + length;
-        depth++;
+        if (++depth > ValueTags.MAX_DEPTH) {
+            throw malformed("it nests deeper than " + ValueTags.MAX_DEPTH + " levels");
+        }
         final Object value = foreign.read(tag, this);
         requireEnd();
         depth--;
