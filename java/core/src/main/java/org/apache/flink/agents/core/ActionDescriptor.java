@@ -1,7 +1,6 @@
 package org.apache.flink.agents.core;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 
 /** What a host has to know of one action of the plan: its name and the function that runs it. */
@@ -21,7 +20,6 @@ public final class ActionDescriptor {
     private final String function;
     private final List<String> parameterTypes;
     private final boolean builtIn;
-    private final Map<String, Object> config;
 
     ActionDescriptor(
             final int id,
@@ -30,8 +28,7 @@ public final class ActionDescriptor {
             final String owner,
             final String function,
             final List<String> parameterTypes,
-            final boolean builtIn,
-            final Map<String, Object> config) {
+            final boolean builtIn) {
         this.id = id;
         this.name = Objects.requireNonNull(name);
         this.language = language;
@@ -39,7 +36,6 @@ public final class ActionDescriptor {
         this.function = function;
         this.parameterTypes = List.copyOf(parameterTypes);
         this.builtIn = builtIn;
-        this.config = config;
     }
 
     /** Position in the plan; what run effects carry. */
@@ -75,11 +71,6 @@ public final class ActionDescriptor {
     /** Whether it is one of the actions that every plan carries (chat, tool call, context retrieval). */
     public boolean isBuiltIn() {
         return builtIn;
-    }
-
-    /** The action's configuration as plain data, or null when it has none. */
-    public Map<String, Object> config() {
-        return config;
     }
 
     @Override

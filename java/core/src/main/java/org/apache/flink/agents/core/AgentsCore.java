@@ -1,6 +1,5 @@
 package org.apache.flink.agents.core;
 
-import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -10,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.apache.flink.agents.core.loader.NativeLibrary;
 
 /**
@@ -612,7 +610,7 @@ public final class AgentsCore implements AutoCloseable {
         return Natives.takeDirty(handle);
     }
 
-    /** What has to be stored for a key, or null when it is idle. Nothing changes in the core. */
+    /** What has to be stored for a key, or null when it is idle. The key counts as {@link #persisted()} from then on. */
     public KeySnapshot snapshotKey(final int key) {
         final byte[] stored = Natives.snapshotKey(handle, key);
         if (stored == null) {
@@ -683,10 +681,6 @@ public final class AgentsCore implements AutoCloseable {
             final boolean java = "JavaFunction".equals(exec.path("func_type").asText());
             final List<String> types = new ArrayList<>();
             exec.path("parameter_types").forEach(type -> types.add(type.asText()));
-            final Map<String, Object> config =
-                    node.path("config").isObject()
-                            ? JSON.convertValue(node.get("config"), new TypeReference<Map<String, Object>>() {})
-                            : null;
             actions.add(
                     new ActionDescriptor(
                             actions.size(),
@@ -695,8 +689,7 @@ public final class AgentsCore implements AutoCloseable {
                             exec.path(java ? "qualname" : "module").asText(),
                             exec.path(java ? "method_name" : "qualname").asText(),
                             types,
-                            node.path("built_in").asBoolean(),
-                            config));
+                            node.path("built_in").asBoolean()));
         }
         return List.copyOf(actions);
     }
