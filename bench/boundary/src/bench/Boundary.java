@@ -81,7 +81,7 @@ public final class Boundary {
         for (int i = 0; i < count; i++) {
             // One record at a time, as an operator does; the key's slot is free again when the next comes.
             final Store store = stores[i % KEYS];
-            core.input(0, PAYLOAD, ++ids, 1, true, i, 0, 0);
+            core.input(0, PAYLOAD, ++ids, 1, true, i, null, 0);
             while (core.poll(true)) {
                 effects++;
                 switch (core.kind()) {
@@ -107,7 +107,7 @@ public final class Boundary {
             final Object old = core.memoryGet(task, AgentsCore.SHORT_TERM, path, store);
             core.memorySet(task, AgentsCore.SHORT_TERM, path, old == StoredMemory.ABSENT ? 1L : (Long) old + 1, store);
         }
-        core.send(task, types[action + 1], PAYLOAD, ++ids, 2, 0, 0);
+        core.send(task, types[action + 1], PAYLOAD, ++ids, 2, null, 0);
         core.finish(task);
     }
 
@@ -130,7 +130,7 @@ public final class Boundary {
     private static void memory(final Meter meter) throws Exception {
         final Boundary host = new Boundary(1, true);
         try (AgentsCore core = host.core) {
-            core.input(0, PAYLOAD, 1, 1, false, 0, 0, 0);
+            core.input(0, PAYLOAD, 1, 1, false, 0, null, 0);
             if (!core.poll(true)) {
                 throw new IllegalStateException("the action does not run");
             }
@@ -156,7 +156,7 @@ public final class Boundary {
         final KeySnapshot snapshot;
         try (AgentsCore core = host.core) {
             for (int i = 0; i < 3; i++) {
-                core.input(0, PAYLOAD, i + 1, 1, true, i, 0, 0);
+                core.input(0, PAYLOAD, i + 1, 1, true, i, null, 0);
             }
             snapshot = core.snapshotKey(0);
             meter.measure("snapshot_key", 50_000, 1, null, count -> {

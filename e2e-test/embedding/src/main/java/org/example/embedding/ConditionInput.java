@@ -16,26 +16,24 @@ final class ConditionInput {
     private final List<String> names;
     private final ValueWriter writer = new ValueWriter(ForeignValues.REFUSE);
     private ByteBuffer memory = ByteBuffer.allocateDirect(256);
-    private long address = AgentsCore.addressOf(memory);
 
     ConditionInput(final AgentsCore core) {
         this.names = core.conditionAttributes();
     }
 
-    /** Length of the encoded fields, which lie at {@link #address} until the next call. */
+    /** Length of the encoded fields, which lie in {@link #memory} until the next call. */
     int encode(final Map<?, ?> event) {
         write(event);
         if (writer.size() > memory.capacity()) {
             memory = ByteBuffer.allocateDirect(writer.size() * 2);
-            address = AgentsCore.addressOf(memory);
         }
         memory.clear();
         writer.copyTo(memory);
         return writer.size();
     }
 
-    long address() {
-        return address;
+    ByteBuffer memory() {
+        return memory;
     }
 
     /** The same for the events of a restored key. Events come first; what follows them is not read. */

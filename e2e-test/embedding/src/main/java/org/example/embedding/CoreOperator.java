@@ -121,7 +121,7 @@ public final class CoreOperator extends AbstractStreamOperator<Map<String, Objec
                 random.nextLong(),
                 record.hasTimestamp(),
                 record.hasTimestamp() ? record.getTimestamp() : 0,
-                conditions.address(),
+                conditions.memory(),
                 length);
         pump();
         keys.settle();

@@ -36,7 +36,7 @@ public final class StepContext {
     public void send(final String type, final Map<String, Object> event) {
         final int length = conditions.encode(event);
         final ThreadLocalRandom random = ThreadLocalRandom.current();
-        core.send(task, core.symbol(type), event, random.nextLong(), random.nextLong(), conditions.address(), length);
+        core.send(task, core.symbol(type), event, random.nextLong(), random.nextLong(), conditions.memory(), length);
     }
 
     /** Sends a record downstream. */

@@ -24,7 +24,7 @@ public final class BoundaryMain {
 
     /** One input through both actions; returns the number of outputs. */
     static int runOnce(final AgentsCore core) {
-        core.input(0, "input", 1, 1, true, 5, 0, 0);
+        core.input(0, "input", 1, 1, true, 5, null, 0);
         core.marker(AgentsCore.WATERMARK, 6);
         return drain(core);
     }
@@ -35,7 +35,6 @@ public final class BoundaryMain {
         writer.writeValue(Map.of("n", 3));
         final int length = writer.size();
         writer.copyTo(attributes);
-        final long address = AgentsCore.addressOf(attributes);
         int outputs = 0;
         try {
             while (core.poll(true)) {
@@ -47,7 +46,7 @@ public final class BoundaryMain {
                     core.memorySet(task, AgentsCore.SENSORY, "a.b", "value", null);
                     core.memoryGet(task, AgentsCore.SENSORY, "a.b", null);
                     core.memoryChildren(task, AgentsCore.SENSORY, "a", null);
-                    core.send(task, core.symbol(first ? "next" : "_output_event"), "event", 2, first ? 2 : 3, address, length);
+                    core.send(task, core.symbol(first ? "next" : "_output_event"), "event", 2, first ? 2 : 3, attributes, length);
                     core.finish(task);
                 }
             }
@@ -67,7 +66,7 @@ public final class BoundaryMain {
                 for (int i = 0; i < 1000; i++) {
                     outputs += runOnce(core);
                 }
-                core.input(0, "input", 1, 1, false, 0, 0, 0);
+                core.input(0, "input", 1, 1, false, 0, null, 0);
                 final KeySnapshot snapshot = core.snapshotKey(0);
                 other.restoreKey(7, snapshot, new byte[] {});
                 refused(() -> other.restoreKey(8, new KeySnapshot(new byte[9], new Object[0]), null));

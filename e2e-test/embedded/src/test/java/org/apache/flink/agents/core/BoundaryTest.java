@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.File;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,7 +26,7 @@ class BoundaryTest {
             assertThatThrownBy(broken::panicForTest)
                     .isInstanceOf(AgentsCoreException.class)
                     .hasMessageContaining(".rs:");
-            assertThatThrownBy(() -> broken.input(0, "event", 1, 2, false, 0, 0, 0))
+            assertThatThrownBy(() -> broken.input(0, "event", 1, 2, false, 0, null, 0))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("panic");
             assertThatThrownBy(() -> broken.marker(AgentsCore.WATERMARK, 1)).isInstanceOf(IllegalStateException.class);
@@ -44,8 +45,8 @@ class BoundaryTest {
         final KeySnapshot snapshot = new KeySnapshot(new byte[4], new Object[0]);
         final List<ThrowingCallable> calls =
                 List.of(
-                        () -> core.input(0, "event", 1, 2, false, 0, 0, 0),
-                        () -> core.send(1, 1, "event", 1, 2, 0, 0),
+                        () -> core.input(0, "event", 1, 2, false, 0, null, 0),
+                        () -> core.send(1, 1, "event", 1, 2, null, 0),
                         () -> core.finish(1),
                         () -> core.suspend(1),
                         () -> core.wake(1),
@@ -87,12 +88,19 @@ class BoundaryTest {
         try (AgentsCore core = AgentsCore.open(PLAN)) {
             for (final long task : new long[] {-1, 0, 1, 99, Long.MAX_VALUE, Long.MIN_VALUE}) {
                 assertThatThrownBy(() -> core.finish(task)).isInstanceOf(IllegalStateException.class);
-                assertThatThrownBy(() -> core.send(task, core.symbol("x"), "e", 1, 2, 0, 0))
+                assertThatThrownBy(() -> core.send(task, core.symbol("x"), "e", 1, 2, null, 0))
                         .isInstanceOf(IllegalStateException.class);
                 assertThatThrownBy(() -> core.memoryGet(task, AgentsCore.SENSORY, "a", null))
                         .isInstanceOf(IllegalStateException.class);
             }
-            assertThatThrownBy(() -> core.input(-1, "e", 1, 2, false, 0, 0, 0)).hasMessageContaining("slot");
+            final ByteBuffer direct = ByteBuffer.allocateDirect(8);
+            for (final int length : new int[] {-1, 9, Integer.MAX_VALUE}) {
+                assertThatThrownBy(() -> core.input(0, "e", 1, 2, false, 0, direct, length)).hasMessageContaining("buffer of 8");
+            }
+            assertThatThrownBy(() -> core.input(0, "e", 1, 2, false, 0, null, 1)).hasMessageContaining("no buffer");
+            assertThatThrownBy(() -> core.input(0, "e", 1, 2, false, 0, ByteBuffer.allocate(8), 8))
+                    .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> core.input(-1, "e", 1, 2, false, 0, null, 0)).hasMessageContaining("slot");
             assertThatThrownBy(() -> core.restoreKey(0, new KeySnapshot(new byte[] {1, 2, 3}, new Object[0]), null))
                     .isInstanceOf(AgentsCoreException.class);
             assertThat(core.heldValues()).as("what was refused is not kept").isZero();

@@ -26,7 +26,7 @@ import org.apache.flink.agents.core.loader.NativeLibrary;
  *         switch (core.kind()) {
  *             case AgentsCore.RUN_ACTION:
  *                 // run action core.action() on core.event(); for each event it sends:
- *                 core.send(task, core.symbol(type), sent, high, low, 0, 0);
+ *                 core.send(task, core.symbol(type), sent, high, low, null, 0);
  *                 core.finish(task);
  *                 break;
  *             case AgentsCore.EMIT: downstream(core.event()); break;
@@ -104,6 +104,8 @@ public final class AgentsCore implements AutoCloseable {
     private final ByteBuffer effects =
             ByteBuffer.allocateDirect((CAPACITY + 1) * RECORD).order(ByteOrder.LITTLE_ENDIAN);
     private final long address;
+    private ByteBuffer attributesBuffer;
+    private long attributesAddress;
     private final List<ActionDescriptor> actions;
     private final List<String> conditionAttributes;
     private final boolean hasConditions;
@@ -172,15 +174,6 @@ public final class AgentsCore implements AutoCloseable {
         return Natives.loadConfig(request);
     }
 
-    /**
-     * Address of a direct buffer's memory, to be passed with attributes.
-     *
-     * @throws IllegalArgumentException if the buffer is not direct
-     */
-    public static long addressOf(final ByteBuffer direct) {
-        return Natives.addressOf(direct);
-    }
-
     // ---- getters
 
     /** Actions of the plan, by id. */
@@ -229,8 +222,10 @@ public final class AgentsCore implements AutoCloseable {
      * @param idLow lower half
      * @param hasTimestamp whether the record has a timestamp
      * @param timestamp in milliseconds
-     * @param attributes address of the encoded attributes that conditions read, valid during the call; 0 without
-     * @param attributesLength their length in bytes
+     * @param attributes direct buffer with the encoded attributes that conditions read, from its byte 0 on; not changed
+     *     during the call, and free to be used again after it; null without
+     * @param attributesLength their length in bytes; 0 without
+     * @throws IllegalArgumentException if the buffer is not direct, or shorter than the length
      */
     public void input(
             final int key,
@@ -239,18 +234,41 @@ public final class AgentsCore implements AutoCloseable {
             final long idLow,
             final boolean hasTimestamp,
             final long timestamp,
-            final long attributes,
+            final ByteBuffer attributes,
             final int attributesLength) {
+        final long at = addressOf(attributes, attributesLength);
         final int value = values.add(event);
         try {
             polled(
                     Natives.input(
-                            handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, attributes,
-                            attributesLength, address, room(), held ? 0 : 1));
+                            handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, at, attributesLength,
+                            address, room(), held ? 0 : 1));
         } catch (final RuntimeException e) {
             values.remove(value);
             throw e;
         }
+    }
+
+    /**
+     * Asked of the JVM once for a buffer, as hosts use one again and again. The field also keeps the buffer from the
+     * collector while the core reads it: an address alone would not.
+     */
+    private long addressOf(final ByteBuffer attributes, final int length) {
+        if (attributes == null) {
+            if (length != 0) {
+                throw new IllegalArgumentException("attributes have a length but no buffer: pass both or neither");
+            }
+            return 0;
+        }
+        if (length < 0 || length > attributes.capacity()) {
+            throw new IllegalArgumentException(
+                    "attributes of " + length + " bytes in a buffer of " + attributes.capacity());
+        }
+        if (attributes != attributesBuffer) {
+            attributesAddress = Natives.addressOf(attributes);
+            attributesBuffer = attributes;
+        }
+        return attributesAddress;
     }
 
     /** Effects come back with the call that caused them where the buffer is free: one crossing less. */
@@ -292,11 +310,12 @@ public final class AgentsCore implements AutoCloseable {
             final Object event,
             final long idHigh,
             final long idLow,
-            final long attributes,
+            final ByteBuffer attributes,
             final int attributesLength) {
+        final long at = addressOf(attributes, attributesLength);
         final int value = values.add(event);
         try {
-            Natives.send(handle, task, type, value, idHigh, idLow, attributes, attributesLength);
+            Natives.send(handle, task, type, value, idHigh, idLow, at, attributesLength);
         } catch (final RuntimeException e) {
             values.remove(value);
             throw e;

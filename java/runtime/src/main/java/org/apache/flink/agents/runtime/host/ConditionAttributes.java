@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
-import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.ValueReader;
 import org.apache.flink.agents.core.value.ValueTags;
@@ -22,19 +21,17 @@ final class ConditionAttributes {
     private final List<String> names;
     private final ValueWriter writer = new ValueWriter(new AsJackson());
     private ByteBuffer memory = ByteBuffer.allocateDirect(1024);
-    private long address = AgentsCore.addressOf(memory);
 
     ConditionAttributes(final List<String> names) {
         this.names = names;
     }
 
-    /** Encodes what an event has of the names; returns the length, at {@link #address()} until the next call. */
+    /** Encodes what an event has of the names; returns the length, in {@link #memory()} until the next call. */
     int encode(final Event event) {
         write(event);
         final int size = writer.size();
         if (size > memory.capacity()) {
             memory = ByteBuffer.allocateDirect(Math.max(size, memory.capacity() * 2));
-            address = AgentsCore.addressOf(memory);
         }
         memory.clear();
         writer.copyTo(memory);
@@ -61,8 +58,9 @@ final class ConditionAttributes {
         writer.writeValue(present);
     }
 
-    long address() {
-        return address;
+    /** A direct buffer, used again for every event. */
+    ByteBuffer memory() {
+        return memory;
     }
 
     private static final class AsJackson implements ForeignValues {

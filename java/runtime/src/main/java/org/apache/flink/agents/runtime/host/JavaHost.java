@@ -1,5 +1,6 @@
 package org.apache.flink.agents.runtime.host;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
@@ -79,13 +80,13 @@ public final class JavaHost implements AutoCloseable {
      * @param event the input event
      */
     public void input(final int key, final Event event, final boolean hasTimestamp, final long timestamp) {
-        long address = 0;
+        ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
             length = conditions.encode(event);
-            address = conditions.address();
+            attributes = conditions.memory();
         }
-        core.input(key, event, EventAccess.idHi(event), EventAccess.idLo(event), hasTimestamp, timestamp, address, length);
+        core.input(key, event, EventAccess.idHi(event), EventAccess.idLo(event), hasTimestamp, timestamp, attributes, length);
         eventsProcessed.inc();
     }
 
@@ -195,14 +196,14 @@ public final class JavaHost implements AutoCloseable {
     void send(final AgentsCore core, final ActionDescriptor action, final long task, final Event trigger, final Event event) {
         StorableClasses.checkEvent(action.name(), event);
         EventAccess.setLineage(event, trigger, action.name());
-        long address = 0;
+        ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
             length = conditions.encode(event);
-            address = conditions.address();
+            attributes = conditions.memory();
         }
         core.send(
-                task, core.symbol(event.getType()), event, EventAccess.idHi(event), EventAccess.idLo(event), address, length);
+                task, core.symbol(event.getType()), event, EventAccess.idHi(event), EventAccess.idLo(event), attributes, length);
         eventsProcessed.inc();
     }
 
