@@ -145,6 +145,7 @@ class Executor:
         finish = self.link.finish
         actions = self._actions
         direct = not self.link.may_wait
+        uuids = self.link.uuids
         while True:
             step = step_of()
             if step is None:
@@ -156,12 +157,15 @@ class Executor:
             action = actions[number]
             if action is None:
                 self._foreign(number)
+            if not uuids:
+                event_id = _uuid_of(event_id)
+                upstream_id = None if upstream_id is None else _uuid_of(upstream_id)
             event = _new_event(Event)
             _set_dict(event, {
-                "id": _uuid_of(event_id),
+                "id": event_id,
                 "type": event_type,
                 "attributes": attributes,
-                "upstream_event_id": None if upstream_id is None else _uuid_of(upstream_id),
+                "upstream_event_id": upstream_id,
                 "upstream_action_name": upstream_action,
             })
             _set_fields_set(event, {"type", "attributes"})
