@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.plan.AgentConfiguration;
@@ -28,11 +29,12 @@ import org.slf4j.LoggerFactory;
  */
 final class EnvironmentConfiguration {
     private static final Logger LOG = LoggerFactory.getLogger(EnvironmentConfiguration.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CONF_DIR = "FLINK_CONF_DIR";
     private static final String FILE = "config.yaml";
     private static final String LEGACY_FILE = "flink-conf.yaml";
 
+    // Values that are set may be of the user's classes, which a shared mapper would keep.
+    private final ObjectMapper json = UserJson.newMapper();
     private final Map<String, Object> request = new LinkedHashMap<>();
     private final Map<String, Object> inherited;
     private final AgentConfiguration current;
@@ -86,7 +88,7 @@ final class EnvironmentConfiguration {
     private Map<String, Object> merge(final Map<String, Object> own) {
         request.put("environment", own);
         try {
-            final Merged merged = JSON.readValue(AgentsCore.loadConfig(JSON.writeValueAsBytes(request)), Merged.class);
+            final Merged merged = json.readValue(AgentsCore.loadConfig(json.writeValueAsBytes(request)), Merged.class);
             for (final String warning : merged.warnings) {
                 if (logged.add(warning)) {
                     LOG.warn("{}", warning);
