@@ -56,6 +56,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient UnfinishedRuns unfinished;
     private transient OperatorServices services;
     private transient TypeSerializer<IN> inputCopier;
+    /** Null when nobody can change a key: then Flink's may be kept. */
+    private transient TypeSerializer<Object> keyCopier;
     private transient StreamRecord<Object> outgoing;
     private transient ArrayDeque<RecordAttributes> heldAttributes;
     private transient int maxInFlight;
@@ -110,6 +112,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         }
         @SuppressWarnings("unchecked")
         final TypeSerializer<Object> keySerializer = (TypeSerializer<Object>) getKeyedStateBackend().getKeySerializer();
+        // With object reuse actions get a copy of the record: its key need not be copied before Flink's next record comes.
+        keyCopier = reuse || keySerializer.isImmutableType() ? null : keySerializer;
         keys = new KeySlots(reuse ? keySerializer::copy : key -> key);
         host = new JavaHost(core, services, keys, new ToFlink());
         unfinished = new UnfinishedRuns(this, core, keys, services);
@@ -146,7 +150,15 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         if (hasTimestamp) {
             event.setSourceTimestamp(timestamp);
         }
-        final int slot = keys.acquire(getCurrentKey());
+        final Object key = getCurrentKey();
+        final int slot;
+        if (keyCopier == null || key instanceof String || key instanceof Long || key instanceof Integer) {
+            slot = keys.acquire(key);
+        } else {
+            // The key may be the record or a part of it, which actions may change; Flink's state would keep the changed one.
+            slot = keys.acquire(keyCopier.copy(key));
+            setCurrentKey(keys.key(slot));
+        }
         selected = slot;
         host.input(slot, event, hasTimestamp, timestamp);
         pump();
