@@ -95,7 +95,9 @@ public final class JavaHost implements AutoCloseable {
      *
      * @param actions how many actions may run; the rest is left for the next time
      * @return whether as many have run, so that there may be more to do
-     * @throws ActionTaskExecutionException if an action throws, or the core ends a run
+     * @throws ActionTaskExecutionException if an action throws, or the core ends a run; after an {@code
+     *     InterruptedException} the thread is interrupted again
+     * @throws VirtualMachineError as an action threw it, but for a {@code StackOverflowError}, which counts as the action's
      * @throws Exception if memory, or what is downstream, fails
      */
     public boolean pump(final int actions) throws Exception {
@@ -170,22 +172,37 @@ public final class JavaHost implements AutoCloseable {
         try {
             function.call(event, new ActionContext(this, function.descriptor(), task, event, Thread.currentThread()));
         } catch (final Throwable e) {
-            throw new ActionTaskExecutionException(
-                    "Failed to execute action task: action '"
-                            + function.descriptor().name()
-                            + "' of agent '"
-                            + agent
-                            + "' threw "
-                            + e
-                            + " while handling event "
-                            + event.getType()
-                            + " of key "
-                            + services.describeKey(key),
-                    e);
+            throw failed(function.descriptor(), event, key, e);
         }
         core.finish(task);
         actionsExecuted.inc();
         executed[action].inc();
+    }
+
+    /** What to throw when an action has thrown; an error of the JVM itself is thrown on as it is, for Flink to see. */
+    private ActionTaskExecutionException failed(
+            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown) {
+        final String what =
+                "Failed to execute action task: action '"
+                        + action.name()
+                        + "' of agent '"
+                        + agent
+                        + "' threw "
+                        + thrown
+                        + " while handling event "
+                        + event.getType()
+                        + " of key "
+                        + services.describeKey(key);
+        // An endless recursion is the action's own mistake, and over when it is caught.
+        if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
+            LOG.error("{}", what);
+            throw (VirtualMachineError) thrown;
+        }
+        if (thrown instanceof InterruptedException) {
+            // Flink cancels by interrupting; who waits next has to see it, too.
+            Thread.currentThread().interrupt();
+        }
+        return new ActionTaskExecutionException(what, thrown);
     }
 
     /** What an emitted event carries. */
