@@ -17,6 +17,7 @@ import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.plan.AgentConfiguration;
+import org.apache.flink.configuration.GlobalConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -110,7 +111,7 @@ final class EnvironmentConfiguration {
     }
 
     private static Path find(final Path directory) {
-        for (final String name : List.of(FILE, LEGACY_FILE)) {
+        for (final String name : flinkKnowsLegacyFile() ? List.of(LEGACY_FILE, FILE) : List.of(FILE, LEGACY_FILE)) {
             final Path file = directory.resolve(name);
             if (Files.exists(file)) {
                 return file;
@@ -125,6 +126,16 @@ final class EnvironmentConfiguration {
                         + " nor "
                         + LEGACY_FILE
                         + ". Point it at the conf directory of Flink, or unset it to go without a configuration file");
+    }
+
+    /** Flink 1.20 reads the older file when both are there; Flink 2 never does, and here it only stands in for the other. */
+    private static boolean flinkKnowsLegacyFile() {
+        try {
+            GlobalConfiguration.class.getField("LEGACY_FLINK_CONF_FILENAME");
+            return true;
+        } catch (final NoSuchFieldException e) {
+            return false;
+        }
     }
 
     private static String read(final Path file) {
