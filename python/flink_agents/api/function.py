@@ -148,8 +148,8 @@ def _find(module: str, qualname: str) -> Callable:
     except ImportError as error:
         msg = (
             f"The function {qualname} cannot be loaded, because its module {module} cannot be imported here "
-            f"({type(error).__name__}: {error}). Put the module where this Python finds it: install it in the "
-            "interpreter of the workers, or pass it with -pyfs (or env.add_python_file) and its requirements with -pyreq."
+            f"({type(error).__name__}: {error}). Put the module where this Python finds it: install it in "
+            "the interpreter of the workers, or pass it with -pyfs (env.add_python_file), its requirements with -pyreq."
         )
         raise ImportError(msg) from error
     walked = module
