@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import typing
 from typing import Any, Callable, Dict
 
@@ -14,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 def function_to_json(function: Function) -> Dict[str, Any]:
     """Return the plan form of a function."""
+    if isinstance(function, PythonFunction):
+        return {"func_type": "PythonFunction", "module": function.module, "qualname": function.qualname}
     return {"func_type": type(function).__name__, **function.model_dump()}
 
 
@@ -21,6 +24,8 @@ def function_from_json(data: Dict[str, Any]) -> Function:
     """Return the function of a plan form."""
     fields = {key: value for key, value in data.items() if key != "func_type"}
     if data.get("func_type") == "PythonFunction":
+        if fields.keys() == {"module", "qualname"} and all(isinstance(value, str) for value in fields.values()):
+            return PythonFunction.model_construct(**fields)
         return PythonFunction(**fields)
     if data.get("func_type") == "JavaFunction":
         return JavaFunction(**fields)
@@ -141,4 +146,13 @@ def travel_problem(function: Function) -> str | None:
         )
     if "<locals>" in function.qualname:
         return f"{name} is defined inside a function, where the workers cannot find it. Move it to the top of a module"
+    if function._func is not None:
+        found: Any = sys.modules.get(function.module)
+        for part in function.qualname.split("."):
+            found = getattr(found, part, None)
+        if not callable(found):
+            return (
+                f"{describe_function(function._func)} cannot be found again by its name: {name} is not there any more. "
+                "Give it a name of its own in its module, and do not delete or replace it"
+            )
     return None

@@ -198,7 +198,9 @@ def test_it_is_a_pydantic_model():
     assert "properties" in Event.model_json_schema()
 
 
-@pytest.mark.parametrize("fields", [{}, {"type": ""}, {"type": 5}, {"type": "t", "attributes": 3}, {"type": "t", "id": 5}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"type": ""}, {"type": 5}, {"type": "t", "attributes": 3}, {"type": "t", "id": 5}]
+)
 def test_wrong_fields_are_refused_by_pydantic(fields):
     with pytest.raises(ValidationError):
         Event(**fields)
@@ -299,6 +301,13 @@ def test_reconstruct_from_takes_over_identity():
 def test_a_view_of_an_event_without_the_attribute_is_refused():
     with pytest.raises(ValueError, match="has no attribute 'input', which every InputEvent has; its attributes are"):
         InputEvent.from_event(OutputEvent(output=1))
+
+
+def test_plain_classes_are_not_validated_by_pydantic():
+    for cls in (Event, InputEvent, ToolResponseEvent, ShortTermWriteEvent, Mine):
+        assert cls._plain, cls
+    assert not WithField._plain
+    assert Mine(5).__pydantic_private__ is None
 
 
 def test_subclasses_of_users():
