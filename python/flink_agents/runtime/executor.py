@@ -227,8 +227,8 @@ class Executor:
                 self.loop.run_forever()
         except SystemExit as error:
             msg = (
-                f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must not "
-                "end the process: return to end the task, raise an exception to fail it."
+                f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must "
+                "not end the process: return to end the task, raise an exception to fail it."
             )
             raise RuntimeError(msg) from error
         if self._interrupted:

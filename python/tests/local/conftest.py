@@ -1,9 +1,9 @@
 """Shortcuts of the tests that run agents without Flink."""
 
 import pytest
-from local_agents import agent_of
 
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from local_agents import agent_of
 
 
 @pytest.fixture

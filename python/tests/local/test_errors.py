@@ -6,13 +6,13 @@ import threading
 import weakref
 
 import pytest
-from local_agents import agent_of
 
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
 from flink_agents.api.function import JavaFunction, PythonFunction
 from flink_agents.api.resource import Resource, ResourceDescriptor, ResourceType
 from flink_agents.runtime.executor import ActionExecutionError
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 KEPT = []

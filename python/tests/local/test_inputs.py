@@ -1,10 +1,10 @@
 """What environments take and refuse."""
 
 import pytest
-from local_agents import agent_of
 
 from flink_agents.api.events.event import InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 
