@@ -701,7 +701,7 @@ fn plain((index, action): (u32, ActionId)) -> (u32, usize) {
 
 fn refusal(error: &AccessError) -> String {
     match error {
-        AccessError::Memory(MemoryError::Path(_)) => "!path",
+        AccessError::Memory(MemoryError::Path(_) | MemoryError::TooLong { .. }) => "!path",
         AccessError::Memory(MemoryError::ObjectInTheWay(_)) => "!object",
         AccessError::Memory(MemoryError::ValueInTheWay(_)) => "!value",
         AccessError::Memory(MemoryError::ParentIsValue { .. }) => "!parent",

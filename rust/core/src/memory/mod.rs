@@ -4,9 +4,13 @@
 //! (when its task finishes), and who wins on a conflict (the last task to finish, with a warning). Values stay with the
 //! host; short-term memory is loaded path by path from the host's state on first access.
 //!
-//! A path is one or more names joined by `.`; no name may be empty. The root is an object and always exists. Stored
-//! short-term memory is flat: one entry per node, objects included, so a node's children are the stored paths one name
-//! longer than its own.
+//! A path is one or more names joined by `.`; no name may be empty. A path has at most [`MAX_PATH_BYTES`] bytes and
+//! [`MAX_PATH_NAMES`] names, since each ancestor is a node with a path of its own. The root is an object and always exists.
+//! Stored short-term memory is flat: one entry per node, objects included, so a node's children are the stored paths one
+//! name longer than its own.
+//!
+//! What is stored and what a task sees is a tree at any time: above an object are only objects. So looking for missing
+//! parents starts with the nearest and ends at the first object, and most of what is above is never loaded.
 
 mod overlay;
 
@@ -15,6 +19,12 @@ pub(crate) use overlay::Overlay;
 use crate::ids::{Symbol, ValueHandle};
 use crate::symbols::Symbols;
 use rustc_hash::FxHashMap;
+
+/// Longest path, in bytes of UTF-8.
+pub const MAX_PATH_BYTES: usize = 4_096;
+
+/// Most names in a path.
+pub const MAX_PATH_NAMES: usize = 256;
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +70,20 @@ pub enum MemoryError {
     /// Not a path.
     #[error("Invalid memory path \"{0}\": a path is one or more names joined by '.', and no name may be empty")]
     Path(String),
+    /// Longer or deeper than a path may be.
+    #[error(
+        "The memory path \"{start}…\", used by action '{action}', is too long: it has {bytes} bytes and {names} names, and a path may have {MAX_PATH_BYTES} bytes (UTF-8) and {MAX_PATH_NAMES} names joined by '.'; put what is long into the value, not into the path"
+    )]
+    TooLong {
+        /// Name of the action.
+        action: String,
+        /// How the path starts.
+        start: String,
+        /// Its length.
+        bytes: usize,
+        /// Its depth.
+        names: usize,
+    },
     /// A value would replace an object.
     #[error("Cannot overwrite object with value: \"{0}\" is an object; write to a path below it, or use another name")]
     ObjectInTheWay(String),
@@ -156,7 +180,9 @@ impl Committed {
     }
 
     /// Keeps the tree a tree when tasks that overlapped wrote a value and below it: the last to finish wins. Returns an
-    /// ancestor whose value is replaced. All nodes concerned are known, since the overlapping tasks wrote or read them.
+    /// ancestor whose value is replaced. All nodes concerned are known. An ancestor that is not was above an object when
+    /// this task looked, and nobody has touched it since: it is an object. And nothing of the host's state that was not
+    /// loaded lies below a value: whoever wrote that value found nothing there, so what is below now came in this run.
     fn make_room(
         &mut self,
         path: Symbol,
@@ -166,10 +192,10 @@ impl Committed {
     ) -> Option<Symbol> {
         let mut lost = None;
         for ancestor in ancestors(symbols, path) {
-            let there = self.get(ancestor);
-            if there != Some(Node::Object) {
+            let Some(there) = self.get(ancestor) else { continue };
+            if there != Node::Object {
                 self.put(ancestor, Node::Object, u32::MAX, changed);
-                if matches!(there, Some(Node::Value(_))) {
+                if matches!(there, Node::Value(_)) {
                     lost = Some(ancestor);
                 }
             }
@@ -218,9 +244,14 @@ impl Committed {
 
 /// Ancestors of `path` from the outermost to the parent, the root left out.
 fn ancestors(symbols: &mut Symbols, path: Symbol) -> Vec<Symbol> {
-    let text = symbols.name(path).unwrap_or_default().to_owned();
+    let text = symbols.shared_name(path);
     let ends = text.match_indices('.').map(|(at, _)| at);
     ends.map(|end| symbols.intern(&text[..end])).collect()
+}
+
+/// The start of a text, for messages.
+fn start_of(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// Whether `path` lies strictly below `above`.
@@ -240,6 +271,8 @@ pub(crate) struct View<'a> {
     pub(crate) lazy: bool,
     /// [`Committed::commits`] at the start of the task.
     pub(crate) since: u32,
+    /// Name of the task's action, for messages.
+    pub(crate) action: &'a str,
 }
 
 impl View<'_> {
@@ -281,23 +314,40 @@ impl View<'_> {
         let Some(text) = self.symbols.name(path) else {
             return Err(MemoryError::Path(format!("#{}", path.0)));
         };
+        if text.len() > MAX_PATH_BYTES {
+            return Err(self.too_long(text));
+        }
         // One pass without splitting: this runs at every access.
         let bytes = text.as_bytes();
         let mut after_dot = true;
+        let mut names = 1;
         for byte in bytes {
             if *byte == b'.' {
                 if after_dot {
                     return Err(MemoryError::Path(text.to_owned()));
                 }
                 after_dot = true;
+                names += 1;
             } else {
                 after_dot = false;
             }
         }
         if after_dot {
             Err(MemoryError::Path(text.to_owned()))
+        } else if names > MAX_PATH_NAMES {
+            Err(self.too_long(text))
         } else {
             Ok(())
+        }
+    }
+
+    #[cold]
+    fn too_long(&self, text: &str) -> MemoryError {
+        MemoryError::TooLong {
+            action: self.action.to_owned(),
+            start: start_of(text),
+            bytes: text.len(),
+            names: text.bytes().filter(|byte| *byte == b'.').count() + 1,
         }
     }
 
@@ -317,25 +367,32 @@ impl View<'_> {
         }
     }
 
-    /// Checks that `path` may become a node below objects, and lists the ancestors that have to be created.
+    /// Checks that `path` may become a node below objects, and lists the ancestors that have to be created, the outermost
+    /// first.
     fn prepare(&mut self, path: Symbol) -> Result<Result<Vec<Symbol>, Symbol>, MemoryError> {
         self.check_path(path)?;
         let mut missing = Vec::new();
-        if self.symbols.name(path).is_some_and(|text| text.contains('.')) {
-            for ancestor in ancestors(self.symbols, path) {
-                match self.peek(ancestor) {
-                    Lookup::Load(path) => return Ok(Err(path)),
-                    Lookup::Found(Node::Object) => {}
-                    Lookup::Found(Node::Absent) => missing.push(ancestor),
-                    Lookup::Found(Node::Value(_)) => {
-                        return Err(MemoryError::ParentIsValue {
-                            path: self.text(path),
-                            parent: self.text(ancestor),
-                        });
-                    }
+        if !self.symbols.name(path).is_some_and(|text| text.contains('.')) {
+            return Ok(Ok(missing));
+        }
+        let text = self.symbols.shared_name(path);
+        let mut above = text.rfind('.');
+        while let Some(end) = above {
+            let ancestor = self.symbols.intern(&text[..end]);
+            match self.peek(ancestor) {
+                Lookup::Load(path) => return Ok(Err(path)),
+                Lookup::Found(Node::Object) => break,
+                Lookup::Found(Node::Absent) => missing.push(ancestor),
+                Lookup::Found(Node::Value(_)) => {
+                    return Err(MemoryError::ParentIsValue {
+                        path: self.text(path),
+                        parent: self.text(ancestor),
+                    });
                 }
             }
+            above = text[..end].rfind('.');
         }
+        missing.reverse();
         Ok(Ok(missing))
     }
 

@@ -20,6 +20,7 @@ impl<R: Router> Machine<R> {
         let index = self.running(task)?;
         let task = &mut self.tasks[index as usize];
         let key = &mut self.keys[task.key.0 as usize];
+        let action = self.router.action_name(task.action);
         Ok(match space {
             Space::Sensory => View {
                 committed: &mut key.sensory,
@@ -27,6 +28,7 @@ impl<R: Router> Machine<R> {
                 symbols: &mut self.symbols,
                 lazy: false,
                 since: task.since.0,
+                action,
             },
             Space::ShortTerm => View {
                 committed: &mut key.short_term,
@@ -34,6 +36,7 @@ impl<R: Router> Machine<R> {
                 symbols: &mut self.symbols,
                 lazy: true,
                 since: task.since.1,
+                action,
             },
         })
     }

@@ -92,6 +92,7 @@ public final class AgentsCore implements AutoCloseable {
 
     private static final int LOAD = 3;
     private static final int MORE = 1 << 31;
+    private static final int COLLECT = 1 << 30;
     private static final int RECORD = 32;
     private static final int CAPACITY = 128;
     /** Where an action waits that was fetched before the host wanted to run one. */
@@ -115,6 +116,8 @@ public final class AgentsCore implements AutoCloseable {
     private int at;
     /** The core may have effects beside those in the buffer. */
     private boolean more;
+    /** The core has many texts: those that are not used should be given back. */
+    private boolean collect;
     private boolean held;
     private boolean frozen;
     private int inFlight;
@@ -206,7 +209,12 @@ public final class AgentsCore implements AutoCloseable {
         return Natives.counts(handle);
     }
 
-    /** The number of an event type or memory path. */
+    /**
+     * The number of an event type or memory path. Use it at once: when nothing refers to a text any more, a later {@link
+     * #poll} may give its number back.
+     *
+     * @throws IllegalArgumentException if it has more than 65,536 bytes in UTF-8 or is no valid Unicode text
+     */
     public int symbol(final String text) {
         return symbols.of(text);
     }
@@ -279,9 +287,10 @@ public final class AgentsCore implements AutoCloseable {
     private void polled(final long result) {
         inFlight = (int) (result >>> 32);
         more = ((int) result & MORE) != 0;
+        collect = ((int) result & COLLECT) != 0;
         if (next == count) {
             next = 0;
-            count = (int) result & ~MORE;
+            count = (int) result & ~(MORE | COLLECT);
         }
     }
 
@@ -374,10 +383,14 @@ public final class AgentsCore implements AutoCloseable {
                     effectValue = kind() == RUN_ACTION ? values.get(effects.getInt(at + 16 + 4)) : null;
                     return true;
                 }
+                if (collect) {
+                    // Here and not only with the next call: that may never come when each brings all its effects.
+                    collect = false;
+                    symbols.collect();
+                }
                 if (!more) {
                     break;
                 }
-                symbols.collectIfMany();
                 polled(Natives.poll(handle, address, CAPACITY, mayRun ? 1 : 0));
                 if (count == 0) {
                     break;
@@ -507,7 +520,7 @@ public final class AgentsCore implements AutoCloseable {
      *
      * @param task the running task
      * @param memory {@link #SENSORY} or {@link #SHORT_TERM}
-     * @param path dotted path; the empty text is the root
+     * @param path dotted path of up to 4,096 bytes (UTF-8) and 256 names; the empty text is the root
      * @param stored the host's store, asked when the path is not known yet
      * @throws IllegalArgumentException if the path is not one
      * @throws IllegalStateException if the action has ended
