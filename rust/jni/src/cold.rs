@@ -236,7 +236,7 @@ cold! {
 cold! {
     /// Keys changed since the last call.
     fn Java_org_apache_flink_agents_core_Natives_takeDirty(env, engine) -> jintArray = NULL; {
-        let dirty: Vec<jint> = engine.machine.take_dirty().iter().map(|key| key.0 as jint).collect();
+        let dirty: Vec<jint> = engine.machine.take_dirty()?.iter().map(|key| key.0 as jint).collect();
         env.new_ints(&dirty)
     }
 }
@@ -244,7 +244,7 @@ cold! {
 cold! {
     /// State of a key: u32 number of values, that many u32 values, then the core's bytes. Null when the key is idle.
     fn Java_org_apache_flink_agents_core_Natives_snapshotKey(env, engine, key: jint) -> jbyteArray = NULL; {
-        let Some(snapshot) = engine.machine.snapshot_key(KeySlot(key as u32)) else { return Ok(NULL) };
+        let Some(snapshot) = engine.machine.snapshot_key(KeySlot(key as u32))? else { return Ok(NULL) };
         let mut out = Vec::with_capacity(4 + snapshot.values.len() * 4 + snapshot.bytes.len());
         out.extend_from_slice(&(snapshot.values.len() as u32).to_le_bytes());
         for value in &snapshot.values {

@@ -27,6 +27,7 @@
 
 use super::key::{Event, EventIndex, Key, ROOT, Task, TaskIndex, TaskNode, TaskState, Waiting};
 use super::segments::Segments;
+use super::snapshot::SnapshotError;
 use super::{Effect, Marker, Router};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::memory::Overlay;
@@ -74,9 +75,17 @@ pub enum InputError {
     /// The type is not interned.
     #[error("Unknown event type symbol {0}")]
     UnknownType(u32),
-    /// The key's number is absurd: numbers are to be small and reused.
-    #[error("Key slot {0} is out of range")]
-    KeySlot(u32),
+    /// The key's number is absurd: everything below it takes room.
+    #[error(
+        "Key slot {slot} is out of range: slots are to be small and reused, and {used} have been used so far, so that at most {} may be next; give out the lowest free number",
+        used + MAX_SLOT_GAP
+    )]
+    KeySlot {
+        /// The number.
+        slot: u32,
+        /// One past the highest used so far.
+        used: u32,
+    },
 }
 
 /// A report about a task that is not running.
@@ -106,7 +115,9 @@ pub enum TaskError {
     TooManyEvents(String, u32),
 }
 
-const MAX_KEY_SLOT: u32 = 1 << 26;
+/// How far above the slots used so far a new one may lie. Hosts give out the lowest free number; the gap leaves room for
+/// those that restore keys in some other order.
+const MAX_SLOT_GAP: u32 = 1 << 12;
 const NO_ROUTES: (u32, u32) = (u32::MAX, 0);
 
 /// Decides for one subtask.
@@ -132,7 +143,8 @@ pub struct Machine<R: Router> {
     unfinished: usize,
     frozen: bool,
     ended: bool,
-    failed: bool,
+    /// Why nothing can go on.
+    failed: Option<String>,
     /// The failure was handed out.
     over: bool,
     selected: Vec<ActionId>,
@@ -160,7 +172,7 @@ impl<R: Router> Machine<R> {
             unfinished: 0,
             frozen: false,
             ended: false,
-            failed: false,
+            failed: None,
             over: false,
             selected: Vec::new(),
             warnings: Vec::new(),
@@ -197,7 +209,7 @@ impl<R: Router> Machine<R> {
 
     /// Whether [`Machine::poll_effect`] with `may_run` would run something.
     pub fn has_ready(&self) -> bool {
-        !self.frozen && !self.failed && !self.ready.is_empty()
+        !self.frozen && self.failed.is_none() && !self.ready.is_empty()
     }
 
     /// Interned event types and paths.
@@ -418,7 +430,7 @@ impl<R: Router> Machine<R> {
             self.over = matches!(effect, Effect::Fail { .. });
             return Some(effect);
         }
-        if !may_run || self.failed {
+        if !may_run || self.failed.is_some() {
             return None;
         }
         let key = self.ready.pop_front()?;
@@ -481,13 +493,22 @@ impl<R: Router> Machine<R> {
     // ---- inner steps
 
     pub(super) fn ensure_key(&mut self, key: KeySlot) -> Result<(), InputError> {
-        if key.0 >= MAX_KEY_SLOT {
-            return Err(InputError::KeySlot(key.0));
-        }
         if key.0 as usize >= self.keys.len() {
+            let used = self.keys.len() as u32;
+            if key.0 - used > MAX_SLOT_GAP {
+                return Err(InputError::KeySlot { slot: key.0, used });
+            }
             self.keys.resize_with(key.0 as usize + 1, Key::default);
         }
         Ok(())
+    }
+
+    /// Refuses to make a snapshot of a run that broke off in the middle.
+    pub(super) fn check_sound(&self) -> Result<(), SnapshotError> {
+        match &self.failed {
+            Some(reason) => Err(SnapshotError(reason.clone())),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn mark_dirty(&mut self, key: KeySlot) {
@@ -762,8 +783,8 @@ impl<R: Router> Machine<R> {
     }
 
     fn fail(&mut self, key: KeySlot, reason: String) {
-        if !self.failed {
-            self.failed = true;
+        if self.failed.is_none() {
+            self.failed = Some(reason.clone());
             self.effects.push_back(Effect::Fail { key, reason });
         }
     }

@@ -12,4 +12,4 @@ pub use effect::{Effect, Marker};
 pub use machine::{EventIn, InputError, Limits, Machine, TaskError};
 pub use memory::AccessError;
 pub use router::Router;
-pub use snapshot::{KeySnapshot, RestoreError, RestorePlan};
+pub use snapshot::{KeySnapshot, RestoreError, RestorePlan, SnapshotError};
