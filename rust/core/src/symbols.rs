@@ -121,6 +121,9 @@ impl Symbols {
             }
         }
         self.free.extend_from_slice(&freed);
+        if self.by_name.capacity() / 4 > self.by_name.len().max(COLLECT_ABOVE / 2) {
+            self.by_name.shrink_to(self.by_name.len() * 2);
+        }
         // Twice what is in use: a set that is large and stays must not be searched again and again.
         self.collect_above = (
             COLLECT_ABOVE.max(self.len() * 2),

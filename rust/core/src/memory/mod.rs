@@ -26,6 +26,9 @@ pub const MAX_PATH_BYTES: usize = 4_096;
 /// Most names in a path.
 pub const MAX_PATH_NAMES: usize = 256;
 
+/// Nodes of a memory that is empty for which room is kept.
+const KEPT: usize = 512;
+
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Node {
@@ -227,6 +230,15 @@ impl Committed {
             }
         }
         self.commits = 0;
+        // Going through a map costs its room, not its entries: later runs of the key would pay for a huge one.
+        if self.nodes.capacity() > KEPT {
+            self.nodes = FxHashMap::default();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.nodes.capacity()
     }
 
     /// Known nodes that exist, in no particular order.

@@ -93,7 +93,27 @@ pub(crate) struct Key {
     pub(crate) short_term: Committed,
 }
 
+/// Entries that each collection of an idle key keeps room for: the usual run fits. Without a bound, every slot would keep
+/// what the largest run needed that ever came by.
+pub(crate) const KEPT_BY_KEY: usize = 256;
+
 impl Key {
+    /// Gives back the room of an unusually large run. For an idle key: everything is empty.
+    pub(crate) fn trim(&mut self) {
+        if self.nodes.capacity() > KEPT_BY_KEY {
+            self.nodes.shrink_to(KEPT_BY_KEY);
+        }
+        if self.queue.capacity() > KEPT_BY_KEY {
+            self.queue.shrink_to(KEPT_BY_KEY);
+        }
+        if self.suspended.capacity() > KEPT_BY_KEY {
+            self.suspended.shrink_to(KEPT_BY_KEY);
+        }
+        if self.waiting.capacity() > KEPT_BY_KEY {
+            self.waiting.shrink_to(KEPT_BY_KEY);
+        }
+    }
+
     /// Unfinished inputs, the one in progress included.
     pub(crate) fn unfinished(&self) -> usize {
         usize::from(self.active) + self.waiting.len()

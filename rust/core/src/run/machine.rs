@@ -25,7 +25,7 @@
 //! The shape (getters, `handle_*`, `poll_*`) is that of quinn-proto's `Connection`; asking the host to run code instead of
 //! calling it is that of Restate's shared core.
 
-use super::key::{Event, EventIndex, Key, ROOT, Task, TaskIndex, TaskNode, TaskState, Waiting};
+use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, ROOT, Task, TaskIndex, TaskNode, TaskState, Waiting};
 use super::segments::Segments;
 use super::snapshot::SnapshotError;
 use super::{Effect, Marker, Router};
@@ -118,6 +118,9 @@ pub enum TaskError {
 /// How far above the slots used so far a new one may lie. Hosts give out the lowest free number; the gap leaves room for
 /// those that restore keys in some other order.
 const MAX_SLOT_GAP: u32 = 1 << 12;
+/// Entries that the machine's own collections keep room for when nothing is in flight; see [`KEPT_BY_KEY`].
+pub(super) const KEPT_BY_MACHINE: usize = 1 << 14;
+
 const NO_ROUTES: (u32, u32) = (u32::MAX, 0);
 
 /// Decides for one subtask.
@@ -131,7 +134,7 @@ pub struct Machine<R: Router> {
     pub(super) symbols: Symbols,
     /// Where the exact matches of an interned type lie in `route_actions`.
     routes: Vec<(u32, u32)>,
-    route_actions: Vec<ActionId>,
+    pub(super) route_actions: Vec<ActionId>,
     pub(super) keys: Vec<Key>,
     pub(super) events: Slab<Event<R::Attributes>>,
     pub(super) tasks: Slab<Task>,
@@ -149,7 +152,7 @@ pub struct Machine<R: Router> {
     over: bool,
     selected: Vec<ActionId>,
     warnings: Vec<String>,
-    spare_sent: Vec<Vec<EventIndex>>,
+    pub(super) spare_sent: Vec<Vec<EventIndex>>,
 }
 
 impl<R: Router> Machine<R> {
@@ -364,7 +367,9 @@ impl<R: Router> Machine<R> {
         for (event_index, event) in sent.drain(..).enumerate() {
             self.route(key, event, task.node, event_index as u32);
         }
-        self.spare_sent.push(sent);
+        if sent.capacity() <= KEPT_BY_KEY && self.spare_sent.len() < KEPT_BY_MACHINE {
+            self.spare_sent.push(sent);
+        }
         self.drop_use(task.event);
         self.settle(key);
         Ok(())
@@ -429,6 +434,9 @@ impl<R: Router> Machine<R> {
         if let Some(effect) = self.effects.pop_front() {
             self.over = matches!(effect, Effect::Fail { .. });
             return Some(effect);
+        }
+        if self.effects.capacity() > KEPT_BY_MACHINE {
+            self.effects.shrink_to(KEPT_BY_MACHINE);
         }
         if !may_run || self.failed.is_some() {
             return None;
@@ -634,8 +642,13 @@ impl<R: Router> Machine<R> {
         if idle {
             state.sequence = 0;
             state.persisted = false;
+            state.trim();
         }
         self.unfinished -= 1;
+        if self.unfinished == 0 {
+            trim_slab(&mut self.events);
+            trim_slab(&mut self.tasks);
+        }
         effects.push_back(Effect::RunEnded {
             key,
             sequence,
@@ -790,64 +803,8 @@ impl<R: Router> Machine<R> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::symbols::INPUT_EVENT;
-
-    struct OneAction;
-
-    impl Router for OneAction {
-        type Attributes = ();
-
-        fn action_count(&self) -> usize {
-            1
-        }
-
-        fn action_name(&self, _: ActionId) -> &str {
-            "only"
-        }
-
-        fn exact(&self, event_type: &str) -> &[ActionId] {
-            if event_type == INPUT_EVENT { &[] } else { &[ActionId(0)] }
-        }
-
-        fn has_conditions(&self) -> bool {
-            false
-        }
-
-        fn conditional(
-            &self,
-            _: &str,
-            _: EventId,
-            _: Option<&()>,
-            _: &mut Vec<ActionId>,
-            _: &mut Vec<String>,
-        ) -> Result<(), String> {
-            Ok(())
-        }
-    }
-
-    /// Every collection forgets routes; asking for them again must not keep the forgotten ones.
-    #[test]
-    fn routes_do_not_pile_up_when_symbols_are_collected() {
-        let mut machine = Machine::new(OneAction, Limits::default());
-        for round in 0..100 {
-            let event_type = machine.intern("t");
-            let event = EventIn {
-                id: EventId(round),
-                event_type,
-                value: ValueHandle(0),
-                attributes: None,
-            };
-            assert!(machine.handle_input(KeySlot(0), event, None).is_ok());
-            while let Some(effect) = machine.poll_effect(true) {
-                if let Effect::RunAction { task, .. } = effect {
-                    assert!(machine.handle_finished(task).is_ok());
-                }
-            }
-            assert_eq!(machine.collect_symbols(), vec![event_type]);
-            assert!(machine.route_actions.len() <= 1, "round {round}");
-        }
+fn trim_slab<T>(slab: &mut Slab<T>) {
+    if slab.is_empty() && slab.capacity() > KEPT_BY_MACHINE {
+        *slab = Slab::new();
     }
 }

@@ -7,6 +7,8 @@ mod memory;
 mod router;
 mod segments;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use effect::{Effect, Marker};
 pub use machine::{EventIn, InputError, Limits, Machine, TaskError};
