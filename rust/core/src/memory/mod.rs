@@ -261,9 +261,29 @@ fn ancestors(symbols: &mut Symbols, path: Symbol) -> Vec<Symbol> {
     ends.map(|end| symbols.intern(&text[..end])).collect()
 }
 
-/// The start of a text, for messages.
-fn start_of(text: &str) -> String {
-    text.chars().take(60).collect()
+fn names_of(path: &str) -> usize {
+    path.bytes().filter(|byte| *byte == b'.').count() + 1
+}
+
+#[cold]
+fn too_long(path: &str) -> MemoryError {
+    MemoryError::TooLong {
+        action: String::new(),
+        start: path.chars().take(60).collect(),
+        bytes: path.len(),
+        names: names_of(path),
+    }
+}
+
+impl MemoryError {
+    /// Views know no names of actions; what needs one gets it on its way out.
+    #[cold]
+    pub(crate) fn of_action(mut self, name: &str) -> Self {
+        if let MemoryError::TooLong { action, .. } = &mut self {
+            name.clone_into(action);
+        }
+        self
+    }
 }
 
 /// Whether `path` lies strictly below `above`.
@@ -283,8 +303,6 @@ pub(crate) struct View<'a> {
     pub(crate) lazy: bool,
     /// [`Committed::commits`] at the start of the task.
     pub(crate) since: u32,
-    /// Name of the task's action, for messages.
-    pub(crate) action: &'a str,
 }
 
 impl View<'_> {
@@ -326,40 +344,27 @@ impl View<'_> {
         let Some(text) = self.symbols.name(path) else {
             return Err(MemoryError::Path(format!("#{}", path.0)));
         };
-        if text.len() > MAX_PATH_BYTES {
-            return Err(self.too_long(text));
+        // A path with more names than allowed is longer than this; most are far shorter.
+        if text.len() >= 2 * MAX_PATH_NAMES && (text.len() > MAX_PATH_BYTES || names_of(text) > MAX_PATH_NAMES) {
+            return Err(too_long(text));
         }
         // One pass without splitting: this runs at every access.
         let bytes = text.as_bytes();
         let mut after_dot = true;
-        let mut names = 1;
         for byte in bytes {
             if *byte == b'.' {
                 if after_dot {
                     return Err(MemoryError::Path(text.to_owned()));
                 }
                 after_dot = true;
-                names += 1;
             } else {
                 after_dot = false;
             }
         }
         if after_dot {
             Err(MemoryError::Path(text.to_owned()))
-        } else if names > MAX_PATH_NAMES {
-            Err(self.too_long(text))
         } else {
             Ok(())
-        }
-    }
-
-    #[cold]
-    fn too_long(&self, text: &str) -> MemoryError {
-        MemoryError::TooLong {
-            action: self.action.to_owned(),
-            start: start_of(text),
-            bytes: text.len(),
-            names: text.bytes().filter(|byte| *byte == b'.').count() + 1,
         }
     }
 

@@ -98,19 +98,15 @@ pub(crate) struct Key {
 pub(crate) const KEPT_BY_KEY: usize = 256;
 
 impl Key {
-    /// Gives back the room of an unusually large run. For an idle key: everything is empty.
-    pub(crate) fn trim(&mut self) {
-        if self.nodes.capacity() > KEPT_BY_KEY {
+    /// Forgets the tasks of a run that has ended, and gives back the room of an unusually large one.
+    pub(crate) fn forget_tasks(&mut self) {
+        let large = self.nodes.len() > KEPT_BY_KEY;
+        self.nodes.clear();
+        if large {
+            // No more of its tasks waited at a time than there were, and none does now.
             self.nodes.shrink_to(KEPT_BY_KEY);
-        }
-        if self.queue.capacity() > KEPT_BY_KEY {
             self.queue.shrink_to(KEPT_BY_KEY);
-        }
-        if self.suspended.capacity() > KEPT_BY_KEY {
             self.suspended.shrink_to(KEPT_BY_KEY);
-        }
-        if self.waiting.capacity() > KEPT_BY_KEY {
-            self.waiting.shrink_to(KEPT_BY_KEY);
         }
     }
 

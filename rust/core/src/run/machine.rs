@@ -364,10 +364,11 @@ impl<R: Router> Machine<R> {
         self.keys[key.0 as usize].running = None;
         self.commit(&mut task);
         let mut sent = std::mem::take(&mut task.sent);
+        let usual = sent.len() <= KEPT_BY_KEY;
         for (event_index, event) in sent.drain(..).enumerate() {
             self.route(key, event, task.node, event_index as u32);
         }
-        if sent.capacity() <= KEPT_BY_KEY && self.spare_sent.len() < KEPT_BY_MACHINE {
+        if usual && self.spare_sent.len() < KEPT_BY_MACHINE {
             self.spare_sent.push(sent);
         }
         self.drop_use(task.event);
@@ -633,7 +634,7 @@ impl<R: Router> Machine<R> {
             .clear(|value| effects.push_back(Effect::Release(value)));
         state.active = false;
         state.events_seen = 0;
-        state.nodes.clear();
+        state.forget_tasks();
         let idle = state.waiting.is_empty();
         let persisted = state.persisted;
         let segment = state.segment;
@@ -642,7 +643,9 @@ impl<R: Router> Machine<R> {
         if idle {
             state.sequence = 0;
             state.persisted = false;
-            state.trim();
+            if state.waiting.capacity() > KEPT_BY_KEY {
+                state.waiting.shrink_to(KEPT_BY_KEY);
+            }
         }
         self.unfinished -= 1;
         if self.unfinished == 0 {
