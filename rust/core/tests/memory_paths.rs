@@ -121,7 +121,7 @@ fn a_write_asks_the_host_for_the_nearest_parents_only() {
         (Ok(()), vec!["a.b.c".to_owned(), "a.b.c.d".to_owned()])
     );
     let (outcome, asked) = set_over(&mut machine, task, "a.b.x.y.z", &stored);
-    let expected = ["a.b.x.y", "a.b.x", "a.b", "a.b.x.y.z"].map(str::to_owned);
+    let expected = ["a.b.x.y", "a.b.x", "a.b.x.y.z"].map(str::to_owned);
     assert_eq!((outcome, asked), (Ok(()), expected.to_vec()));
     let (outcome, _) = set_over(&mut machine, task, "v.x.y", &stored);
     let parent = MemoryError::ParentIsValue {
@@ -158,4 +158,16 @@ fn ancestors_that_were_not_loaded_are_left_alone_by_overlapping_tasks() {
     machine.handle_finished(first).unwrap();
     let effects = effects(&mut machine);
     assert_eq!(written(&machine, &effects), ["a.b.c"]);
+}
+
+/// Entries of the host's state can expire while a run lasts; what the run relied on stays as it was.
+#[test]
+fn a_parent_that_expires_after_a_write_below_it_stays_an_object() {
+    let stored = [("a", Node::Object), ("a.b", Node::Object)];
+    let (mut machine, task) = started();
+    assert_eq!(set_over(&mut machine, task, "a.b.c", &stored).0, Ok(()));
+    let (refused, asked) = set_over(&mut machine, task, "a", &[]);
+    assert_eq!(refused, Err(MemoryError::ObjectInTheWay("a".into())));
+    assert_eq!(asked, Vec::<String>::new());
+    machine.handle_finished(task).unwrap();
 }

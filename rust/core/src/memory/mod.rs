@@ -183,9 +183,8 @@ impl Committed {
     }
 
     /// Keeps the tree a tree when tasks that overlapped wrote a value and below it: the last to finish wins. Returns an
-    /// ancestor whose value is replaced. All nodes concerned are known. An ancestor that is not was above an object when
-    /// this task looked, and nobody has touched it since: it is an object. And nothing of the host's state that was not
-    /// loaded lies below a value: whoever wrote that value found nothing there, so what is below now came in this run.
+    /// ancestor whose value is replaced. All nodes concerned are known: whoever wrote below an ancestor has noted what it is.
+    /// And nothing of the host's state that was not loaded lies below a value: whoever wrote that value found nothing there, so what is below now came in this run.
     fn make_room(
         &mut self,
         path: Symbol,
@@ -195,10 +194,10 @@ impl Committed {
     ) -> Option<Symbol> {
         let mut lost = None;
         for ancestor in ancestors(symbols, path) {
-            let Some(there) = self.get(ancestor) else { continue };
-            if there != Node::Object {
+            let there = self.get(ancestor);
+            if there != Some(Node::Object) {
                 self.put(ancestor, Node::Object, u32::MAX, changed);
-                if matches!(there, Node::Value(_)) {
+                if matches!(there, Some(Node::Value(_))) {
                     lost = Some(ancestor);
                 }
             }
@@ -398,7 +397,10 @@ impl View<'_> {
             let ancestor = self.symbols.intern(&text[..end]);
             match self.peek(ancestor) {
                 Lookup::Load(path) => return Ok(Err(path)),
-                Lookup::Found(Node::Object) => break,
+                Lookup::Found(Node::Object) => {
+                    self.know_objects_above(&text[..end]);
+                    break;
+                }
                 Lookup::Found(Node::Absent) => missing.push(ancestor),
                 Lookup::Found(Node::Value(_)) => {
                     return Err(MemoryError::ParentIsValue {
@@ -411,6 +413,20 @@ impl View<'_> {
         }
         missing.reverse();
         Ok(Ok(missing))
+    }
+
+    /// Notes that what is above an object is an object, without asking the host: its entries may expire before the run ends,
+    /// and a parent that is gone then would let a value take its place.
+    fn know_objects_above(&mut self, object: &str) {
+        let mut above = object.rfind('.');
+        while let Some(end) = above {
+            let ancestor = self.symbols.intern(&object[..end]);
+            if self.overlay.get(ancestor).is_some() || self.committed.get(ancestor).is_some() {
+                return;
+            }
+            self.committed.loaded(ancestor, Node::Object);
+            above = object[..end].rfind('.');
+        }
     }
 
     /// Writes a value, creating missing parents.
