@@ -28,6 +28,8 @@ PATIENCE = 24 * 3600 * 1000
 # A JVM that lives for seconds starts faster without the optimising compiler.
 CLIENT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m"
 
+# With the default refresh-interval REST tells of states and checkpoints up to three seconds late: what a test wants to
+# interrupt then is over.
 CONFIG = """\
 jobmanager:
   bind-host: 127.0.0.1
@@ -69,6 +71,7 @@ io:
     dirs: {base}/tmp
 web:
   tmpdir: {base}/web
+  refresh-interval: 50
 parallelism:
   default: 1
 heartbeat:
