@@ -62,7 +62,7 @@ final class RemoteAgentBuilder<T, K> implements AgentBuilder {
             throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream() or toTable(schema)");
         }
         if (output == null) {
-            output = input.connect(agent.agentName(), agent.json());
+            output = input.connect(agent.agentName(), agent.json(), null, false);
         }
         return output;
     }

@@ -8,6 +8,7 @@ import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.Outlet;
+import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -47,6 +48,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private final String agentName;
     private final byte[] plan;
     private final TypeInformation<IN> inputType;
+    private final PythonEnvironment python;
+    private final boolean encoded;
     private final transient MailboxExecutor mailbox;
 
     private transient AgentsCore core;
@@ -69,10 +72,14 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             final String agentName,
             final byte[] plan,
             final TypeInformation<IN> inputType,
+            final PythonEnvironment python,
+            final boolean encoded,
             final MailboxExecutor mailbox) {
         this.agentName = agentName;
         this.plan = plan;
         this.inputType = inputType;
+        this.python = python;
+        this.encoded = encoded;
         this.mailbox = mailbox;
     }
 
@@ -80,9 +87,11 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             final String agentName,
             final byte[] plan,
             final TypeInformation<IN> inputType,
+            final PythonEnvironment python,
+            final boolean encoded,
             final StreamOperatorParameters<Object> parameters) {
         final AgentOperator<IN> operator =
-                new AgentOperator<>(agentName, plan, inputType, parameters.getMailboxExecutor());
+                new AgentOperator<>(agentName, plan, inputType, python, encoded, parameters.getMailboxExecutor());
         operator.setProcessingTimeService(parameters.getProcessingTimeService());
         operator.setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
         return operator;
