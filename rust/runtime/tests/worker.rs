@@ -1,4 +1,5 @@
 //! Workers that work and workers that misbehave: what the host hears, and that nothing is left.
+#![allow(clippy::unwrap_used)]
 
 use flink_agents_runtime::worker::server::Program;
 use flink_agents_runtime::worker::{Settings, Worker, WorkerError};
