@@ -72,6 +72,7 @@ fn run(task: u64, attributes: &[u8]) -> Vec<u8> {
     out.extend(blob(b"s:k"));
     out.extend_from_slice(&0_i32.to_le_bytes());
     out.extend(blob(attributes));
+    out.push(0);
     out
 }
 

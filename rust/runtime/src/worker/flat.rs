@@ -22,16 +22,15 @@
 //!
 //! | kind `u8` | `u64` | then |
 //! |---|---|---|
-//! | 1 run | task | action `u32`; slot `u32`; flags `u8` (1 fresh, 2 upstream); id as above; with upstream its id and the name of its action; blob of the key; name of the type; blob of attributes |
+//! | 1 run | task | action `u32`; slot `u32`; flags `u8` (1 fresh, 2 upstream); id as above; with upstream its id and the name of its action; blob of the key; name of the type; blob of attributes; count `u8` of known paths: each node `u8` (0 absent, 1 object, 2 value), name of the path, blob |
 //! | 2 resume | task | |
-//! | 3 known | slot | node `u8` (0 absent, 1 object, 2 value); name of the path; blob |
 //! | 4 node | task | memory `u8`; node `u8`; name of the path; blob |
 //! | 5 names | task | count `u32`; as many blobs |
 //! | 6 run ended | slot | |
 //! | 7 forget | slot | |
 //! | 8 name | number | blob of text |
 
-use super::frames::{Change, FromWorker, Name, Node, Run, Space, ToWorker, Upstream};
+use super::frames::{Change, FromWorker, Known, Name, Node, Run, Space, ToWorker, Upstream};
 use super::stream::{self, FrameError};
 
 /// Appends a frame of the worker's. `Ready`, `Refused` and `Beat` are no concern of the host and leave nothing.
@@ -229,15 +228,6 @@ pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<u32, FlatEr
                 ToWorker::Run(run(number, &mut reader)?)
             }
             2 => ToWorker::Resume { task: number },
-            3 => {
-                let code = reader.u8()?;
-                let path = reader.name()?;
-                ToWorker::Known {
-                    slot: number as u32,
-                    path,
-                    node: node(code, reader.blob()?),
-                }
-            }
             4 => {
                 let space = reader.space()?;
                 let code = reader.u8()?;
@@ -292,7 +282,20 @@ fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
         kind,
         attributes: reader.blob()?,
         upstream,
+        known: known(reader)?,
     })
+}
+
+fn known<'a>(reader: &mut Reader<'a>) -> Result<Vec<Known<'a>>, FlatError> {
+    let count = reader.u8()?;
+    (0..count)
+        .map(|_| {
+            let code = reader.u8()?;
+            let path = reader.name()?;
+            let node = node(code, reader.blob()?);
+            Ok(Known { path, node })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -319,6 +322,7 @@ mod tests {
         put_blob(b"s:k", &mut run);
         put_name(&Name::Text("e1"), &mut run);
         put_blob(&[12, 0], &mut run);
+        run.extend_from_slice(&[1, 1, 4, 0, 0, 0, 0, 0, 0, 0]);
         let mut records = record(8, 4, b"\x01\0\0\0a");
         records.extend(record(1, 77, &run));
         records.extend(record(6, 9, &[]));
@@ -353,7 +357,7 @@ mod tests {
             to_frames(&record(99, 1, &[]), &mut Vec::new()),
             Err(FlatError::Malformed(0))
         );
-        let cut_name = record(3, 1, &[2, 0xf0, 0xff, 0xff, 0xff]);
+        let cut_name = record(4, 1, &[0, 2, 0xf0, 0xff, 0xff, 0xff]);
         assert!(matches!(
             to_frames(&cut_name, &mut Vec::new()),
             Err(FlatError::Malformed(_))

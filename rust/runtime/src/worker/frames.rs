@@ -88,6 +88,18 @@ pub struct Run<'a> {
     pub attributes: &'a [u8],
     /// Id of the event whose action sent this one, and the name of that action.
     pub upstream: Option<Upstream<'a>>,
+    /// What stands at paths of short-term memory that this action is likely to read.
+    pub known: Vec<Known<'a>>,
+}
+
+/// A node of short-term memory that is told without being asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known<'a> {
+    /// The path.
+    #[serde(borrow)]
+    pub path: Name<'a>,
+    /// What stands there.
+    pub node: Node<'a>,
 }
 
 /// Where an event comes from.
@@ -133,15 +145,6 @@ pub enum ToWorker<'a> {
     Resume {
         /// The task.
         task: u64,
-    },
-    /// What stands at a path of a slot's short-term memory, told without being asked.
-    Known {
-        /// Slot of the key.
-        slot: u32,
-        /// The path.
-        path: Name<'a>,
-        /// What stands there.
-        node: Node<'a>,
     },
     /// Answer to [`FromWorker::Get`].
     Node {

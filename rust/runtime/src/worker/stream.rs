@@ -155,7 +155,7 @@ impl Received {
 
 #[cfg(test)]
 mod tests {
-    use super::super::frames::{FromWorker, Name, Node, Run, ToWorker, Upstream};
+    use super::super::frames::{FromWorker, Known, Name, Node, Run, Space, ToWorker, Upstream};
     use super::*;
 
     fn frames() -> Vec<ToWorker<'static>> {
@@ -177,9 +177,14 @@ mod tests {
                     event: 9,
                     action: Name::Number(3),
                 }),
+                known: vec![Known {
+                    path: Name::Number(3),
+                    node: Node::Object,
+                }],
             }),
-            ToWorker::Known {
-                slot: 7,
+            ToWorker::Node {
+                task: 7,
+                space: Space::Sensory,
                 path: Name::Number(3),
                 node: Node::Value(&[0; 300]),
             },
