@@ -461,6 +461,7 @@ impl Drop for Worker {
 }
 
 /// What a worker logs.
+#[derive(Clone)]
 pub struct Log(Arc<Output>);
 
 impl Log {
