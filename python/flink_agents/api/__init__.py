@@ -1,0 +1,1 @@
+"""The public API: what agents are written against."""

@@ -1,0 +1,1 @@
+"""Agents: the base class and the ready-made ReActAgent."""

@@ -1,0 +1,1 @@
+"""Events: what actions receive and send."""

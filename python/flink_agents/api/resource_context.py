@@ -1,0 +1,31 @@
+"""The way from one resource to others."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, List
+
+if TYPE_CHECKING:
+    from flink_agents.api.resource import Resource, ResourceType
+
+
+class ResourceContext(ABC):
+    """Gives resources access to the other resources of their agent."""
+
+    @abstractmethod
+    def get_resource(self, name: str, resource_type: ResourceType) -> Resource:
+        """Return a resource, made and opened.
+
+        Raises
+        ------
+        KeyError
+            If the agent has none of that name and type.
+        """
+
+    @abstractmethod
+    def generate_available_skills_prompt(self, *skill_names: str) -> str:
+        """Return the text that tells a model which skills there are."""
+
+    @abstractmethod
+    def get_skill_dirs(self, *skill_names: str) -> List[str]:
+        """Return the directories of skills."""

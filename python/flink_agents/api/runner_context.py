@@ -1,0 +1,160 @@
+"""What an action can do: its second parameter."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Callable, Dict
+
+if TYPE_CHECKING:
+    from flink_agents.api.configuration import ReadableConfiguration
+    from flink_agents.api.events.event import Event
+    from flink_agents.api.memory.long_term_memory import BaseLongTermMemory
+    from flink_agents.api.memory_object import MemoryObject
+    from flink_agents.api.metric_group import MetricGroup
+    from flink_agents.api.resource import Resource, ResourceType
+
+__all__ = ["AsyncExecutionResult", "RunnerContext"]
+
+
+class AsyncExecutionResult:
+    """A call that has been asked for. Await it, once, inside the ``async def`` action that asked.
+
+    Parameters
+    ----------
+    executor
+        Something with ``submit(func, *args, **kwargs)`` that returns a ``concurrent.futures.Future``; ``None`` makes
+        the call in place, when it is awaited.
+    func, args, kwargs
+        The call.
+    """
+
+    __slots__ = ("_args", "_awaited", "_executor", "_func", "_kwargs")
+
+    def __init__(self, executor: Any, func: Callable, args: tuple, kwargs: dict) -> None:
+        self._executor = executor
+        self._func = func
+        self._args = args
+        self._kwargs = kwargs
+        self._awaited = False
+
+    def __await__(self) -> Any:
+        if self._awaited:
+            msg = "The result of durable_execute_async can be awaited once only; keep what 'await' returned."
+            raise RuntimeError(msg)
+        self._awaited = True
+        if self._executor is None:
+            return self._func(*self._args, **self._kwargs)
+        # asyncio is there in every process that awaits, but not in every one that imports the API.
+        import asyncio
+
+        future = self._executor.submit(self._func, *self._args, **self._kwargs)
+        return (yield from asyncio.wrap_future(future).__await__())
+
+
+class RunnerContext(ABC):
+    """What an action can do. Only for use inside the action that got it, from its own thread."""
+
+    @abstractmethod
+    def send_event(self, event: Event) -> None:
+        """Send an event. It is taken as it is now; actions that it triggers run when this one has finished.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a value in it cannot be made plain; the message has the path to it.
+        """
+
+    @abstractmethod
+    def get_resource(
+        self,
+        name: str,
+        type: ResourceType,
+        metric_group: MetricGroup = None,
+    ) -> Resource:
+        """Return a resource of the agent; made when it is first asked for, once per worker.
+
+        Parameters
+        ----------
+        name, type
+            Name and type of the resource.
+        metric_group
+            Where it reports metrics; this action's group if left out.
+
+        Raises
+        ------
+        KeyError
+            If the agent has none of that name and type.
+        """
+
+    @property
+    @abstractmethod
+    def action_config(self) -> Dict[str, Any]:
+        """The configuration of this action, ``None`` if it has none."""
+
+    @abstractmethod
+    def get_action_config_value(self, key: str) -> Any:
+        """Return a value of the configuration of this action, ``None`` if there is none."""
+
+    @property
+    @abstractmethod
+    def sensory_memory(self) -> MemoryObject:
+        """Memory of this run: it is cleared when everything that one input caused is done."""
+
+    @property
+    @abstractmethod
+    def short_term_memory(self) -> MemoryObject:
+        """Memory of this key: it lasts from input to input."""
+
+    @property
+    @abstractmethod
+    def long_term_memory(self) -> BaseLongTermMemory:
+        """Memory outside of the job, ``None`` if it is not configured."""
+
+    @property
+    @abstractmethod
+    def agent_metric_group(self) -> MetricGroup | None:
+        """Metrics of the agent."""
+
+    @property
+    @abstractmethod
+    def action_metric_group(self) -> MetricGroup | None:
+        """Metrics of this action."""
+
+    @abstractmethod
+    def durable_execute(
+        self,
+        func: Callable[[Any], Any],
+        *args: Any,
+        reconciler: Callable[[], Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a function whose result is recorded, so that it is not called again after a recovery.
+
+        Parameters
+        ----------
+        func
+            The function; found again by its name after a recovery.
+        *args, **kwargs
+            Its arguments.
+        reconciler
+            Tells after a recovery whether a call that was under way took place: called without arguments.
+        """
+
+    @abstractmethod
+    def durable_execute_async(
+        self,
+        func: Callable[[Any], Any],
+        *args: Any,
+        reconciler: Callable[[], Any] | None = None,
+        **kwargs: Any,
+    ) -> AsyncExecutionResult:
+        """Do the same without holding up other keys: ``await`` the result, inside an ``async def`` action."""
+
+    @property
+    @abstractmethod
+    def config(self) -> ReadableConfiguration:
+        """The configuration of the agent."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what the context holds; called by the runtime."""

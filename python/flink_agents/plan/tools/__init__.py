@@ -1,0 +1,1 @@
+"""Tools as plans hold them."""
