@@ -1,0 +1,126 @@
+"""The core of flink-agents-rs for Python hosts (Rust, ``rust/python``)."""
+
+import uuid
+from typing import Any, Final, Protocol, TypeAlias
+
+ABSENT: Final[object]
+"""Answer of ``memory_get``: nothing stands at the path."""
+OBJECT: Final[object]
+"""Answer of ``memory_get``: an object stands at the path."""
+WAIT: Final[object]
+"""Answer of memory methods where ``may_wait``: the answer was asked for; ask again when it has come."""
+
+Step: TypeAlias = tuple[int, int, str, int, str, dict[str, Any], int | None, str | None]
+"""(task, action, key text, event id, event type, attributes, upstream event id, upstream action name)."""
+
+def version() -> str:
+    """Return the version of this build."""
+
+def encode(value: Any, path: str = "value") -> bytes:
+    """Return plain data (format version 1, no version byte); ``TypeError`` or ``ValueError`` names the place from ``path``."""
+
+def decode(data: bytes) -> Any:
+    """Return the value that the bytes hold, as fresh objects; ``ValueError`` if they are malformed."""
+
+def check_plain(value: Any, path: str = "value") -> None:
+    """Refuse what cannot be sent in an event: ``TypeError`` or ``ValueError`` with the place."""
+
+def to_plain(value: Any, path: str = "value") -> Any:
+    """Return what the receiver of an event sees."""
+
+def check_memory_value(path: str, value: Any) -> None:
+    """Refuse what memory cannot hold: all but None, bool, int, float, str, bytes, list and dict with str keys."""
+
+def key_text(key: Any) -> str:
+    """Return the canonical text of a key, a letter for its type first: ``s:user``, ``i:1``, ``f:1.0``, ``t:true``, …"""
+
+def key_of(text: str) -> Any:
+    """Return the key of a canonical text; lists come back as tuples."""
+
+def random_uuid() -> uuid.UUID:
+    """Return a fresh random UUID of version 4; fast, safe across ``fork``, not for secrets."""
+
+def uuid_of(bits: int) -> uuid.UUID:
+    """Return the UUID with these 128 bits, faster than its constructor does."""
+
+def validate_plan(plan_json: str) -> str:
+    """Check a plan as far as the client can and return it in the current form; ``ValueError`` names the place."""
+
+def load_config(request_json: str) -> str:
+    """Merge the sources of configuration: JSON in, JSON out."""
+
+class Link(Protocol):
+    """What the executor needs of ``Local`` and ``Worker``. Memory 0 is sensory, 1 is short-term."""
+
+    may_wait: bool
+    @property
+    def actions(self) -> list[str]: ...
+    def next(self) -> Step | int | None: ...
+    def send(self, task: int, event_id: int, event_type: str, attributes: dict[str, Any]) -> None: ...
+    def memory_get(self, task: int, memory: int, path: str) -> Any: ...
+    def memory_set(self, task: int, memory: int, path: str, value: Any) -> object | None: ...
+    def memory_new_object(self, task: int, memory: int, path: str) -> object | None: ...
+    def memory_children(self, task: int, memory: int, path: str) -> list[str] | object: ...
+    def finish(self, task: int) -> None: ...
+    def fail(self, task: int, text: str) -> None: ...
+    def suspend(self, task: int) -> None: ...
+    def wake(self, task: int) -> None: ...
+
+class Local:
+    """The core in this process. One thread at a time; a call from another thread meets ``RuntimeError``, never a race."""
+
+    may_wait: bool
+    def __init__(self, plan_json: str) -> None:
+        """Compile a plan; ``ValueError`` names what is wrong in it."""
+
+    @property
+    def actions(self) -> list[str]:
+        """Names of the actions, by the numbers that ``next`` tells."""
+
+    def input(self, key: Any, value: Any) -> None:
+        """Take a record of a key; ``TypeError`` or ``ValueError`` if key or value cannot travel."""
+
+    def end_of_input(self) -> None:
+        """Say that no input follows."""
+
+    def in_flight(self) -> int:
+        """Return the number of inputs that are not finished."""
+
+    def kept_values(self) -> int:
+        """Return the number of events and memory values kept for unfinished runs (for tests)."""
+
+    def outputs(self) -> list[tuple[Any, Any]]:
+        """Return the outputs since the last call as (key, output)."""
+
+    def next(self) -> Step | int | None:
+        """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now.
+
+        ``RuntimeError`` if the run of a key cannot go on.
+        """
+
+    def send(self, task: int, event_id: int, event_type: str, attributes: dict[str, Any]) -> None:
+        """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
+
+    def memory_get(self, task: int, memory: int, path: str) -> Any:
+        """Return the value at a path as a fresh object, or ``ABSENT`` or ``OBJECT``."""
+
+    def memory_set(self, task: int, memory: int, path: str, value: Any) -> None:
+        """Write a value, creating missing parents; ``ValueError`` against the rules of memory."""
+
+    def memory_new_object(self, task: int, memory: int, path: str) -> None:
+        """Make an object, creating missing parents; one that exists is kept."""
+
+    def memory_children(self, task: int, memory: int, path: str) -> list[str]:
+        """Return the names of an object's direct children, sorted; ``ValueError`` if it is none."""
+
+    def finish(self, task: int) -> None:
+        """Report that the action's code has returned: its writes are committed, its events routed."""
+
+    def fail(self, task: int, text: str) -> None:
+        """Do nothing: without Flink the caller raises the error."""
+
+    def suspend(self, task: int) -> None:
+        """Report that the running action waits; others of its run may go on."""
+
+    def wake(self, task: int) -> None:
+        """Report that what a suspended action waited for has come."""

@@ -1,0 +1,62 @@
+//! `flink_agents._core`: the core for Python hosts.
+//!
+//! Everything here is called by Python code under its global lock. Values cross as Python objects or as plain data of
+//! format version 1; nothing goes by way of JSON text. A panic becomes Python's `PanicException`.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod decode;
+mod encode;
+mod keys;
+mod local;
+mod plan;
+mod refusal;
+mod uuid;
+
+use pyo3::prelude::*;
+
+/// A constant that stands for an answer that is no value.
+#[pyclass(frozen, module = "flink_agents._core")]
+pub(crate) struct Marker {
+    name: &'static str,
+}
+
+#[pymethods]
+impl Marker {
+    fn __repr__(&self) -> &'static str {
+        self.name
+    }
+
+    /// Pickles and copies as the constant itself.
+    fn __reduce__(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// The version of this build.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add_function(wrap_pyfunction!(version, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::encode, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::decode, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::check_plain, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::to_plain, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::check_memory_value, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::key_text, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::key_of, module)?)?;
+    module.add_function(wrap_pyfunction!(uuid::random_uuid, module)?)?;
+    module.add_function(wrap_pyfunction!(uuid::uuid_of, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::validate_plan, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::load_config, module)?)?;
+    module.add_class::<local::Local>()?;
+    module.add("ABSENT", local::absent(py)?)?;
+    module.add("OBJECT", local::object(py)?)?;
+    module.add("WAIT", Py::new(py, Marker { name: "WAIT" })?)?;
+    Ok(())
+}

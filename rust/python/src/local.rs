@@ -1,0 +1,594 @@
+//! The core in this process, for running without Flink.
+//!
+//! Ownership: values (events and memory) lie here as bytes of format version 1, from the call that brings them until the
+//! machine releases them; Python gets fresh objects made of them. Short-term memory of a key moves with the key: into its
+//! slot while it has unfinished inputs, and back when it is idle. Python code is run before the object is borrowed, since
+//! a serializer of the user may come back here.
+
+use crate::convert::encoded;
+use crate::decode::read;
+use crate::encode::{self, Rules};
+use crate::keys::{key_of, write_key};
+use crate::{Marker, plan, uuid};
+use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
+use flink_agents_core::memory::{Lookup, Node, Space, Written};
+use flink_agents_core::plan::Routes;
+use flink_agents_core::run::{AccessError, Effect, EventIn, InputError, Limits, Machine, TaskError};
+use flink_agents_core::symbols::{INPUT, INPUT_EVENT};
+use flink_agents_core::value::{self, Value};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyInt, PyList, PyString};
+use rustc_hash::FxHashMap;
+use slab::Slab;
+use std::sync::Arc;
+
+/// Interned texts are looked through for unused ones when there are more than this, and then at twice what is left.
+const MANY_SYMBOLS: usize = 4096;
+
+/// Nothing stands at a path.
+pub(crate) fn absent(py: Python<'_>) -> PyResult<Py<Marker>> {
+    static ABSENT: PyOnceLock<Py<Marker>> = PyOnceLock::new();
+    let marker = ABSENT.get_or_try_init(py, || Py::new(py, Marker { name: "ABSENT" }))?;
+    Ok(marker.clone_ref(py))
+}
+
+/// An object stands at a path.
+pub(crate) fn object(py: Python<'_>) -> PyResult<Py<Marker>> {
+    static OBJECT: PyOnceLock<Py<Marker>> = PyOnceLock::new();
+    let marker = OBJECT.get_or_try_init(py, || Py::new(py, Marker { name: "OBJECT" }))?;
+    Ok(marker.clone_ref(py))
+}
+
+struct EventData {
+    id: Py<PyInt>,
+    event_type: Py<PyString>,
+    attributes: Vec<u8>,
+    upstream: Option<(Py<PyInt>, ActionId)>,
+}
+
+enum Stored {
+    Event(EventData),
+    Memory(Arc<[u8]>),
+}
+
+/// A node of short-term memory that outlives runs.
+enum Kept {
+    Object,
+    Value(Arc<[u8]>),
+}
+
+type Memory = FxHashMap<Box<str>, Kept>;
+
+/// A key with unfinished inputs.
+struct ActiveKey {
+    text: Arc<str>,
+    shown: Py<PyString>,
+    key: Py<PyAny>,
+    memory: Memory,
+}
+
+#[derive(Clone, Copy)]
+struct Task {
+    key: u32,
+    event: ValueHandle,
+    action: ActionId,
+}
+
+/// The machine of one agent, with everything that a host keeps for it.
+#[pyclass(module = "flink_agents._core")]
+pub(crate) struct Local {
+    agent: String,
+    machine: Machine<Routes>,
+    action_names: Vec<Py<PyString>>,
+    slots: FxHashMap<Arc<str>, u32>,
+    keys: Slab<ActiveKey>,
+    idle: FxHashMap<Arc<str>, Memory>,
+    values: Slab<Stored>,
+    /// By the slot of the task's id.
+    tasks: Vec<Task>,
+    running: usize,
+    symbols_limit: usize,
+    outputs: Py<PyList>,
+    key_text: String,
+}
+
+impl Local {
+    fn put(&mut self, value: Stored) -> ValueHandle {
+        ValueHandle(self.values.insert(value) as u32)
+    }
+
+    fn free(&mut self, handle: ValueHandle) {
+        self.values.try_remove(handle.0 as usize);
+    }
+
+    fn task(&self, task: TaskId) -> Result<Task, TaskError> {
+        self.machine.run_of(task)?;
+        let slot = task.to_bits() as u32;
+        self.tasks.get(slot as usize).copied().ok_or(TaskError::Ended)
+    }
+
+    fn acquire(&mut self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<u32> {
+        self.key_text.clear();
+        write_key(key, &mut self.key_text)?;
+        if let Some(slot) = self.slots.get(self.key_text.as_str()) {
+            return Ok(*slot);
+        }
+        let (text, memory) = match self.idle.remove_entry(self.key_text.as_str()) {
+            Some(known) => known,
+            None => (Arc::from(self.key_text.as_str()), Memory::default()),
+        };
+        let slot = self.keys.insert(ActiveKey {
+            shown: PyString::new(py, &text).unbind(),
+            key: key_of(py, &text)?.unbind(),
+            text: text.clone(),
+            memory,
+        }) as u32;
+        self.slots.insert(text, slot);
+        Ok(slot)
+    }
+
+    fn release(&mut self, slot: u32) {
+        if let Some(key) = self.keys.try_remove(slot as usize) {
+            self.slots.remove(&key.text);
+            if !key.memory.is_empty() {
+                self.idle.insert(key.text, key.memory);
+            }
+        }
+    }
+
+    /// What conditions read of an event.
+    fn attributes(&self, bytes: &[u8]) -> PyResult<Option<Vec<(String, Value)>>> {
+        if !self.machine.router().has_conditions() {
+            return Ok(None);
+        }
+        match value::decode(bytes) {
+            Ok(Value::Map(entries)) => Ok(Some(entries)),
+            Ok(_) => Err(PyTypeError::new_err("the attributes of an event are no map")),
+            Err(error) => Err(PyValueError::new_err(error.to_string())),
+        }
+    }
+
+    /// Carries out what is not running an action.
+    fn apply(&mut self, py: Python<'_>, effect: Effect) -> PyResult<()> {
+        match effect {
+            Effect::Emit { key, event, .. } => {
+                if let (Some(Stored::Event(event)), Some(key)) =
+                    (self.values.try_remove(event.0 as usize), self.keys.get(key.0 as usize))
+                {
+                    let attributes = read(py, &event.attributes)?.cast_into::<PyDict>()?;
+                    let output = attributes.get_item(pyo3::intern!(py, "output"))?;
+                    self.outputs.bind(py).append((&key.key, output))?;
+                }
+            }
+            Effect::WriteMemory { key, path, node } => {
+                let Some(name) = self.machine.symbols().name(path) else {
+                    return Ok(());
+                };
+                let Some(key) = self.keys.get_mut(key.0 as usize) else {
+                    return Ok(());
+                };
+                let kept = match node {
+                    Node::Absent => {
+                        key.memory.remove(name);
+                        return Ok(());
+                    }
+                    Node::Object => Kept::Object,
+                    Node::Value(handle) => match self.values.get(handle.0 as usize) {
+                        Some(Stored::Memory(bytes)) => Kept::Value(bytes.clone()),
+                        _ => return Ok(()),
+                    },
+                };
+                match key.memory.get_mut(name) {
+                    Some(there) => *there = kept,
+                    None => _ = key.memory.insert(name.into(), kept),
+                }
+            }
+            Effect::Release(handle) => self.free(handle),
+            Effect::RunEnded { key, idle: true, .. } => self.release(key.0),
+            Effect::Warn(text) => {
+                let text = format!("Agent '{}': {text}", self.agent);
+                let logger = py.import("logging")?.call_method1("getLogger", ("flink_agents",))?;
+                logger.call_method1("warning", ("%s", text))?;
+            }
+            Effect::Fail { key, reason } => {
+                let key = match self.keys.get(key.0 as usize) {
+                    Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
+                    None => "?".to_owned(),
+                };
+                return Err(PyRuntimeError::new_err(format!(
+                    "Agent '{}', key {key}: {reason}",
+                    self.agent
+                )));
+            }
+            Effect::RunAction { .. }
+            | Effect::Resume { .. }
+            | Effect::RunEnded { .. }
+            | Effect::Processed { .. }
+            | Effect::Forward(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Everything that runs no action. A key that became idle has to be known before its next input.
+    fn settle(&mut self, py: Python<'_>) -> PyResult<()> {
+        while let Some(effect) = self.machine.poll_effect(false) {
+            self.apply(py, effect)?;
+        }
+        Ok(())
+    }
+
+    fn forget_unused_symbols(&mut self) {
+        if self.running == 0 && self.machine.symbols().len() > self.symbols_limit {
+            self.machine.collect_symbols();
+            self.symbols_limit = MANY_SYMBOLS.max(2 * self.machine.symbols().len());
+        }
+    }
+
+    /// Puts what short-term memory holds at a path before the machine.
+    fn load(&mut self, task: TaskId, path: Symbol) -> Result<(), AccessError> {
+        let key = self.task(task)?.key;
+        let kept = self
+            .machine
+            .symbols()
+            .name(path)
+            .and_then(|name| self.keys.get(key as usize)?.memory.get(name));
+        let node = match kept {
+            None => Node::Absent,
+            Some(Kept::Object) => Node::Object,
+            Some(Kept::Value(bytes)) => {
+                let bytes = bytes.clone();
+                Node::Value(self.put(Stored::Memory(bytes)))
+            }
+        };
+        if let Some(unused) = self.machine.memory_loaded(task, path, node)? {
+            self.free(unused);
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, task: TaskId, space: Space, path: Symbol) -> Result<Node, AccessError> {
+        loop {
+            match self.machine.memory_get(task, space, path)? {
+                Lookup::Found(node) => return Ok(node),
+                Lookup::Load(missing) => self.load(task, missing)?,
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        task: TaskId,
+        write: impl Fn(&mut Machine<Routes>) -> Result<Written, AccessError>,
+    ) -> Result<(), AccessError> {
+        loop {
+            match write(&mut self.machine)? {
+                Written::Done(unused) => {
+                    if let Some(unused) = unused {
+                        self.free(unused);
+                    }
+                    return Ok(());
+                }
+                Written::Load(missing) => self.load(task, missing)?,
+            }
+        }
+    }
+}
+
+fn space(number: u8) -> PyResult<Space> {
+    match number {
+        0 => Ok(Space::Sensory),
+        1 => Ok(Space::ShortTerm),
+        _ => Err(PyValueError::new_err(format!(
+            "{number} is no memory: 0 is sensory, 1 is short-term"
+        ))),
+    }
+}
+
+fn from_task(error: TaskError) -> PyErr {
+    match error {
+        TaskError::OwnTrigger(..) => PyValueError::new_err(error.to_string()),
+        _ => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+fn from_access(error: AccessError) -> PyErr {
+    match error {
+        AccessError::Task(error) => from_task(error),
+        AccessError::Memory(error) => PyValueError::new_err(error.to_string()),
+    }
+}
+
+fn from_input(error: InputError) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
+}
+
+#[pymethods]
+impl Local {
+    #[new]
+    fn new(py: Python<'_>, plan_json: &str) -> PyResult<Local> {
+        let plan = plan::read(plan_json)?;
+        let wrong = |error: String| PyValueError::new_err(error);
+        let routes = Routes::compile(&plan).map_err(|e| wrong(e.to_string()))?;
+        let mut limits = Limits::default();
+        let limit = plan
+            .config
+            .get_int("max-events-per-run")
+            .map_err(|e| wrong(e.to_string()))?;
+        if let Some(limit) = limit {
+            limits.max_events_per_run = u32::try_from(limit).ok().filter(|limit| *limit > 0).ok_or_else(|| {
+                wrong(format!(
+                    "Option max-events-per-run is {limit}: it must be between 1 and {}",
+                    u32::MAX
+                ))
+            })?;
+        }
+        let names = routes.actions().iter();
+        Ok(Local {
+            agent: plan.agent_name.unwrap_or_else(|| "agent".to_owned()),
+            action_names: names.map(|action| PyString::new(py, &action.name).unbind()).collect(),
+            machine: Machine::new(routes, limits),
+            slots: FxHashMap::default(),
+            keys: Slab::new(),
+            idle: FxHashMap::default(),
+            values: Slab::new(),
+            tasks: Vec::new(),
+            running: 0,
+            symbols_limit: MANY_SYMBOLS,
+            outputs: PyList::empty(py).unbind(),
+            key_text: String::new(),
+        })
+    }
+
+    /// Never answers WAIT.
+    #[classattr]
+    fn may_wait() -> bool {
+        false
+    }
+
+    /// Names of the actions, by the numbers that `next` tells.
+    #[getter]
+    fn actions(&self, py: Python<'_>) -> Vec<Py<PyString>> {
+        self.action_names.iter().map(|name| name.clone_ref(py)).collect()
+    }
+
+    /// A record of a key.
+    fn input(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let mut bytes = Vec::with_capacity(256);
+        let start = encode::map_header(1, &mut bytes).and_then(|()| encode::key("input", &mut bytes));
+        start.map_err(|refusal| refusal.into_py(py, "input"))?;
+        encoded(value, Rules::Event, "input", &mut bytes)?;
+        let bits = uuid::random_bits(py)?;
+        let event_type = PyString::intern(py, INPUT_EVENT).unbind();
+        let id = uuid::to_int(py, bits)?.unbind();
+        let mut this = slf.borrow_mut();
+        let this = &mut *this;
+        this.settle(py)?;
+        this.forget_unused_symbols();
+        let attributes = this.attributes(&bytes)?;
+        let slot = this.acquire(py, key)?;
+        let value = this.put(Stored::Event(EventData {
+            id,
+            event_type,
+            attributes: bytes,
+            upstream: None,
+        }));
+        let event = EventIn {
+            id: EventId(bits),
+            event_type: INPUT,
+            value,
+            attributes,
+        };
+        if let Err(error) = this.machine.handle_input(KeySlot(slot), event, None) {
+            this.free(value);
+            return Err(from_input(error));
+        }
+        this.settle(py)
+    }
+
+    /// No input follows.
+    fn end_of_input(&mut self) {
+        self.machine.handle_end_of_input();
+    }
+
+    /// Inputs that are not finished.
+    fn in_flight(&self) -> usize {
+        self.machine.in_flight()
+    }
+
+    /// Values kept at the moment, for tests: events and memory values of unfinished runs.
+    fn kept_values(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The outputs since the last call: (key, output).
+    fn outputs(&mut self, py: Python<'_>) -> Py<PyList> {
+        std::mem::replace(&mut self.outputs, PyList::empty(py).unbind())
+    }
+
+    /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
+    /// An int is a suspended task that may go on. None: nothing can run now.
+    fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        while let Some(effect) = self.machine.poll_effect(true) {
+            match effect {
+                Effect::RunAction {
+                    task,
+                    key,
+                    action,
+                    event,
+                } => {
+                    let number = task.to_bits();
+                    let slot = number as u32 as usize;
+                    let entry = Task {
+                        key: key.0,
+                        event,
+                        action,
+                    };
+                    if slot >= self.tasks.len() {
+                        self.tasks.resize(slot + 1, entry);
+                    }
+                    self.tasks[slot] = entry;
+                    self.running += 1;
+                    let (Some(Stored::Event(event)), Some(key)) =
+                        (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
+                    else {
+                        return Err(PyRuntimeError::new_err(
+                            "the core asks for an event that it has released",
+                        ));
+                    };
+                    let attributes = read(py, &event.attributes)?;
+                    let (upstream, upstream_action) = match &event.upstream {
+                        Some((id, action)) => (Some(id), self.action_names.get(usize::from(action.0))),
+                        None => (None, None),
+                    };
+                    let step = (
+                        number,
+                        action.0,
+                        &key.shown,
+                        &event.id,
+                        &event.event_type,
+                        attributes,
+                        upstream,
+                        upstream_action,
+                    );
+                    return Ok(Some(step.into_pyobject(py)?.into_any()));
+                }
+                Effect::Resume { task, .. } => {
+                    self.running += 1;
+                    return Ok(Some(task.to_bits().into_pyobject(py)?.into_any()));
+                }
+                other => self.apply(py, other)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The running action sends an event; it is frozen as it is now.
+    fn send(
+        slf: &Bound<'_, Self>,
+        task: u64,
+        event_id: Bound<'_, PyInt>,
+        event_type: Bound<'_, PyString>,
+        attributes: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let mut bytes = Vec::with_capacity(256);
+        encoded(attributes, Rules::Event, "attributes", &mut bytes)?;
+        let bits = uuid::to_bits(&event_id)?;
+        let mut this = slf.borrow_mut();
+        let this = &mut *this;
+        let task = TaskId::from_bits(task);
+        let entry = this.task(task).map_err(from_task)?;
+        let upstream = match this.values.get(entry.event.0 as usize) {
+            Some(Stored::Event(trigger)) => Some((trigger.id.clone_ref(py), entry.action)),
+            _ => None,
+        };
+        let decoded = this.attributes(&bytes)?;
+        let symbol = this.machine.intern(event_type.to_str()?);
+        let value = this.put(Stored::Event(EventData {
+            id: event_id.unbind(),
+            event_type: event_type.unbind(),
+            attributes: bytes,
+            upstream,
+        }));
+        let event = EventIn {
+            id: EventId(bits),
+            event_type: symbol,
+            value,
+            attributes: decoded,
+        };
+        this.machine.handle_sent(task, event).map_err(|error| {
+            this.values.try_remove(value.0 as usize);
+            from_task(error)
+        })
+    }
+
+    /// What stands at a path: a value, ABSENT or OBJECT. Memory 0 is sensory, 1 short-term.
+    fn memory_get<'py>(&mut self, py: Python<'py>, task: u64, memory: u8, path: &str) -> PyResult<Bound<'py, PyAny>> {
+        let symbol = self.machine.intern(path);
+        match self
+            .node(TaskId::from_bits(task), space(memory)?, symbol)
+            .map_err(from_access)?
+        {
+            Node::Absent => Ok(absent(py)?.into_bound(py).into_any()),
+            Node::Object => Ok(object(py)?.into_bound(py).into_any()),
+            Node::Value(handle) => match self.values.get(handle.0 as usize) {
+                Some(Stored::Memory(bytes)) => read(py, bytes),
+                _ => Err(PyRuntimeError::new_err(
+                    "the core names a memory value that it has released",
+                )),
+            },
+        }
+    }
+
+    /// Writes a value, creating missing parents.
+    fn memory_set(slf: &Bound<'_, Self>, task: u64, memory: u8, path: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut bytes = Vec::with_capacity(64);
+        encoded(value, Rules::Memory, path, &mut bytes)?;
+        let (task, space) = (TaskId::from_bits(task), space(memory)?);
+        let mut this = slf.borrow_mut();
+        let symbol = this.machine.intern(path);
+        let handle = this.put(Stored::Memory(bytes.into()));
+        this.write(task, |machine| machine.memory_set(task, space, symbol, handle))
+            .map_err(|error| {
+                this.free(handle);
+                from_access(error)
+            })
+    }
+
+    /// Makes an object, creating missing parents; one that exists is kept.
+    fn memory_new_object(&mut self, task: u64, memory: u8, path: &str) -> PyResult<()> {
+        let (task, space) = (TaskId::from_bits(task), space(memory)?);
+        let symbol = self.machine.intern(path);
+        self.write(task, |machine| machine.memory_new_object(task, space, symbol, false))
+            .map_err(from_access)
+    }
+
+    /// Names of the direct children of an object, sorted.
+    fn memory_children(&mut self, task: u64, memory: u8, path: &str) -> PyResult<Vec<String>> {
+        let (task, space) = (TaskId::from_bits(task), space(memory)?);
+        let symbol = self.machine.intern(path);
+        let key = self.task(task).map_err(from_task)?.key;
+        loop {
+            let Local { machine, keys, .. } = self;
+            let stored = keys.get(key as usize).filter(|_| space == Space::ShortTerm);
+            let stored = stored.iter().flat_map(|key| key.memory.keys()).map(|path| &**path);
+            match machine
+                .memory_children(task, space, symbol, stored)
+                .map_err(from_access)?
+            {
+                Ok(names) => return Ok(names),
+                Err(missing) => self.load(task, missing).map_err(from_access)?,
+            }
+        }
+    }
+
+    /// The action's code has returned: writes are committed, events routed.
+    fn finish(&mut self, task: u64) -> PyResult<()> {
+        self.machine
+            .handle_finished(TaskId::from_bits(task))
+            .map_err(from_task)?;
+        self.running -= 1;
+        Ok(())
+    }
+
+    /// The action failed. Without Flink there is nobody to tell: whoever runs the agent raises the error.
+    #[expect(unused_variables, reason = "the names are those of the worker's method")]
+    fn fail(&mut self, task: u64, text: &str) {}
+
+    /// The running action waits; others of its run may go on.
+    fn suspend(&mut self, task: u64) -> PyResult<()> {
+        self.machine
+            .handle_suspended(TaskId::from_bits(task))
+            .map_err(from_task)?;
+        self.running -= 1;
+        Ok(())
+    }
+
+    /// What a suspended action waited for has come; `next` tells when it may go on.
+    fn wake(&mut self, task: u64) -> PyResult<()> {
+        self.machine.handle_woken(TaskId::from_bits(task)).map_err(from_task)
+    }
+}
