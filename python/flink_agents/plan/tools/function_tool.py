@@ -1,0 +1,93 @@
+"""Tools that are functions, with what the model is told of them."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from typing import Any
+
+from pydantic import Field, field_serializer, field_validator
+from typing_extensions import override
+
+from flink_agents.api.function import Function, JavaFunction, PythonFunction
+from flink_agents.api.tools.tool import Tool, ToolMetadata, ToolType
+from flink_agents.api.tools.tool_parameter_injection import InjectedArg
+from flink_agents.api.tools.utils import create_model_from_schema, create_schema_from_function
+from flink_agents.plan.function import function_from_json, function_to_json
+
+
+class FunctionTool(Tool):
+    """A function that models can call.
+
+    Attributes
+    ----------
+    func
+        The function.
+    injected_args
+        Parameters that the framework fills.
+    """
+
+    func: PythonFunction | JavaFunction
+    injected_args: dict[str, InjectedArg] = Field(default_factory=dict)
+
+    @field_validator("func", mode="before")
+    @classmethod
+    def _read_func(cls, value: Any) -> Any:
+        return function_from_json(value) if isinstance(value, dict) else value
+
+    @field_serializer("func")
+    def _write_func(self, value: Function) -> dict[str, Any]:
+        return function_to_json(value)
+
+    @classmethod
+    @override
+    def tool_type(cls) -> ToolType:
+        return ToolType.FUNCTION
+
+    @override
+    def call(self, *args: typing.Tuple[Any, ...], **kwargs: typing.Dict[str, Any]) -> Any:
+        """Call the function; injected parameters are among ``kwargs``.
+
+        Raises
+        ------
+        NotImplementedError
+            If it is a Java method.
+        """
+        if isinstance(self.func, JavaFunction):
+            msg = (
+                f"The tool '{self.name}' is the Java method {self.func.qualname}.{self.func.method_name}, which this "
+                "release cannot call from Python."
+            )
+            raise NotImplementedError(msg)
+        return self.func.as_callable()(*args, **kwargs)
+
+
+def compile_tool(name: str, func: PythonFunction | JavaFunction, injected_args: dict[str, InjectedArg]) -> FunctionTool:
+    """Find out what the model is told of a function.
+
+    Parameters
+    ----------
+    name
+        The name of the resource; it is that of the tool if the function is a Java one.
+    func
+        The function. A Java method says nothing of itself here; its descriptions are filled in where it runs.
+    injected_args
+        Parameters that are not the model's to fill.
+
+    Raises
+    ------
+    TypeError
+        If a parameter cannot be given by name, or annotations cannot be read.
+    """
+    if isinstance(func, JavaFunction):
+        schema = create_model_from_schema(name, {"type": "object", "properties": {}})
+        metadata = ToolMetadata(name=name, description="", args_schema=schema)
+        return FunctionTool(metadata=metadata, func=func, injected_args=injected_args)
+    from docstring_parser import parse
+
+    target = func.as_callable()
+    tool_name = target.__name__
+    schema = create_schema_from_function(tool_name, target, injected_args)
+    description = parse(inspect.getdoc(target) or "").description or ""
+    metadata = ToolMetadata(name=tool_name, description=description, args_schema=schema)
+    return FunctionTool(metadata=metadata, func=func, injected_args=injected_args)
