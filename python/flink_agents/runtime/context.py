@@ -1,0 +1,247 @@
+"""What actions get as their second parameter, and the memory behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from pydantic import BaseModel
+
+from flink_agents._core import ABSENT, OBJECT, WAIT
+from flink_agents.api.events.event import Event
+from flink_agents.api.memory_object import MemoryObject, MemoryType
+from flink_agents.api.memory_reference import MemoryRef
+from flink_agents.api.runner_context import AsyncExecutionResult, RunnerContext
+
+if TYPE_CHECKING:
+    from flink_agents.api.configuration import ReadableConfiguration
+    from flink_agents.api.metric_group import MetricGroup
+    from flink_agents.api.resource import Resource, ResourceType
+    from flink_agents.runtime.executor import Action, Executor
+
+SENSORY = 0
+SHORT_TERM = 1
+_TYPES = (MemoryType.SENSORY, MemoryType.SHORT_TERM)
+
+_set_dict = BaseModel.__dict__["__dict__"].__set__
+
+
+class LinkMemoryObject(MemoryObject):
+    """An object of sensory or short-term memory. All rules are the core's; this only joins paths."""
+
+    def __init__(self, run: ActionContext, memory: int, path: str) -> None:
+        # Not pydantic's constructor: there is nothing to validate, and this runs in nearly every action.
+        _set_dict(self, {"_run": run, "_memory": memory, "_path": path})
+
+    def __repr__(self) -> str:
+        fields = self.__dict__
+        return f"MemoryObject({_TYPES[fields['_memory']].name}, {fields['_path']!r})"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LinkMemoryObject) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        fields = self.__dict__
+        return hash((id(fields["_run"]), fields["_memory"], fields["_path"]))
+
+    def __getattr__(self, name: str) -> Any:
+        msg = f"A MemoryObject has no attribute {name!r}; read fields by get({name!r})"
+        raise AttributeError(msg)
+
+    def get(self, path_or_ref: str | MemoryRef) -> Any:
+        fields = self.__dict__
+        memory, above = fields["_memory"], fields["_path"]
+        if path_or_ref.__class__ is str:
+            path = f"{above}.{path_or_ref}" if above else path_or_ref
+        elif isinstance(path_or_ref, MemoryRef):
+            memory, path = self._of_ref(path_or_ref)
+        else:
+            path = self._join(path_or_ref)
+        run = fields["_run"]
+        answer = run.link.memory_get(run.task, memory, path)
+        if answer is WAIT:
+            answer = run.ask(run.link.memory_get, memory, path)
+        if answer is ABSENT:
+            return None
+        if answer is OBJECT:
+            return LinkMemoryObject(run, memory, path)
+        return answer
+
+    def set(self, path: str, value: Any) -> MemoryRef:
+        fields = self.__dict__
+        run, memory, path = fields["_run"], fields["_memory"], self._join(path)
+        if run.link.memory_set(run.task, memory, path, value) is WAIT:
+            run.ask(run.link.memory_set, memory, path, value)
+        return _ref(memory, path)
+
+    def new_object(self, path: str) -> MemoryObject:
+        fields = self.__dict__
+        run, memory, path = fields["_run"], fields["_memory"], self._join(path)
+        if run.link.memory_new_object(run.task, memory, path) is WAIT:
+            run.ask(run.link.memory_new_object, memory, path)
+        return LinkMemoryObject(run, memory, path)
+
+    def is_exist(self, path: str) -> bool:
+        fields = self.__dict__
+        return self._node(fields["_memory"], self._join(path)) is not ABSENT
+
+    def get_field_names(self) -> list[str]:
+        fields = self.__dict__
+        run, memory, path = fields["_run"], fields["_memory"], fields["_path"]
+        names = run.link.memory_children(run.task, memory, path)
+        return run.ask(run.link.memory_children, memory, path) if names is WAIT else names
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = self.__dict__
+        memory, above = fields["_memory"], fields["_path"]
+        found = {}
+        for name in self.get_field_names():
+            node = self._node(memory, f"{above}.{name}" if above else name)
+            found[name] = "NestedObject" if node is OBJECT else node
+        return found
+
+    def _node(self, memory: int, path: str) -> Any:
+        run = self.__dict__["_run"]
+        answer = run.link.memory_get(run.task, memory, path)
+        return run.ask(run.link.memory_get, memory, path) if answer is WAIT else answer
+
+    def _join(self, path: Any) -> str:
+        if not isinstance(path, str):
+            msg = f"A memory path must be a text such as 'user.name', not {path!r} of type '{type(path).__name__}'."
+            raise TypeError(msg)
+        above = self.__dict__["_path"]
+        return f"{above}.{path}" if above else path
+
+    def _of_ref(self, ref: MemoryRef) -> tuple[int, str]:
+        memory = self.__dict__["_memory"]
+        if ref.memory_type is not _TYPES[memory]:
+            msg = (
+                f"The reference to '{ref.path}' is to {ref.memory_type.name} memory, and this is "
+                f"{_TYPES[memory].name} memory; use ref.resolve(ctx)."
+            )
+            raise ValueError(msg)
+        # References are absolute.
+        return memory, ref.path
+
+
+def _ref(memory: int, path: str) -> MemoryRef:
+    ref = MemoryRef.__new__(MemoryRef)
+    _set_dict(ref, {"memory_type": _TYPES[memory], "path": path})
+    _set_fields_set(ref, {"memory_type", "path"})
+    _set_extra(ref, None)
+    _set_private(ref, None)
+    return ref
+
+
+_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
+
+
+class ActionContext(RunnerContext):
+    """The context of one action that runs. The core refuses it once the action has ended."""
+
+    __slots__ = ("_executor", "_sensory", "_short_term", "action", "key", "link", "task")
+
+    def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
+        self._executor = executor
+        self.link = executor.link
+        self.task = task
+        self.action = action
+        # The canonical text.
+        self.key = key
+        self._sensory: LinkMemoryObject | None = None
+        self._short_term: LinkMemoryObject | None = None
+
+    def __repr__(self) -> str:
+        return f"RunnerContext(action {self.action.name!r})"
+
+    def ask(self, method: Callable[..., Any], *args: Any) -> Any:
+        """Repeat a question to the link until the answer has come; other keys go on meanwhile."""
+        answer: Any = WAIT
+        while answer is WAIT:
+            self._executor.park(self.task)
+            answer = method(self.task, *args)
+        return answer
+
+    def send_event(self, event: Event) -> None:
+        if not isinstance(event, Event):
+            msg = f"send_event takes an Event, not a value of type '{type(event).__name__}'; for a result send OutputEvent(output=…)."
+            raise TypeError(msg)
+        fields = event.__dict__
+        if event.__pydantic_extra__:
+            names = ", ".join(repr(name) for name in event.__pydantic_extra__)
+            msg = (
+                f"The event of type '{event.type}' has fields that do not travel from action to action: {names}. "
+                "Put them into attributes."
+            )
+            raise ValueError(msg)
+        self.link.send(self.task, fields["id"].int, fields["type"], fields["attributes"])
+
+    def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
+        resource = self._executor.resources.get_resource(name, type)
+        resource.set_metric_group(metric_group or self.action_metric_group)
+        return resource
+
+    @property
+    def action_config(self) -> dict[str, Any] | None:
+        return self.action.config
+
+    def get_action_config_value(self, key: str) -> Any:
+        config = self.action.config
+        return None if config is None else config.get(key)
+
+    @property
+    def sensory_memory(self) -> MemoryObject:
+        memory = self._sensory
+        if memory is None:
+            memory = self._sensory = LinkMemoryObject(self, SENSORY, "")
+        return memory
+
+    @property
+    def short_term_memory(self) -> MemoryObject:
+        memory = self._short_term
+        if memory is None:
+            memory = self._short_term = LinkMemoryObject(self, SHORT_TERM, "")
+        return memory
+
+    @property
+    def long_term_memory(self) -> None:
+        return None
+
+    @property
+    def agent_metric_group(self) -> MetricGroup:
+        return self._executor.metrics
+
+    @property
+    def action_metric_group(self) -> MetricGroup:
+        return self._executor.metrics.get_sub_group("action", self.action.name)
+
+    def durable_execute(
+        self, func: Callable[..., Any], *args: Any, reconciler: Callable[[], Any] | None = None, **kwargs: Any
+    ) -> Any:
+        _check_call(func, reconciler)
+        return func(*args, **kwargs)
+
+    def durable_execute_async(
+        self, func: Callable[..., Any], *args: Any, reconciler: Callable[[], Any] | None = None, **kwargs: Any
+    ) -> AsyncExecutionResult:
+        _check_call(func, reconciler)
+        return AsyncExecutionResult(None, func, args, kwargs)
+
+    @property
+    def config(self) -> ReadableConfiguration:
+        return self._executor.config
+
+    def close(self) -> None:
+        """Do nothing: what a context uses belongs to the executor."""
+
+
+def _check_call(func: Any, reconciler: Any) -> None:
+    if not callable(func):
+        msg = f"A durable call takes a function and its arguments, not {func!r}; write durable_execute(f, x), not durable_execute(f(x))."
+        raise TypeError(msg)
+    if reconciler is not None and not callable(reconciler):
+        msg = f"reconciler must be a function without parameters, not {reconciler!r}."
+        raise TypeError(msg)

@@ -1,0 +1,505 @@
+"""Runs the Python actions that a core asks for, without Flink (``_core.Local``) and in a worker (``_core.Worker``).
+
+The link says what to run (``next``) and takes what becomes of it; this module knows nothing of keys, order or memory
+rules. ``def`` actions are called directly, or in a greenlet if the link may let a question wait (``may_wait``); ``async
+def`` actions are tasks of one asyncio loop.
+
+*Owned state*: actions that have begun and not ended, the loop. *Order to use*: :meth:`Executor.pump` until nothing can
+run, then, if something is pending, :meth:`Executor.wait`, and again. *Threads*: one.
+
+The loop runs only inside ``wait``: ``def`` actions are called outside of it, so that they may use ``asyncio.run``
+themselves. An asynchronous step goes like this::
+
+    RunAction -> asyncio task -> coroutine step -> link.suspend -> (what it waits for) -> link.wake
+              -> Resume from link.next -> next step -> ... -> link.finish
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from typing import TYPE_CHECKING, Any, Callable
+
+from pydantic import BaseModel
+
+from flink_agents import _core
+from flink_agents.api.events.event import Event
+from flink_agents.runtime.context import ActionContext
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine, Iterable
+
+    from flink_agents.api.configuration import ReadableConfiguration
+    from flink_agents.api.metric_group import MetricGroup
+    from flink_agents.api.resource_context import ResourceContext
+
+_new_event = Event.__new__
+_uuid_of = _core.uuid_of
+_set_dict = BaseModel.__dict__["__dict__"].__set__
+_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
+
+
+class ActionExecutionError(RuntimeError):
+    """An action failed. The exception it raised is the ``__cause__``.
+
+    Attributes
+    ----------
+    agent, action
+        Their names.
+    key
+        The key whose input was being worked on.
+    """
+
+    def __init__(self, message: str, agent: str = "", action: str = "", key: Any = None) -> None:
+        super().__init__(message)
+        self.agent = agent
+        self.action = action
+        self.key = key
+
+
+class Action:
+    """An action as it is run."""
+
+    __slots__ = ("config", "function", "is_async", "name")
+
+    def __init__(self, name: str, function: Callable[..., Any], config: dict[str, Any] | None = None) -> None:
+        self.name = name
+        self.function = function
+        self.config = config
+        self.is_async = inspect.iscoroutinefunction(function)
+
+
+class Executor:
+    """Runs the actions of one agent.
+
+    Parameters
+    ----------
+    link
+        ``_core.Local``, ``_core.Worker`` or what behaves like them.
+    actions
+        Those that run here, by name; the link numbers them by its own list ``link.actions``.
+    agent
+        Its name, for messages.
+    resources, config, metrics
+        What contexts give to actions.
+    """
+
+    def __init__(
+        self,
+        link: _core.Link,
+        actions: Iterable[Action],
+        *,
+        agent: str,
+        resources: ResourceContext,
+        config: ReadableConfiguration,
+        metrics: MetricGroup,
+    ) -> None:
+        self.link = link
+        self.agent = agent
+        self.resources = resources
+        self.config = config
+        self.metrics = metrics
+        by_name = {action.name: action for action in actions}
+        self._actions = [by_name.get(name) for name in link.actions]
+        self.has_async = any(action.is_async for action in by_name.values())
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resumes: dict[int, asyncio.Future[None]] = {}
+        self._parked: dict[int, Any] = {}
+        self._pool: list[Any] = []
+        self._hub: Any = None
+        self._failure: BaseException | None = None
+        self._closing = False
+
+    # ---- for those who drive
+
+    @property
+    def pending(self) -> bool:
+        """Whether something has begun that :meth:`wait` or :meth:`answered` brings on."""
+        return bool(self._tasks or self._parked)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of asynchronous actions; it runs only inside :meth:`wait`."""
+        if self._loop is None:
+            # Agents without asynchronous actions never pay for this import.
+            import asyncio
+
+            self._loop = asyncio.new_event_loop()
+        return self._loop
+
+    def pump(self) -> None:
+        """Run what can run now.
+
+        Raises
+        ------
+        ActionExecutionError
+            If an action fails.
+        RuntimeError
+            If the core says that the run of a key cannot go on.
+        """
+        step_of = self.link.next
+        finish = self.link.finish
+        actions = self._actions
+        direct = not self.link.may_wait
+        while True:
+            step = step_of()
+            if step is None:
+                break
+            if step.__class__ is int:
+                self._resume(step)
+                continue
+            task, number, key, event_id, event_type, attributes, upstream_id, upstream_action = step
+            action = actions[number]
+            if action is None:
+                self._foreign(number)
+            event = _new_event(Event)
+            _set_dict(event, {
+                "id": _uuid_of(event_id),
+                "type": event_type,
+                "attributes": attributes,
+                "upstream_event_id": None if upstream_id is None else _uuid_of(upstream_id),
+                "upstream_action_name": upstream_action,
+            })
+            _set_fields_set(event, {"type", "attributes"})
+            _set_extra(event, {})
+            _set_private(event, None)
+            context = ActionContext(self, task, action, key)
+            if action.is_async:
+                self._begin(context, event)
+            elif direct:
+                try:
+                    result = action.function(event, context)
+                except BaseException as exception:
+                    raise self._error(context, exception) from _cause(exception)
+                if result is not None:
+                    self._returned(context, result)
+                finish(task)
+            else:
+                self._in_greenlet(_call, self, context, event)
+            if self._failure is not None:
+                self._raise_failure()
+        if self._failure is not None:
+            self._raise_failure()
+
+    def wait(self) -> None:
+        """Run the asyncio loop until something has changed that :meth:`pump` can go on with."""
+        self.loop.run_forever()
+        if self._failure is not None:
+            self._raise_failure()
+
+    def kick(self) -> None:
+        """Make :meth:`wait` return after the callbacks that are ready. To be called in the thread of the loop."""
+        if self._loop is not None:
+            self._loop.stop()
+
+    def answered(self, tasks: Iterable[int]) -> None:
+        """Go on with actions whose questions to the link have been answered."""
+        for task in tasks:
+            parked = self._parked.pop(task, None)
+            if parked is None:
+                continue
+            if hasattr(parked, "set_result"):
+                if not parked.done():
+                    parked.set_result(None)
+            else:
+                self._switch(parked)
+        if self._failure is not None:
+            self._raise_failure()
+
+    def close(self) -> None:
+        """End what is unfinished, and the loop."""
+        self._closing = True
+        # Greenlets that hold user code end by GreenletExit when nobody refers to them.
+        parked = [waiting for waiting in self._parked.values() if hasattr(waiting, "throw") and hasattr(waiting, "dead")]
+        self._parked.clear()
+        for greenlet in parked:
+            greenlet.throw()
+        self._pool.clear()
+        loop = self._loop
+        if loop is None:
+            return
+        self._loop = None
+        try:
+            _cancel_all(loop)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            loop.close()
+
+    # ---- for contexts
+
+    def park(self, task: int) -> None:
+        """Give way until the link has the answer for a task's question."""
+        from greenlet import getcurrent
+
+        current = getcurrent()
+        if current.parent is None or current.parent is not self._hub:
+            msg = (
+                "Memory that has to be fetched from the TaskManager can be read only by the action itself, not from "
+                "other threads or tasks that it started; read it before, and pass the value on."
+            )
+            raise RuntimeError(msg)
+        self._hub.switch(task)
+
+    # ---- actions that wait for the link
+
+    def _in_greenlet(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function in a pooled greenlet; returns that greenlet if it parked."""
+        from greenlet import getcurrent, greenlet
+
+        if self._hub is None:
+            self._hub = getcurrent()
+        runner = self._pool.pop() if self._pool else greenlet(_serve, self._hub)
+        return self._switch(runner, self, function, args)
+
+    def _switch(self, runner: Any, *args: Any) -> Any:
+        from greenlet import getcurrent
+
+        # Whoever runs it is where it comes back to: the pump, or a step of an asyncio task.
+        self._hub = runner.parent = getcurrent()
+        if runner.gr_context is None and not runner:
+            import contextvars
+
+            runner.gr_context = contextvars.copy_context()
+        answer = runner.switch(*args)
+        if answer is _SERVED:
+            self._pool.append(runner)
+            return None
+        self._parked[answer] = runner
+        return runner
+
+    # ---- asynchronous actions
+
+    def _begin(self, context: ActionContext, event: Event) -> None:
+        loop = self.loop
+        task = loop.create_task(_drive(self, context, event))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = self._failure or task.exception()
+        self.kick()
+
+    def _resume(self, task: int) -> None:
+        future = self._resumes.pop(task, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    # ---- outcomes
+
+    def _returned(self, context: ActionContext, result: Any) -> None:
+        """An action gives nothing back; what looks like a result would be lost."""
+        if inspect.iscoroutine(result):
+            result.close()
+            msg = (
+                f"Action '{context.action.name}' returned a coroutine that nobody awaits. Write the action itself as "
+                "'async def'."
+            )
+            raise self._error(context, TypeError(msg))
+
+    def _foreign(self, number: int) -> None:
+        msg = (
+            f"Agent '{self.agent}': action '{self.link.actions[number]}' is not written in Python, and there is no JVM "
+            "here to run it. Run the agent on Flink."
+        )
+        raise NotImplementedError(msg)
+
+    def _error(self, context: ActionContext, exception: BaseException) -> BaseException:
+        if isinstance(exception, KeyboardInterrupt):
+            return exception
+        error = self.error_of(context, exception)
+        self.link.fail(context.task, _text(error, exception))
+        return error
+
+    def error_of(self, context: ActionContext, exception: BaseException) -> ActionExecutionError:
+        """Return the error that names agent, action and key."""
+        name = type(exception).__name__
+        if isinstance(exception, SystemExit):
+            what = (
+                f"it called sys.exit({_shown(exception.code)}). An action must not end the process: return to end the "
+                "action, raise an exception to fail the run"
+            )
+        else:
+            what = f"{name}: {_shown(exception, plain=True)}"
+        key = _core.key_of(context.key)
+        message = f"Agent '{self.agent}', action '{context.action.name}', key {_shown(key)}: {what}"
+        return ActionExecutionError(message, self.agent, context.action.name, key)
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+
+_SERVED = object()
+
+
+def _serve(executor: Executor, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Body of a pooled greenlet: one call after another."""
+    from greenlet import getcurrent
+
+    own = getcurrent()
+    while True:
+        function(*args)
+        executor, function, args = own.parent.switch(_SERVED)
+
+
+def _call(executor: Executor, context: ActionContext, event: Event) -> None:
+    """Run a ``def`` action in a greenlet; a failure is left for the pump."""
+    from greenlet import GreenletExit
+
+    try:
+        result = context.action.function(event, context)
+        if result is not None:
+            executor._returned(context, result)
+        context.link.finish(context.task)
+    except GreenletExit:
+        raise
+    except ActionExecutionError as error:
+        executor._failure = executor._failure or error
+    except BaseException as exception:
+        error = executor._error(context, exception)
+        if error is not exception:
+            error.__cause__ = exception
+        executor._failure = executor._failure or error
+
+
+async def _drive(executor: Executor, context: ActionContext, event: Event) -> None:
+    """Run an ``async def`` action as a task of the loop."""
+    try:
+        await _Steps(executor, context, event)
+    except BaseException as exception:
+        import asyncio
+
+        if executor._closing and isinstance(exception, (asyncio.CancelledError, GeneratorExit)):
+            raise
+        error = executor._error(context, exception)
+        if error is not exception:
+            error.__cause__ = exception
+        # Not raised: asyncio would let SystemExit and KeyboardInterrupt through, and name others too late.
+        executor._failure = executor._failure or error
+        executor.kick()
+
+
+class _Steps:
+    """Awaits a coroutine, and tells the link of every real wait."""
+
+    __slots__ = ("_context", "_coroutine", "_executor")
+
+    def __init__(self, executor: Executor, context: ActionContext, event: Event) -> None:
+        self._executor = executor
+        self._context = context
+        self._coroutine: Coroutine[Any, Any, Any] = context.action.function(event, context)
+
+    def __await__(self) -> Any:
+        executor, coroutine, task, link = self._executor, self._coroutine, self._context.task, self._context.link
+        value: Any = None
+        thrown: BaseException | None = None
+        try:
+            while True:
+                try:
+                    if link.may_wait:
+                        waited_for = yield from self._step(value, thrown)
+                    elif thrown is None:
+                        waited_for = coroutine.send(value)
+                    else:
+                        waited_for = coroutine.throw(thrown)
+                except StopIteration:
+                    link.finish(task)
+                    executor.kick()
+                    return
+                link.suspend(task)
+                executor.kick()
+                value = thrown = None
+                try:
+                    value = yield waited_for
+                except BaseException as exception:
+                    if executor._closing:
+                        raise
+                    thrown = exception
+                link.wake(task)
+                thrown = yield from self._turn(thrown)
+        finally:
+            coroutine.close()
+
+    def _turn(self, thrown: BaseException | None) -> Any:
+        """Wait until the core lets the action go on; a cancellation meanwhile is delivered then."""
+        executor, task = self._executor, self._context.task
+        future = executor._resumes[task] = executor.loop.create_future()
+        executor.kick()
+        while True:
+            try:
+                yield from future
+                return thrown
+            except BaseException as exception:
+                if executor._closing:
+                    raise
+                thrown = exception
+            if task not in executor._resumes:
+                return thrown
+            future = executor._resumes[task] = executor.loop.create_future()
+
+    def _step(self, value: Any, thrown: BaseException | None) -> Any:
+        """One step in a greenlet, so that questions to the link may wait inside it."""
+        executor = self._executor
+        outcome: list[Any] = []
+        runner = executor._in_greenlet(_step, self._coroutine, value, thrown, outcome)
+        while runner is not None:
+            # Parked: this asyncio task waits in its place.
+            task = self._context.task
+            future = executor.loop.create_future()
+            executor._parked[task] = future
+            executor.kick()
+            yield from future
+            runner = executor._switch(runner)
+        waited_for, exception = outcome
+        if exception is not None:
+            raise exception
+        return waited_for
+
+
+
+def _step(coroutine: Coroutine[Any, Any, Any], value: Any, thrown: BaseException | None, outcome: list[Any]) -> None:
+    try:
+        waited_for = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
+    except BaseException as exception:
+        outcome[:] = (None, exception)
+    else:
+        outcome[:] = (waited_for, None)
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    import asyncio
+
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+def _cause(exception: BaseException) -> BaseException | None:
+    return exception.__cause__ if isinstance(exception, KeyboardInterrupt) else exception
+
+
+def _shown(value: Any, *, plain: bool = False) -> str:
+    """Return a value as text for a message, whatever its class does."""
+    try:
+        return str(value) if plain else repr(value)
+    except BaseException as error:
+        return f"<{type(value).__name__} whose text cannot be made: {type(error).__name__}>"
+
+
+def _text(error: BaseException, cause: BaseException) -> str:
+    """Return message and traceback of a failed action, for a host that has only text."""
+    try:
+        lines = traceback.format_exception(type(cause), cause, cause.__traceback__)
+    except BaseException as broken:
+        lines = [f"(the traceback cannot be shown: {type(broken).__name__})"]
+    return f"{error}\n{''.join(lines)}"

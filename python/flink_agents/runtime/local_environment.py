@@ -1,0 +1,228 @@
+"""Runs agents in this process, without Flink and without a JVM, on the same core and with the same rules.
+
+Values between actions are JSON-plain, as on the cluster: a pydantic model that is sent arrives as a dict, and what could
+not travel is refused where it is sent. Short-term memory ends with ``execute()``. There are no checkpoints, watermarks
+or timestamps; metrics are kept, and reported to nobody.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flink_agents.api.execution_environment import AgentBuilder, AgentsExecutionEnvironment
+from flink_agents.plan.agent_plan import AgentPlan
+from flink_agents.plan.configuration import AgentConfiguration, flink_configuration_file, load_configuration
+from flink_agents.runtime.local_run import LocalRun
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+
+    from flink_agents.api.agents.agent import Agent
+    from flink_agents.api.configuration import Configuration
+
+_NO_INPUT = "There is nothing to execute: call from_list(…) or from_iterable(…), then apply(agent) and to_list(), first."
+_USED_UP = (
+    "This environment has been executed already; one environment runs one agent over one input, once. Get another by "
+    "AgentsExecutionEnvironment.get_execution_environment()."
+)
+
+
+class LocalAgentBuilder(AgentBuilder):
+    """Input, agent and outputs of a local environment."""
+
+    def __init__(self, environment: LocalExecutionEnvironment, inputs: Any, source: str) -> None:
+        self._environment = environment
+        self._inputs = inputs
+        self._source = source
+        self._agent: tuple[Agent, str | None] | None = None
+        self._outputs: list[dict[Any, Any]] | None = None
+        self._executed = False
+
+    def apply(self, agent: Agent | str) -> LocalAgentBuilder:
+        if self._agent is not None:
+            msg = "apply(…) was called already; an input goes through one agent. Get another environment for another agent."
+            raise RuntimeError(msg)
+        name = None
+        if isinstance(agent, str):
+            name, agent = agent, self._environment.agent_named(agent)
+        chosen = (agent, name)
+        # Checked here, where the mistake is; built again at execute(), with the configuration as it is then.
+        self._environment.compile(*chosen).to_json()
+        self._agent = chosen
+        return self
+
+    def to_list(self) -> list[dict[Any, Any]]:
+        """Return a list that ``execute()`` fills: one ``{key: output}`` for each output."""
+        self._check_applied("to_list()")
+        if self._executed:
+            raise RuntimeError(_USED_UP)
+        if self._outputs is None:
+            self._outputs = []
+        return self._outputs
+
+    def execute_stream(self) -> Iterator[dict[Any, Any]]:
+        """Run, and return the outputs one after another, each ``{key: output}``, while they are made."""
+        self._check_applied("execute_stream()")
+        run = self._begin()
+        return _one_by_one(_batches(run))
+
+    def run(self) -> None:
+        """Run to the end; outputs made before a failure stay in the list."""
+        self._check_applied("execute()")
+        run = self._begin()
+        outputs = self._outputs
+        for batch in _batches(run):
+            if outputs is not None:
+                outputs.extend([{key: output} for key, output in batch])
+
+    def to_datastream(self, output_type: Any = None) -> Any:
+        raise _needs_flink("to_datastream", "to_list()")
+
+    def to_table(self, schema: Any, output_type: Any) -> Any:
+        raise _needs_flink("to_table", "to_list()")
+
+    def _check_applied(self, method: str) -> None:
+        if self._agent is None:
+            msg = f"{method} needs an agent: call apply(agent) before."
+            raise RuntimeError(msg)
+
+    def _begin(self) -> LocalRun:
+        if self._executed:
+            raise RuntimeError(_USED_UP)
+        plan = self._environment.compile(*self._agent)
+        run = LocalRun(plan, self._inputs, self._source, progress=sys.stderr is not None and sys.stderr.isatty())
+        self._executed = True
+        return run
+
+
+class LocalExecutionEnvironment(AgentsExecutionEnvironment):
+    """The environment without Flink. For one input, one agent and one execution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._config = AgentConfiguration()
+        self._file: Path | None = None
+        self._builder: LocalAgentBuilder | None = None
+
+    def get_config(self, path: str | None = None) -> Configuration:
+        """Return the configuration of this environment.
+
+        Parameters
+        ----------
+        path
+            A YAML file; its section ``agent`` is read when the agent is applied, and what is set here wins over it.
+            Without one, the file that ``FLINK_CONF_DIR`` leads to is read, as on Flink.
+        """
+        if path is not None:
+            file = Path(path)
+            # Read now, so that a mistake in it is told here.
+            load_configuration(self._config, file=file)
+            self._file = file
+        return self._config
+
+    def from_list(self, input: list[dict[str, Any]]) -> AgentBuilder:
+        if not isinstance(input, (list, tuple)):
+            msg = f"from_list(…) takes a list of dicts, not a value of type '{type(input).__name__}'; for generators there is from_iterable(…)."
+            raise TypeError(msg)
+        return self._from(input, "from_list")
+
+    def from_iterable(self, input: Iterable[dict[str, Any]] | AsyncIterable[dict[str, Any]]) -> AgentBuilder:
+        if isinstance(input, (dict, str, bytes)) or not (hasattr(input, "__iter__") or hasattr(input, "__aiter__")):
+            msg = f"from_iterable(…) takes something that gives dicts one after another, not a value of type '{type(input).__name__}'."
+            raise TypeError(msg)
+        return self._from(input, "from_iterable")
+
+    def from_datastream(self, input: Any, key_selector: Callable[..., Any] | None = None) -> AgentBuilder:
+        raise _needs_flink("from_datastream", "from_list(…) or from_iterable(…)")
+
+    def from_table(self, input: Any, key_selector: Callable[..., Any] | None = None) -> AgentBuilder:
+        raise _needs_flink("from_table", "from_list(…) or from_iterable(…)")
+
+    def execute(self, job_name: str | None = None) -> None:
+        """Run what has been built, to its end.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing is built, or this was called before.
+        flink_agents.runtime.executor.ActionExecutionError
+            If an action fails: it names agent, action and key, and has the action's exception as its cause.
+        """
+        if self._builder is None:
+            raise RuntimeError(_NO_INPUT)
+        self._builder.run()
+
+    def agent_named(self, name: str) -> Agent:
+        """Return an agent that was loaded into this environment.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name.
+        """
+        try:
+            return self._agents[name]
+        except KeyError:
+            known = ", ".join(repr(other) for other in self._agents) or "none"
+            msg = f"There is no agent '{name}' in this environment; it has {known}. Load it first, or apply an object."
+            raise ValueError(msg) from None
+
+    def compile(self, agent: Agent, name: str | None) -> AgentPlan:
+        """Return the plan of an agent, with the configuration and resources of now."""
+        file = self._file if self._file is not None else flink_configuration_file()
+        config = load_configuration(self._config, file=file)
+        return AgentPlan.from_agent(agent, config, name=name, resources=self._resources)
+
+    def _from(self, inputs: Any, source: str) -> LocalAgentBuilder:
+        if self._builder is not None:
+            msg = f"{source}(…): this environment has an input already. Get another environment for another input."
+            raise RuntimeError(msg)
+        self._builder = LocalAgentBuilder(self, inputs, source)
+        return self._builder
+
+
+def create_instance(**kwargs: Any) -> LocalExecutionEnvironment:
+    """Return an environment without Flink.
+
+    Raises
+    ------
+    TypeError
+        If there are arguments: it takes none.
+    """
+    if kwargs:
+        msg = f"get_execution_environment without env takes no other arguments, and got {', '.join(kwargs)}."
+        raise TypeError(msg)
+    return LocalExecutionEnvironment()
+
+
+def _batches(run: LocalRun) -> Iterator[list[tuple[Any, Any]]]:
+    """Return the outputs of a run: in this thread, or in one of its own if this one runs an asyncio loop already."""
+    if run.needs_loop and _in_running_loop():
+        from flink_agents.runtime.local_thread import in_thread
+
+        return in_thread(run.results)
+    return run.results()
+
+
+def _in_running_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def _one_by_one(batches: Iterator[list[tuple[Any, Any]]]) -> Iterator[dict[Any, Any]]:
+    try:
+        for batch in batches:
+            for key, output in batch:
+                yield {key: output}
+    finally:
+        # Without it a reader that stops early would leave the end to the garbage collector.
+        batches.close()
+
+
+def _needs_flink(method: str, instead: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"{method} needs Flink: use {instead} here, or get the environment by get_execution_environment(env) with "
+        "PyFlink's StreamExecutionEnvironment."
+    )

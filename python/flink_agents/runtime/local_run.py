@@ -1,0 +1,245 @@
+"""One run of one agent over its inputs, in this process."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from flink_agents import _core
+from flink_agents.api.function import PythonFunction
+from flink_agents.runtime.executor import Action, Executor
+from flink_agents.runtime.local_inputs import InputReader
+from flink_agents.runtime.metrics import MemoryMetricGroup
+from flink_agents.runtime.resources import ResourceCache
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Iterator
+
+    from flink_agents.plan.agent_plan import AgentPlan
+
+# Enough for keys to take turns, as they do on a cluster when actions wait.
+WINDOW = 64
+# Asynchronous actions of so many inputs wait at a time.
+ASYNC_WINDOW = 1000
+# A source that takes longer than this for a record is slow: what it gave is worked off before it is asked again.
+_SLOW_SECONDS = 0.005
+# An agent that is done sooner than this shows no progress.
+_QUIET_SECONDS = 2.0
+
+_END = object()
+
+
+def actions_of(plan: AgentPlan) -> Iterator[Action]:
+    """Yield the actions of a plan that are Python's; their modules are imported.
+
+    Raises
+    ------
+    ImportError
+        If a function cannot be found; the message names agent and action.
+    """
+    for action in plan.actions.values():
+        if isinstance(action.exec, PythonFunction):
+            try:
+                function = action.exec.as_callable()
+            except ImportError as error:
+                msg = f"Agent '{plan.agent_name}', action '{action.name}': {error}"
+                raise ImportError(msg) from error
+            yield Action(action.name, function, action.config)
+
+
+class LocalRun:
+    """Runs a plan over inputs.
+
+    *Owned state*: the core with all unfinished runs and memory, the executor with the loop, resources, metrics.
+    *Lifecycle*: for one input, used up by :meth:`results`. *Constraint*: one thread from beginning to end.
+
+    Parameters
+    ----------
+    plan
+        The agent.
+    inputs
+        Elements as ``from_list`` takes them.
+    source
+        The method that the user called, for messages.
+    """
+
+    def __init__(
+        self, plan: AgentPlan, inputs: Iterable[Any] | AsyncIterable[Any], source: str, *, progress: bool = False
+    ) -> None:
+        self._inputs = inputs
+        self._reader = InputReader(source)
+        self._agent = plan.agent_name
+        self._total = len(inputs) if progress and hasattr(inputs, "__len__") else 0
+        self._core = _core.Local(plan.to_json())
+        self.metrics = MemoryMetricGroup()
+        self._resources = ResourceCache(plan)
+        self._executor = Executor(
+            self._core,
+            actions_of(plan),
+            agent=plan.agent_name,
+            resources=self._resources,
+            config=plan.config,
+            metrics=self.metrics,
+        )
+        limit = plan.config.get_int("max-in-flight", 10_000)
+        self._window = min(limit, ASYNC_WINDOW if self._executor.has_async else WINDOW)
+
+    @property
+    def needs_loop(self) -> bool:
+        """Whether it uses an asyncio loop, of which a thread can run one only."""
+        return self._executor.has_async or hasattr(self._inputs, "__aiter__")
+
+    def results(self) -> Iterator[list[tuple[Any, Any]]]:
+        """Run; yields the outputs made since the last time, as (key, output)."""
+        failed = True
+        try:
+            if hasattr(self._inputs, "__aiter__"):
+                yield from self._pull_async()
+            else:
+                yield from self._pull()
+            self._core.end_of_input()
+            yield from self._drain()
+            failed = False
+        except GeneratorExit:
+            # Closed by whoever reads: that is no failure.
+            failed = False
+            raise
+        finally:
+            outputs = self._core.outputs()
+            self._close(failed)
+        if outputs:
+            yield outputs
+
+    def _pull(self) -> Iterator[list[tuple[Any, Any]]]:
+        core, pump, reader, window = self._core, self._executor.pump, self._reader, self._window
+        inputs = iter(self._inputs)
+        progress = _Progress(self._agent, self._total)
+        clock = time.monotonic
+        listed = isinstance(self._inputs, (list, tuple))
+        began = clock()
+        while True:
+            try:
+                element = next(inputs, _END)
+            except Exception as error:
+                yield from self._drain()
+                raise self._source_failed(error) from error
+            if element is _END:
+                break
+            self._input(element)
+            # A list is at hand; any other source may take its time.
+            if core.in_flight() < window and (listed or clock() - began < _SLOW_SECONDS):
+                continue
+            pump()
+            while core.in_flight() >= window:
+                self._executor.wait()
+                pump()
+            outputs = core.outputs()
+            if outputs:
+                yield outputs
+            if self._total:
+                progress.show(reader.count)
+            began = clock()
+        progress.clear()
+
+    def _pull_async(self) -> Iterator[list[tuple[Any, Any]]]:
+        executor, core = self._executor, self._core
+        iterator = self._inputs.__aiter__()
+        loop = executor.loop
+        coming: Any = None
+        ended = False
+        while not ended:
+            if coming is None:
+                coming = loop.create_task(_anext(iterator))
+                coming.add_done_callback(lambda _: executor.kick())
+            executor.wait()
+            if coming.done() and core.in_flight() < self._window:
+                try:
+                    element = coming.result()
+                except Exception as error:
+                    yield from self._drain()
+                    raise self._source_failed(error) from error
+                coming = None
+                if element is _END:
+                    ended = True
+                else:
+                    self._input(element)
+            executor.pump()
+            outputs = core.outputs()
+            if outputs:
+                yield outputs
+
+    def _input(self, element: Any) -> None:
+        key, value = self._reader.read(element)
+        try:
+            self._core.input(key, value)
+        except (TypeError, ValueError) as error:
+            msg = f"{self._reader.where()}: {error}"
+            raise type(error)(msg) from error
+
+    def _drain(self) -> Iterator[list[tuple[Any, Any]]]:
+        executor, core = self._executor, self._core
+        executor.pump()
+        while core.in_flight():
+            outputs = core.outputs()
+            if outputs:
+                yield outputs
+            if not executor.pending:
+                msg = f"Agent '{self._agent}': {core.in_flight()} inputs did not finish and nothing is left to do"
+                raise RuntimeError(msg)
+            executor.wait()
+            executor.pump()
+        outputs = core.outputs()
+        if outputs:
+            yield outputs
+
+    def _source_failed(self, error: Exception) -> RuntimeError:
+        count = self._reader.count
+        return RuntimeError(
+            f"Agent '{self._agent}': the input failed after {count} element{'' if count == 1 else 's'}, which were worked off: "
+            f"{type(error).__name__}: {error}"
+        )
+
+    def _close(self, failed: bool) -> None:
+        try:
+            self._executor.close()
+        finally:
+            try:
+                self._resources.close()
+            except RuntimeError:
+                # The failure of the run says more.
+                if not failed:
+                    raise
+
+
+async def _anext(iterator: Any) -> Any:
+    try:
+        return await iterator.__anext__()
+    except StopAsyncIteration:
+        return _END
+
+
+class _Progress:
+    """A line on the terminal for long lists."""
+
+    def __init__(self, agent: str, total: int) -> None:
+        self._agent = agent
+        self._total = total
+        self._began = time.monotonic()
+        self._next = self._began + _QUIET_SECONDS
+        self._shown = False
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 0.5
+        rate = done / (now - self._began)
+        sys.stderr.write(f"\r{self._agent}: {done:,} of {self._total:,} inputs, {rate:,.0f} a second\x1b[K")
+        sys.stderr.flush()
+        self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

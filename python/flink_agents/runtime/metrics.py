@@ -1,0 +1,163 @@
+"""Metrics kept in memory: what actions see without Flink, reported to nobody."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from flink_agents.api.metric_group import Counter, Gauge, Histogram, Meter, MetricGroup
+
+_WINDOW_SECONDS = 60
+
+
+class MemoryMetricGroup(MetricGroup):
+    """A group of metrics. Asking twice for the same name gives the same object.
+
+    Parameters
+    ----------
+    scope
+        The names of the groups above and of this one.
+    """
+
+    def __init__(self, scope: tuple[str, ...] = ()) -> None:
+        self.scope = scope
+        self._groups: dict[tuple[str, str | None], MemoryMetricGroup] = {}
+        self._metrics: dict[str, MemoryCounter | MemoryMeter | MemoryGauge | MemoryHistogram] = {}
+
+    def get_sub_group(self, name: str, value: str | None = None) -> MemoryMetricGroup:
+        if "=" in name:
+            msg = f"The name of a metric group must not have a '=': {name!r}; give name and value as two arguments."
+            raise ValueError(msg)
+        group = self._groups.get((name, value))
+        if group is None:
+            below = (name,) if value is None else (name, value)
+            group = self._groups[(name, value)] = MemoryMetricGroup((*self.scope, *below))
+        return group
+
+    def get_counter(self, name: str) -> MemoryCounter:
+        return self._metric(name, MemoryCounter)
+
+    def get_meter(self, name: str) -> MemoryMeter:
+        return self._metric(name, MemoryMeter)
+
+    def get_gauge(self, name: str) -> MemoryGauge:
+        return self._metric(name, MemoryGauge)
+
+    def get_histogram(self, name: str, window_size: int = 100) -> MemoryHistogram:
+        return self._metric(name, MemoryHistogram, window_size)
+
+    def values(self) -> dict[str, float]:
+        """Return all counts, rates, values and means of this group and those below, by dotted name."""
+        prefix = "".join(f"{part}." for part in self.scope)
+        found = {f"{prefix}{name}": metric.value() for name, metric in self._metrics.items()}
+        for group in self._groups.values():
+            found.update(group.values())
+        return found
+
+    def _metric(self, name, kind, *args):
+        metric = self._metrics.get(name)
+        if metric is None:
+            metric = self._metrics[name] = kind(*args)
+        elif type(metric) is not kind:
+            scope = ".".join((*self.scope, name))
+            msg = f"The metric {scope} is a {type(metric).__name__[6:].lower()} already; use another name."
+            raise ValueError(msg)
+        return metric
+
+
+class MemoryCounter(Counter):
+    """A count."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def inc(self, n: int = 1) -> None:
+        self._count += n
+
+    def dec(self, n: int = 1) -> None:
+        self._count -= n
+
+    def get_count(self) -> int:
+        return self._count
+
+    value = get_count
+
+
+class MemoryMeter(Meter):
+    """A rate over the last minute, or over the time since the first mark if that is shorter."""
+
+    __slots__ = ("_clock", "_count", "_seconds")
+
+    def __init__(self, clock=time.monotonic) -> None:
+        self._clock = clock
+        self._count = 0
+        # (second, count at its start)
+        self._seconds: deque[tuple[int, int]] = deque()
+
+    def mark(self, n: int = 1) -> None:
+        second = int(self._clock())
+        if not self._seconds or self._seconds[-1][0] != second:
+            self._seconds.append((second, self._count))
+            self._forget(second)
+        self._count += n
+
+    def get_rate(self) -> float:
+        if not self._seconds:
+            return 0.0
+        now = self._clock()
+        self._forget(int(now))
+        since, before = self._seconds[0]
+        if now - since > _WINDOW_SECONDS:
+            return 0.0
+        return (self._count - before) / max(1.0, now - since)
+
+    value = get_rate
+
+    def _forget(self, second: int) -> None:
+        while len(self._seconds) > 1 and self._seconds[0][0] < second - _WINDOW_SECONDS:
+            self._seconds.popleft()
+
+
+class MemoryGauge(Gauge):
+    """The last value."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self) -> None:
+        self._value: float = 0
+
+    def update(self, value: float) -> None:
+        self._value = value
+
+    def get_value(self) -> float:
+        return self._value
+
+    value = get_value
+
+
+class MemoryHistogram(Histogram):
+    """The last values."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, window_size: int) -> None:
+        if window_size < 1:
+            msg = f"The window of a histogram must hold at least one value, not {window_size}."
+            raise ValueError(msg)
+        self._values: deque[int] = deque(maxlen=window_size)
+
+    def update(self, value: int) -> None:
+        self._values.append(value)
+
+    def get_mean(self) -> float:
+        return sum(self._values) / len(self._values) if self._values else 0.0
+
+    def get_max(self) -> int:
+        return max(self._values, default=0)
+
+    def get_min(self) -> int:
+        return min(self._values, default=0)
+
+    value = get_mean

@@ -1,0 +1,95 @@
+"""The resources of an agent: made when they are first asked for, once, and closed at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flink_agents.api.resource_context import ResourceContext
+
+if TYPE_CHECKING:
+    from flink_agents.api.resource import Resource, ResourceType
+    from flink_agents.plan.agent_plan import AgentPlan
+
+
+class ResourceCache(ResourceContext):
+    """Makes and keeps the resources of a plan.
+
+    *Owned state*: the resources that were made. *Lifecycle*: :meth:`close` closes them, the last one made first.
+    *Threads*: one.
+
+    Parameters
+    ----------
+    plan
+        Has their recipes.
+    """
+
+    def __init__(self, plan: AgentPlan) -> None:
+        self._plan = plan
+        self._made: dict[tuple[ResourceType, str], Resource] = {}
+        self._in_making: list[tuple[ResourceType, str]] = []
+        self._closed = False
+
+    def get_resource(self, name: str, resource_type: ResourceType) -> Resource:
+        """Return a resource, made and opened.
+
+        Raises
+        ------
+        KeyError
+            If the agent has none of that name and type.
+        RuntimeError
+            If it needs itself, or the agent has ended.
+        """
+        what = (resource_type, name)
+        resource = self._made.get(what)
+        if resource is not None:
+            return resource
+        if self._closed:
+            msg = f"The {resource_type.value} '{name}' cannot be had any more: the agent has ended."
+            raise RuntimeError(msg)
+        if what in self._in_making:
+            chain = " -> ".join(f"{kind.value} '{other}'" for kind, other in [*self._in_making, what])
+            msg = f"Resources need each other: {chain}. Let one of them ask for the other when it is used."
+            raise RuntimeError(msg)
+        provider = self._plan.get_resource_provider(name, resource_type)
+        self._in_making.append(what)
+        try:
+            resource = provider.provide(self, self._plan.config)
+            resource.open()
+        finally:
+            self._in_making.pop()
+        self._made[what] = resource
+        return resource
+
+    def generate_available_skills_prompt(self, *skill_names: str) -> str:
+        raise _no_skills(skill_names)
+
+    def get_skill_dirs(self, *skill_names: str) -> list[str]:
+        raise _no_skills(skill_names)
+
+    def close(self) -> None:
+        """Close all; when closing some fails, the others are closed too.
+
+        Raises
+        ------
+        RuntimeError
+            That names the first that failed.
+        """
+        self._closed = True
+        failed: tuple[str, BaseException] | None = None
+        while self._made:
+            (kind, name), resource = self._made.popitem()
+            try:
+                resource.close()
+            except Exception as error:
+                failed = failed or (f"{kind.value} '{name}'", error)
+        if failed is not None:
+            what, error = failed
+            msg = f"The {what} of agent '{self._plan.agent_name}' could not be closed: {type(error).__name__}: {error}"
+            raise RuntimeError(msg) from error
+
+
+def _no_skills(names: tuple[str, ...]) -> NotImplementedError:
+    shown = ", ".join(repr(name) for name in names) or "of this agent"
+    return NotImplementedError(
+        f"The skills {shown} cannot be used when the agent runs in this release of flink-agents-rs. Put their text into a prompt."
+    )
