@@ -5,13 +5,11 @@ Each ``from_…`` gives a builder for one agent, and a job may have several. Use
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from flink_agents.api.execution_environment import AgentBuilder, AgentsExecutionEnvironment
-from flink_agents.runtime import agent_compiler
-from flink_agents.runtime.environment_config import EnvironmentConfiguration
+from flink_agents.plan.agent_plan import AgentPlan
+from flink_agents.plan.configuration import AgentConfiguration, EnvironmentConfiguration, flink_configuration_file
 from flink_agents.runtime.installation import find_jar
 
 try:
@@ -74,9 +72,11 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
         jar = find_jar().resolve().as_uri()
         env.add_jars(jar)
         self._entry = _java_entry(jar)
-        conf_dir = os.environ.get("FLINK_CONF_DIR", "").strip() or None
-        dynamic = self._entry.dynamicConfiguration(env._j_stream_execution_environment, conf_dir)
-        self._config = EnvironmentConfiguration(Path(conf_dir) if conf_dir else None, dict(dynamic))
+        file = flink_configuration_file()
+        dynamic = self._entry.dynamicConfiguration(
+            env._j_stream_execution_environment, str(file.parent) if file is not None else None
+        )
+        self._config = EnvironmentConfiguration(file, dict(dynamic))
 
     def get_config(self, path: str | None = None) -> Configuration:
         """Return the configuration; ``path`` is ignored, for Flink has a configuration file of its own."""
@@ -128,6 +128,25 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
         """Submit the job and wait for its end, unless the client was told not to wait."""
         self._env.execute(job_name)
 
+    def configuration(self) -> AgentConfiguration:
+        """Return all configuration of now, merged and checked."""
+        return self._config.merged()
+
+    def agent_named(self, name: str) -> Agent:
+        """Return an agent that was loaded into this environment.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name.
+        """
+        try:
+            return self._agents[name]
+        except KeyError:
+            known = ", ".join(repr(other) for other in self._agents) or "none"
+            msg = f"There is no agent '{name}' in this environment; it has {known}. Load it first, or apply an object."
+            raise ValueError(msg) from None
+
     def _tables(self) -> StreamTableEnvironment:
         if self._t_env is None:
             self._t_env = StreamTableEnvironment.create(self._env)
@@ -143,39 +162,52 @@ class RemoteAgentBuilder(AgentBuilder):
         self._environment = environment
         self._records = records
         self._key_selector = key_selector
-        self._agent: agent_compiler.Compiled | None = None
+        self._plan: AgentPlan | None = None
+        self._plan_json = ""
         self._output: DataStream | None = None
 
     def apply(self, agent: Agent | str) -> AgentBuilder:
-        """Set the agent, once; it is compiled and checked here, and not changed."""
-        if self._agent is not None:
+        """Set the agent, once; it is compiled and checked here, and not changed.
+
+        Raises
+        ------
+        RuntimeError
+            If there is an agent already.
+        TypeError, ValueError
+            If the agent cannot run on a cluster; the message names the part and the remedy.
+        """
+        if self._plan is not None:
             msg = (
-                f"This input has the agent '{self._agent.name}' already. For a second agent on the same input call "
+                f"This input has the agent '{self._plan.agent_name}' already. For a second agent on the same input call "
                 "from_datastream again; to chain agents, give the first one's to_datastream() to from_datastream."
             )
             raise RuntimeError(msg)
         environment = self._environment
-        compiled = agent_compiler.compile_agent(
-            agent, environment._agents, environment.resources, environment._config.merged()
+        name = None
+        if isinstance(agent, str):
+            name, agent = agent, environment.agent_named(agent)
+        plan = AgentPlan.from_agent(
+            agent, environment.configuration(), name=name, resources=environment.resources
         )
-        agent_compiler.refuse_main(compiled)
-        self._agent = compiled
+        plan.check_travels()
+        self._plan_json = plan.to_json()
+        self._plan = plan
         return self
 
     def to_datastream(self, output_type: TypeInformation | None = None) -> DataStream:
         """Return the outputs as a stream, always the same one: a later ``output_type`` is ignored."""
         from flink_agents.runtime.pyflink_stream import decode_outputs, encode_records
 
-        if self._agent is None:
+        if self._plan is None:
             msg = "There is no output yet: call apply(agent) before to_datastream() or to_table(…)."
             raise RuntimeError(msg)
         if self._output is None:
-            environment, name = self._environment, self._agent.name
+            environment, name = self._environment, self._plan.agent_name
             entry = environment._entry
             encoded = encode_records(self._records, self._key_selector, name)
             outputs = entry.connect(
                 encoded._j_data_stream,
-                self._agent.plan_json,
+                self._plan_json,
                 entry.flinkPython(environment._env._j_stream_execution_environment),
             )
             self._output = decode_outputs(DataStream(outputs), output_type, name)
