@@ -92,6 +92,7 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
         if isinstance(input, KeyedStream):
             before = self._entry.beforeKeyBy(input._j_data_stream)
             if before is not None:
+                _as_parallel_as_its_input(before.getTransformation())
                 return RemoteAgentBuilder(self, DataStream(before), None)
             msg = "The keys of this keyed stream cannot be found out: give its unkeyed stream and a key_selector."
             raise ValueError(msg)
@@ -233,6 +234,12 @@ class RemoteAgentBuilder(AgentBuilder):
     def execute_stream(self) -> NoReturn:
         """Refuse: works without Flink only."""
         raise NotImplementedError(_LOCAL_ONLY.format("execute_stream", "to_datastream().execute_and_collect()"))
+
+
+def _as_parallel_as_its_input(key_map: Any) -> None:
+    """Do now what PyFlink does when the job is submitted, and what comes behind would then not know of."""
+    source = key_map.getInputs().get(0)
+    key_map.setParallelism(source.getParallelism(), source.isParallelismConfigured())
 
 
 def _java_entry(jar: str) -> Any:
