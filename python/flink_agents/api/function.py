@@ -7,7 +7,7 @@ import sys
 from abc import ABC
 from typing import Any, Callable, List, Tuple
 
-from pydantic import BaseModel, PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 ACTION_PARAMETER_TYPES: Tuple[str, ...] = (
     "org.apache.flink.agents.api.Event",
@@ -17,6 +17,8 @@ ACTION_PARAMETER_TYPES: Tuple[str, ...] = (
 
 class Function(BaseModel, ABC):
     """A function of some language."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class PythonFunction(Function):

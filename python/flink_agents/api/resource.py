@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Dict, Type
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from flink_agents.api.resource_context import ResourceContext
 
@@ -20,7 +20,6 @@ __all__ = [
     "ResourceName",
     "ResourceType",
     "SerializableResource",
-    "SerializeAsAny",
     "get_resource_class",
 ]
 
@@ -48,7 +47,7 @@ class Resource(BaseModel, ABC):
         The way to other resources; set by the runtime before ``open()``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)
 
     resource_context: ResourceContext | None = Field(exclude=True, default=None)
 
@@ -116,6 +115,8 @@ class ResourceDescriptor(BaseModel):
     ValueError
         If the class is not given.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     target_module: str
     target_clazz: str

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from typing import Any, ClassVar, Dict
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pydantic_core
 from pydantic import (
     AliasChoices,
     BaseModel,
+    ConfigDict,
     Field,
     field_serializer,
     field_validator,
@@ -22,10 +23,11 @@ from pydantic import (
 from typing_extensions import Self
 
 from flink_agents import _core
+from flink_agents.api.events.ids import random_id
 
 _check_plain = _core.check_plain
-_random_uuid = _core.random_uuid
 
+_new = object.__new__
 # The slots of every pydantic object, as functions: they go past __setattr__.
 _set_dict = BaseModel.__dict__["__dict__"].__set__
 _set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
@@ -61,7 +63,10 @@ class Event(BaseModel, extra="allow"):
         If a field has the wrong type or ``type`` is missing.
     """
 
-    id: UUID = Field(default_factory=uuid4, frozen=True)
+    # Most programs never need the validators of most events; pydantic builds them when they do.
+    model_config = ConfigDict(defer_build=True)
+
+    id: UUID = Field(default_factory=random_id, frozen=True)
     type: str
     attributes: Dict[str, Any] = Field(default_factory=dict)
     upstream_event_id: UUID | None = Field(
@@ -116,7 +121,7 @@ class Event(BaseModel, extra="allow"):
         _set_dict(
             self,
             {
-                "id": _random_uuid() if id is None else id,
+                "id": random_id() if id is None else id,
                 "type": type,
                 "attributes": attributes,
                 "upstream_event_id": upstream_event_id,
@@ -147,7 +152,7 @@ class Event(BaseModel, extra="allow"):
     @classmethod
     def generate_id_when_explicitly_none(cls, value: Any) -> Any:
         """Give an event whose id is ``None`` a random one."""
-        return _random_uuid() if value is None else value
+        return random_id() if value is None else value
 
     @field_validator("type")
     @classmethod
@@ -238,14 +243,15 @@ class Event(BaseModel, extra="allow"):
         """Make an object of this class from the fields of an event, without its constructor."""
         fields = event.__dict__.copy()
         fields["attributes"] = fields["attributes"].copy()
-        result = cls.__new__(cls)
+        extra = event.__pydantic_extra__
+        result = _new(cls)
         if not cls._plain:
             # Fields of its own may be among the extra ones; defaults and validators of the class apply.
-            fields.update(event.__pydantic_extra__ or {})
+            fields.update(extra or {})
             return cls.__pydantic_validator__.validate_python(fields, self_instance=result)
         _set_dict(result, fields)
         _set_fields_set(result, {"type", "attributes"})
-        _set_extra(result, event.__pydantic_extra__.copy() if event.__pydantic_extra__ else {})
+        _set_extra(result, extra.copy() if extra else {})
         _set_private(result, None)
         return result
 

@@ -26,11 +26,9 @@ class Action:
         The function.
     trigger_conditions
         Event types and conditions.
-    config
-        What ``ctx.action_config`` returns: name to value, or ``None``.
     """
 
-    __slots__ = ("config", "exec", "name", "trigger_conditions")
+    __slots__ = ("_config", "_encoded", "exec", "name", "trigger_conditions")
 
     def __init__(
         self,
@@ -42,7 +40,28 @@ class Action:
         self.name = name
         self.exec = exec
         self.trigger_conditions = trigger_conditions
-        self.config = config
+        self._config = config
+        self._encoded: Dict[str, Any] | None = None
+
+    @property
+    def config(self) -> Dict[str, Any] | None:
+        """What ``ctx.action_config`` returns: name to value, or ``None``.
+
+        In a plan that was read, classes of its values are imported when this is first asked for.
+
+        Raises
+        ------
+        ImportError
+            If a class cannot be imported; the message names action, configuration and class.
+        """
+        if self._config is None and self._encoded is not None:
+            read = _java_value if self._encoded.get(_TYPE) == "java" else _python_value
+            self._config = {
+                key: read(f"Action '{self.name}', config.{key}", value)
+                for key, value in self._encoded.items()
+                if key != _TYPE
+            }
+        return self._config
 
     def to_json(self) -> Dict[str, Any]:
         """Return the plan form.
@@ -52,10 +71,10 @@ class Action:
         TypeError
             If a value of the configuration is no JSON; the message has the path to it.
         """
-        config = None
-        if self.config is not None:
+        config = self._encoded
+        if config is None and self._config is not None:
             config = {_TYPE: "python"}
-            for key, value in self.config.items():
+            for key, value in self._config.items():
                 if key == _TYPE:
                     msg = f"Action '{self.name}': the configuration name {_TYPE} is reserved. Rename it."
                     raise ValueError(msg)
@@ -69,14 +88,10 @@ class Action:
 
     @staticmethod
     def from_json(data: Dict[str, Any]) -> Action:
-        """Return the action of a plan form. Objects of Java in its configuration become their JSON."""
-        config = data.get("config")
-        if config is not None:
-            kind = config.get(_TYPE)
-            values = {key: value for key, value in config.items() if key != _TYPE}
-            read = _java_value if kind == "java" else _python_value
-            config = {key: read(value) for key, value in values.items()}
-        return Action(data["name"], function_from_json(data["exec"]), data["trigger_conditions"], config)
+        """Return the action of a plan form. Objects of Java in its configuration are read as their JSON."""
+        result = Action(data["name"], function_from_json(data["exec"]), data["trigger_conditions"])
+        result._encoded = data.get("config")
+        return result
 
 
 def _config_value(action: str, path: str, value: Any) -> Any:
@@ -118,20 +133,28 @@ def _config_value(action: str, path: str, value: Any) -> Any:
     raise TypeError(msg)
 
 
-def _python_value(value: Any) -> Any:
+def _python_value(where: str, value: Any) -> Any:
     if isinstance(value, list):
-        return [_python_value(element) for element in value]
+        return [_python_value(where, element) for element in value]
     if not isinstance(value, dict):
         return value
     if value.get(_MODEL) is True:
-        found: Any = importlib.import_module(value["module"])
-        for part in value["class"].split("."):
-            found = getattr(found, part)
+        name = f"{value['module']}.{value['class']}"
+        try:
+            found: Any = importlib.import_module(value["module"])
+            for part in value["class"].split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError) as error:
+            msg = (
+                f"{where}: the class {name} cannot be imported here ({error}). Put its module where this Python finds "
+                "it, as that of the action."
+            )
+            raise ImportError(msg) from error
         return found.model_validate(value["value"])
-    return {key: _python_value(element) for key, element in value.items()}
+    return {key: _python_value(where, element) for key, element in value.items()}
 
 
-def _java_value(value: Any) -> Any:
+def _java_value(where: str, value: Any) -> Any:
     if isinstance(value, dict) and value.keys() == {"@class", "value"}:
         return value["value"]
     return value

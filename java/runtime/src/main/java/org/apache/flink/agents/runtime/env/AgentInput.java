@@ -93,7 +93,7 @@ final class AgentInput<T, K> {
      * another way, as by {@code DataStreamUtils.reinterpretAsKeyedStream}: they must not be partitioned again.
      */
     @SuppressWarnings("unchecked")
-    private static <T> DataStream<T> beforePartitioning(final KeyedStream<T, ?> keyed) {
+    static <T> DataStream<T> beforePartitioning(final KeyedStream<T, ?> keyed) {
         final Transformation<T> transformation = keyed.getTransformation();
         if (transformation instanceof PartitionTransformation
                 && ((PartitionTransformation<T>) transformation).getPartitioner() instanceof KeyGroupStreamPartitioner) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.runtime.host.EncodedRecord;
 import org.apache.flink.agents.runtime.host.PlainPython;
@@ -15,6 +16,8 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.KeyedStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
  * What PyFlink calls, by py4j, to put an agent into a job. Used on the client, from one thread.
@@ -58,6 +61,38 @@ public final class PythonEntry {
      */
     public static PythonEnvironment plainPython(final String interpreter, final Map<String, String> environment) {
         return new PlainPython(interpreter, environment);
+    }
+
+    /**
+     * The Python that PyFlink prepares for the workers of its own operators: interpreter, files, archives and requirements.
+     *
+     * @param env the job's environment; its settings are read when the job is submitted
+     */
+    public static PythonEnvironment flinkPython(final StreamExecutionEnvironment env) {
+        return new FlinkPython(env);
+    }
+
+    /**
+     * What {@code flink run -Dagent.…} set, and nothing that stands in the configuration file.
+     *
+     * @param env the job's environment
+     * @param confDir directory of the configuration file; null means that there is none
+     */
+    public static Map<String, String> dynamicConfiguration(
+            final StreamExecutionEnvironment env, @Nullable final String confDir) {
+        return FlinkDynamicProperties.of(env.getConfiguration(), confDir);
+    }
+
+    /**
+     * The stream in front of PyFlink's {@code key_by}: rows of key and record. Keyed again by the text of the key, a record is
+     * shuffled once only.
+     *
+     * @param keyed what PyFlink's {@code KeyedStream} holds
+     * @return the stream; null if it is keyed in another way, as by {@code reinterpretAsKeyedStream}
+     */
+    @Nullable
+    public static DataStream<?> beforeKeyBy(final KeyedStream<?, ?> keyed) {
+        return AgentInput.beforePartitioning(keyed);
     }
 
     private static String agentName(final byte[] plan) {
