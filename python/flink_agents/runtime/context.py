@@ -70,7 +70,9 @@ class LinkMemoryObject(MemoryObject):
 
     def set(self, path: str, value: Any) -> MemoryRef:
         fields = self.__dict__
-        run, memory, path = fields["_run"], fields["_memory"], self._join(path)
+        run, memory, above = fields["_run"], fields["_memory"], fields["_path"]
+        if above or path.__class__ is not str:
+            path = self._join(path)
         if run.link.memory_set(run.task, memory, path, value) is WAIT:
             run.ask(run.link.memory_set, memory, path, value)
         return _ref(memory, path)
@@ -125,24 +127,25 @@ class LinkMemoryObject(MemoryObject):
         return memory, ref.path
 
 
+# References are immutable, and agents use a few paths again and again.
+_refs: dict[tuple[int, str], MemoryRef] = {}
+_MANY_REFS = 1000
+
+
 def _ref(memory: int, path: str) -> MemoryRef:
-    ref = MemoryRef.__new__(MemoryRef)
-    _set_dict(ref, {"memory_type": _TYPES[memory], "path": path})
-    _set_fields_set(ref, {"memory_type", "path"})
-    _set_extra(ref, None)
-    _set_private(ref, None)
+    ref = _refs.get((memory, path))
+    if ref is None:
+        if len(_refs) >= _MANY_REFS:
+            _refs.clear()
+        ref = _refs[memory, path] = MemoryRef(memory_type=_TYPES[memory], path=path)
     return ref
-
-
-_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
-_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
-_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 class ActionContext(RunnerContext):
     """The context of one action that runs. The core refuses it once the action has ended."""
 
-    __slots__ = ("_executor", "_sensory", "_short_term", "action", "key", "link", "task")
+    _sensory: LinkMemoryObject | None = None
+    _short_term: LinkMemoryObject | None = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self._executor = executor
@@ -151,8 +154,6 @@ class ActionContext(RunnerContext):
         self.action = action
         # The canonical text.
         self.key = key
-        self._sensory: LinkMemoryObject | None = None
-        self._short_term: LinkMemoryObject | None = None
 
     def __repr__(self) -> str:
         return f"RunnerContext(action {self.action.name!r})"
@@ -177,7 +178,9 @@ class ActionContext(RunnerContext):
                 "Put them into attributes."
             )
             raise ValueError(msg)
-        self.link.send(self.task, fields["id"].int, fields["type"], fields["attributes"])
+        link = self.link
+        id = fields["id"]
+        link.send(self.task, id if link.uuids else id.int, fields["type"], fields["attributes"])
 
     def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
         resource = self._executor.resources.get_resource(name, type)
