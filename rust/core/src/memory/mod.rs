@@ -8,8 +8,10 @@
 //! short-term memory is flat: one entry per node, objects included, so a node's children are the stored paths one name
 //! longer than its own.
 
+mod mirror;
 mod overlay;
 
+pub use mirror::{Draft, Mirror};
 pub(crate) use overlay::Overlay;
 
 use crate::ids::{Symbol, ValueHandle};

@@ -28,6 +28,7 @@ import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Metric;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -97,6 +98,23 @@ class JobsTest {
                         .apply(new TestAgents.Counter())
                         .toDataStream();
         assertThat(Cluster.run(outputs)).containsExactlyInAnyOrder("a#1", "b#1", "a#2", "a#3");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"STREAMING,false", "STREAMING,true", "BATCH,false", "BATCH,true"})
+    void recordsThatAreTheirOwnKeysMayBeChangedByActions(final RuntimeExecutionMode mode, final boolean reuse) throws Exception {
+        final Configuration config = new Configuration();
+        config.set(ExecutionOptions.RUNTIME_MODE, mode);
+        config.set(PipelineOptions.OBJECT_REUSE, reuse);
+        final StreamExecutionEnvironment flink = Cluster.env(2, config);
+        final DataStream<KeysTest.Cart> carts =
+                flink.fromData(new KeysTest.Cart("a"), new KeysTest.Cart("b"), new KeysTest.Cart("a"), new KeysTest.Cart("a"));
+        final DataStream<Object> outputs =
+                AgentsExecutionEnvironment.getExecutionEnvironment(flink)
+                        .fromDataStream(carts)
+                        .apply(new KeysTest.Changing())
+                        .toDataStream();
+        assertThat(Cluster.run(outputs)).containsExactlyInAnyOrder("a2", "b2", "a4", "a6");
     }
 
     @Test

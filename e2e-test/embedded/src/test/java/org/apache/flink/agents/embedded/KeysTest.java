@@ -20,6 +20,7 @@ import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** No two keys share state, however alike they look. */
@@ -97,6 +98,86 @@ class KeysTest {
         }
         assertThat(counts.keySet()).isEqualTo(new LinkedHashSet<>(KEYS));
         assertThat(counts.values()).allMatch(Arrays.asList(1, 2)::equals);
+    }
+
+    /** A record that is its own key. */
+    public static final class Cart {
+        public String owner;
+        public int items;
+
+        public Cart() {}
+
+        Cart(final String owner) {
+            this.owner = owner;
+        }
+
+        @Override
+        public boolean equals(final Object other) {
+            return other instanceof Cart && ((Cart) other).owner.equals(owner) && ((Cart) other).items == items;
+        }
+
+        @Override
+        public int hashCode() {
+            return owner.hashCode() * 31 + items;
+        }
+    }
+
+    /** Changes its input while the run goes on, at once and in a later mail. */
+    public static final class Changing extends Agent {
+        @Action(EventType.InputEvent)
+        public static void begin(final Event event, final RunnerContext context) throws Exception {
+            final Cart cart = (Cart) InputEvent.fromEvent(event).getInput();
+            context.getShortTermMemory().set("runs", TestAgents.number(context.getShortTermMemory(), "runs") + 1);
+            cart.items++;
+            context.sendEvent(new Event("wait", Map.of("left", 2 * Harness.SLICE, "cart", cart)));
+        }
+
+        @Action("wait")
+        public static void waits(final Event event, final RunnerContext context) throws Exception {
+            final Cart cart = (Cart) event.getAttr("cart");
+            cart.items++;
+            final int left = (Integer) event.getAttr("left");
+            if (left > 0) {
+                context.sendEvent(new Event("wait", Map.of("left", left - 1, "cart", cart)));
+                return;
+            }
+            context.getShortTermMemory().set("runs", TestAgents.number(context.getShortTermMemory(), "runs") + 1);
+            context.sendEvent(new OutputEvent(cart.owner + TestAgents.number(context.getShortTermMemory(), "runs")));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"heap,false", "heap,true", "rocksdb,false", "rocksdb,true"})
+    void aKeyStaysWhatItWasWhenTheActionChangesTheRecordItIs(final String backend, final boolean reuse) throws Exception {
+        final Harness.Job<Cart, Cart> job =
+                new Harness.Job<Cart, Cart>(new Changing(), record -> record, Cart.class, Cart.class, Map.of()).with(flink -> {
+                    if (reuse) {
+                        flink.getExecutionConfig().enableObjectReuse();
+                    }
+                    if (backend.equals("rocksdb")) {
+                        flink.setStateBackend(new EmbeddedRocksDBStateBackend());
+                    }
+                });
+        final OperatorSubtaskState state;
+        try (Harness<Cart, Cart> flink = job.open()) {
+            flink.in(new Cart("a"));
+            flink.in(new Cart("b"));
+            flink.in(new Cart("a"));
+            flink.mails();
+            assertThat(flink.out()).containsExactlyInAnyOrder("a2", "b2", "a4");
+            flink.in(new Cart("a"));
+            flink.in(new Cart("b"));
+            assertThat(flink.out()).isEmpty();
+            state = flink.snapshot(1);
+            assertThat(flink.storedInFlight()).isEqualTo(2);
+            assertThat(flink.readInFlight(new Cart("a"))).isNotNull();
+            assertThat(flink.readInFlight(new Cart("b"))).isNotNull();
+        }
+        try (Harness<Cart, Cart> flink = job.restore(state)) {
+            flink.mails();
+            assertThat(flink.out()).containsExactlyInAnyOrder("a6", "b4");
+            assertThat(flink.storedInFlight()).isZero();
+        }
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package org.apache.flink.agents.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -254,5 +255,42 @@ class TypesTest {
                         .toDataStream();
         assertThat(Cluster.run(outputs))
                 .containsExactlyInAnyOrder(describe(kind.first), describe(kind.second), describe(kind.first));
+    }
+
+    /** Sends the fields of an Avro record. */
+    public static final class Fields extends Agent {
+        @Action(EventType.InputEvent)
+        public static void send(final Event event, final RunnerContext context) {
+            final GenericRecord user = (GenericRecord) InputEvent.fromEvent(event).getInput();
+            context.sendEvent(new OutputEvent(Map.of("name", user.get("name").toString(), "age", user.get("age"))));
+        }
+    }
+
+    /** As docs/migrating.md says: records of Avro are made behind the agent. */
+    @Test
+    void avroRecordsAreNoOutputsButAreMadeOfThem() throws Exception {
+        final GenericRecord user = user("Ada", 36);
+        final StreamExecutionEnvironment flink = Cluster.env();
+        final DataStream<GenericRecord> records = flink.fromData(List.of(user), new GenericRecordAvroTypeInfo(SCHEMA));
+        final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(flink);
+        final DataStream<GenericRecord> outputs =
+                agents.fromDataStream(records, record -> record.get("name").toString())
+                        .apply(new Fields())
+                        .toDataStream()
+                        .map(output -> user((String) ((Map<?, ?>) output).get("name"), (Integer) ((Map<?, ?>) output).get("age")))
+                        .returns(new GenericRecordAvroTypeInfo(SCHEMA));
+        assertThat(Cluster.run(outputs)).containsExactly(user);
+        final DataStream<Object> direct =
+                agents.fromDataStream(records, record -> record.get("name").toString())
+                        .apply(new TestAgents.Echo())
+                        .toDataStream();
+        assertThatThrownBy(() -> Cluster.run(direct)).hasStackTraceContaining("Kryo");
+        final DataStream<GenericRecord> mapped =
+                agents.fromDataStream(records, record -> record.get("name").toString())
+                        .apply(new TestAgents.Echo())
+                        .toDataStream()
+                        .map(output -> (GenericRecord) output)
+                        .returns(new GenericRecordAvroTypeInfo(SCHEMA));
+        assertThatThrownBy(() -> Cluster.run(mapped)).hasStackTraceContaining("Kryo");
     }
 }

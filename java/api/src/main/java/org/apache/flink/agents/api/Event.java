@@ -24,7 +24,8 @@ import javax.annotation.Nullable;
  * languages see them as JSON.
  *
  * <p>Events are not safe for use by several threads at once. Do not change an event after it was
- * sent.
+ * sent, nor the objects in its attributes: an action may get it before or after the change. Runs
+ * without Flink notice it, on a cluster with {@code values.verify}.
  *
  * <p>A subclass gives its type to this constructor and should have a constructor {@code (UUID id,
  * Map<String, Object> attributes)}, so that the framework can rebuild it after a recovery, and a

@@ -75,11 +75,8 @@ public final class EventAccess {
      */
     @Nullable
     public static Object singleValue(Event event) {
-        if (event instanceof InputEvent) {
-            return ((InputEvent) event).getInput();
-        }
-        if (event instanceof OutputEvent) {
-            return ((OutputEvent) event).getOutput();
+        if (event instanceof SingleValueEvent) {
+            return ((SingleValueEvent) event).value();
         }
         throw new IllegalArgumentException(
                 "Only InputEvent and OutputEvent have a single value, not "

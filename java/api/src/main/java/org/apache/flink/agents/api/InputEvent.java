@@ -3,20 +3,16 @@ package org.apache.flink.agents.api;
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonProperty;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
 import javax.annotation.Nullable;
 
 /** The event a record of the input stream becomes; it starts a run of the agent. */
-public class InputEvent extends Event {
+public class InputEvent extends SingleValueEvent {
     /** The type of these events. */
     public static final String EVENT_TYPE = "_input_event";
 
     private static final String KEY = "input";
-
-    // Holds the value until somebody asks for the attribute map; the map is the truth from then on.
-    @Nullable private Object value;
 
     /**
      * Creates the event with a new random id.
@@ -24,8 +20,7 @@ public class InputEvent extends Event {
      * @param input the value; may be null
      */
     public InputEvent(@Nullable Object input) {
-        super(SingleValue.LAZY, EVENT_TYPE);
-        this.value = input;
+        super(EVENT_TYPE, input);
     }
 
     /**
@@ -42,8 +37,7 @@ public class InputEvent extends Event {
     }
 
     private InputEvent(InputEvent source) {
-        super(SingleValue.LAZY, EVENT_TYPE, source);
-        this.value = source.value;
+        super(EVENT_TYPE, source);
     }
 
     /** Returns any event as one of this class: same id, lineage, timestamp and attributes. */
@@ -58,14 +52,11 @@ public class InputEvent extends Event {
     @Nullable
     @JsonIgnore
     public Object getInput() {
-        return isLazy() ? value : getAttr(KEY);
+        return value();
     }
 
     @Override
-    final Map<String, Object> buildAttributes() {
-        final Map<String, Object> result = new LinkedHashMap<>(4);
-        result.put(KEY, value);
-        value = null;
-        return result;
+    final String key() {
+        return KEY;
     }
 }

@@ -3,7 +3,6 @@ package org.apache.flink.agents.plan;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.type.TypeFactory;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -12,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.function.JavaFunctionUtils;
 
 /**
@@ -66,7 +66,7 @@ public final class ActionConfig {
         json.set(VALUE, PlanJson.value(value, what));
         try {
             // The operator reads it on another machine; a class that cannot be read is found here.
-            PlanJson.MAPPER.treeToValue(json.get(VALUE), readAs);
+            UserJson.newMapper().treeToValue(json.get(VALUE), readAs);
         } catch (JsonProcessingException | IllegalArgumentException e) {
             throw new IllegalArgumentException(
                     what
@@ -143,7 +143,7 @@ public final class ActionConfig {
                         entry.getKey(),
                         java
                                 ? decodeValue(entry.getValue(), what, loader)
-                                : PlanJson.MAPPER.convertValue(entry.getValue(), Object.class));
+                                : UserJson.newMapper().convertValue(entry.getValue(), Object.class));
             }
         }
         return values;
@@ -161,9 +161,7 @@ public final class ActionConfig {
                 return load(value.asText(), loader);
             }
             final Class<?> type = load(className, loader);
-            return PlanJson.MAPPER
-                    .readerFor(TypeFactory.defaultInstance().constructType(type))
-                    .readValue(value);
+            return UserJson.newMapper(loader).readerFor(type).readValue(value);
         } catch (ClassNotFoundException e) {
             throw new IllegalArgumentException(
                     what

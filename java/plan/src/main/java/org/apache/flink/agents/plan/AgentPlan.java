@@ -1,6 +1,5 @@
 package org.apache.flink.agents.plan;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
@@ -128,11 +127,7 @@ public final class AgentPlan {
 
     /** Returns the plan as JSON in UTF-8, of any length. */
     public byte[] toJson() {
-        try {
-            return PlanJson.MAPPER.writeValueAsBytes(toTree());
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException("A tree of JSON could not be written.", e);
-        }
+        return PlanJson.bytes(toTree());
     }
 
     private ObjectNode toTree() {

@@ -1,17 +1,29 @@
 package org.apache.flink.agents.plan;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.agents.api.UserJson;
 
-/** The one mapper of this module. */
+/** Trees of JSON, and values as such. */
 final class PlanJson {
-    static final ObjectMapper MAPPER = new ObjectMapper();
+    /** For trees alone: it must not see a class of the user's, which it would keep. */
+    private static final ObjectMapper TREES = new ObjectMapper();
 
     private PlanJson() {}
 
     static ObjectNode object() {
-        return MAPPER.createObjectNode();
+        return TREES.createObjectNode();
+    }
+
+    /** Returns a tree as text in UTF-8. */
+    static byte[] bytes(JsonNode tree) {
+        try {
+            return TREES.writeValueAsBytes(tree);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("A tree of JSON could not be written.", e);
+        }
     }
 
     /**
@@ -22,7 +34,7 @@ final class PlanJson {
      */
     static JsonNode value(Object value, String what) {
         try {
-            return MAPPER.valueToTree(value);
+            return UserJson.mapperFor(value).valueToTree(value);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
                     what

@@ -2,8 +2,8 @@ package org.apache.flink.agents.plan;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.type.TypeFactory;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.function.PythonFunction;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceType;
@@ -60,7 +60,7 @@ final class PlanResource {
             String name, ResourceType type, SerializableResource resource, String owner) {
         final String text;
         try {
-            text = PlanJson.MAPPER.writeValueAsString(resource);
+            text = UserJson.newMapper().writeValueAsString(resource);
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(
                     owner
@@ -87,11 +87,7 @@ final class PlanResource {
     /** Finds here what the operator, on another machine, could not read. */
     private static void checkReadable(Class<?> clazz, String text, String owner) {
         try {
-            PlanJson.MAPPER
-                    .copy()
-                    .setTypeFactory(
-                            TypeFactory.defaultInstance().withClassLoader(clazz.getClassLoader()))
-                    .readValue(text, clazz);
+            UserJson.newMapper(clazz.getClassLoader()).readValue(text, clazz);
         } catch (JsonProcessingException | IllegalArgumentException e) {
             throw new IllegalArgumentException(
                     owner

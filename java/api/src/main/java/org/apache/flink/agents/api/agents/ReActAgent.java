@@ -2,7 +2,6 @@ package org.apache.flink.agents.api.agents;
 
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonMappingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -14,6 +13,7 @@ import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.messages.MessageRole;
@@ -38,7 +38,6 @@ public class ReActAgent extends Agent {
     private static final String DEFAULT_SCHEMA_PROMPT = "_default_schema_prompt";
     private static final String DEFAULT_USER_PROMPT = "_default_user_prompt";
     private static final String OUTPUT_SCHEMA = "output_schema";
-    private static final ObjectMapper MAPPER = new ObjectMapper();
 
     /**
      * Creates an agent.
@@ -94,7 +93,7 @@ public class ReActAgent extends Agent {
     @SuppressWarnings("deprecation")
     private static String jsonSchema(Class<?> type) {
         try {
-            return MAPPER.generateJsonSchema(type).toString();
+            return UserJson.newMapper().generateJsonSchema(type).toString();
         } catch (JsonMappingException e) {
             throw new IllegalArgumentException(
                     "No JSON schema can be made of the output schema "
@@ -188,7 +187,8 @@ public class ReActAgent extends Agent {
             return args;
         }
         try {
-            MAPPER.convertValue(input, new TypeReference<Map<String, Object>>() {})
+            UserJson.mapperFor(input)
+                    .convertValue(input, new TypeReference<Map<String, Object>>() {})
                     .forEach((name, value) -> args.put(name, text(value)));
         } catch (IllegalArgumentException e) {
             throw new RuntimeException(

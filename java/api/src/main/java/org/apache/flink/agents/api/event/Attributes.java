@@ -1,6 +1,5 @@
 package org.apache.flink.agents.api.event;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -10,6 +9,7 @@ import java.util.UUID;
 import java.util.function.Function;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.agents.OutputSchema;
 import org.apache.flink.agents.api.tools.ToolResponse;
 
@@ -18,8 +18,6 @@ import org.apache.flink.agents.api.tools.ToolResponse;
  * event that came by way of JSON.
  */
 final class Attributes {
-    private static final ObjectMapper MAPPER = new ObjectMapper();
-
     private Attributes() {}
 
     /** An attribute map from alternating names and values, for the constructors of events. */
@@ -127,7 +125,7 @@ final class Attributes {
             return type.cast(value);
         }
         try {
-            return MAPPER.convertValue(value, type);
+            return UserJson.mapperFor(value).convertValue(value, type);
         } catch (IllegalArgumentException e) {
             final IllegalStateException wrong =
                     wrong(event, name, "a " + type.getSimpleName(), value);

@@ -1,13 +1,12 @@
 package org.apache.flink.agents.api.resource;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.Serializable;
+import org.apache.flink.agents.api.UserJson;
 
 /** A resource that travels in the plan as a whole, as JSON written by Jackson. */
 public abstract class SerializableResource extends Resource implements Serializable {
     private static final long serialVersionUID = 1L;
-    private static final ObjectMapper MAPPER = new ObjectMapper();
 
     public SerializableResource() {}
 
@@ -19,7 +18,7 @@ public abstract class SerializableResource extends Resource implements Serializa
      */
     public SerializableResource validateSerializable() {
         try {
-            MAPPER.writeValueAsString(this);
+            UserJson.newMapper().writeValueAsString(this);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(
                     "Resource of class "

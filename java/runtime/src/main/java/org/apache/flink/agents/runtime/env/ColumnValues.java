@@ -3,14 +3,20 @@ package org.apache.flink.agents.runtime.env;
 import java.lang.invoke.MethodType;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.math.MathContext;
 import java.sql.Timestamp;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.LocalTime;
 
-/** Conversions between Java values that lose nothing. */
+/**
+ * Conversions between Java values that lose nothing that people see: {@code 0.1} is the same as a double, a float and a decimal
+ * number, although the computer's values differ.
+ */
 final class ColumnValues {
+    private static final int MAX_TEXT = 60;
+
     private ColumnValues() {}
 
     static boolean fits(final Object value, final Class<?> wanted) {
@@ -55,11 +61,14 @@ final class ColumnValues {
     }
 
     private static Object number(final Number value, final Class<?> wanted) {
+        if (isBinary(value) && !Double.isFinite(value.doubleValue())) {
+            return nonFinite(value.doubleValue(), wanted);
+        }
         try {
-            final BigDecimal exact = exact(value);
-            if (exact == null) {
-                return nonFinite(value.doubleValue(), wanted);
+            if (wanted == BigDecimal.class) {
+                return isBinary(value) ? new BigDecimal(value.toString()) : exact(value);
             }
+            final BigDecimal exact = exact(value);
             if (wanted == Long.class) {
                 return exact.longValueExact();
             }
@@ -72,21 +81,40 @@ final class ColumnValues {
             if (wanted == Byte.class) {
                 return exact.byteValueExact();
             }
-            if (wanted == BigDecimal.class) {
-                return exact;
-            }
             if (wanted == Double.class) {
                 final double wide = value.doubleValue();
-                return Double.isFinite(wide) && new BigDecimal(wide).compareTo(exact) == 0 ? wide : null;
+                return Double.isFinite(wide) && (isSame(exact, wide) || isFraction(value, exact, wide)) ? wide : null;
             }
             if (wanted == Float.class) {
                 final float narrow = value.floatValue();
-                return Float.isFinite(narrow) && new BigDecimal(narrow).compareTo(exact) == 0 ? narrow : null;
+                return Float.isFinite(narrow)
+                                && (isSame(exact, narrow)
+                                        || isFraction(value, exact, narrow)
+                                        || value instanceof Double && hasSameText((Double) value, narrow))
+                        ? narrow
+                        : null;
             }
             return null;
         } catch (final ArithmeticException e) {
             return null;
         }
+    }
+
+    private static boolean isSame(final BigDecimal exact, final double found) {
+        return new BigDecimal(found).compareTo(exact) == 0;
+    }
+
+    /** A decimal fraction stands for the nearest double, as in SQL; not if that is zero. */
+    private static boolean isFraction(final Number value, final BigDecimal exact, final double found) {
+        return value instanceof BigDecimal && found != 0 && exact.stripTrailingZeros().scale() > 0;
+    }
+
+    private static boolean hasSameText(final Double value, final float found) {
+        return new BigDecimal(value.toString()).compareTo(new BigDecimal(Float.toString(found))) == 0;
+    }
+
+    private static boolean isBinary(final Number value) {
+        return value instanceof Double || value instanceof Float;
     }
 
     private static BigDecimal exact(final Number value) {
@@ -96,10 +124,13 @@ final class ColumnValues {
         if (value instanceof BigInteger) {
             return new BigDecimal((BigInteger) value);
         }
-        if (value instanceof Double || value instanceof Float) {
-            return Double.isFinite(value.doubleValue()) ? new BigDecimal(value.doubleValue()) : null;
-        }
-        return BigDecimal.valueOf(value.longValue());
+        return isBinary(value) ? new BigDecimal(value.doubleValue()) : BigDecimal.valueOf(value.longValue());
+    }
+
+    /** A number for a message: one that is very long is written with an exponent. */
+    static String text(final Number value) {
+        final String text = value.toString();
+        return text.length() <= MAX_TEXT ? text : exact(value).round(MathContext.DECIMAL32) + " (rounded)";
     }
 
     private static Object nonFinite(final double value, final Class<?> wanted) {

@@ -13,9 +13,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.plan.AgentConfiguration;
+import org.apache.flink.configuration.GlobalConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,11 +30,12 @@ import org.slf4j.LoggerFactory;
  */
 final class EnvironmentConfiguration {
     private static final Logger LOG = LoggerFactory.getLogger(EnvironmentConfiguration.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String CONF_DIR = "FLINK_CONF_DIR";
     private static final String FILE = "config.yaml";
     private static final String LEGACY_FILE = "flink-conf.yaml";
 
+    // Values that are set may be of the user's classes, which a shared mapper would keep.
+    private final ObjectMapper json = UserJson.newMapper();
     private final Map<String, Object> request = new LinkedHashMap<>();
     private final Map<String, Object> inherited;
     private final AgentConfiguration current;
@@ -86,7 +89,7 @@ final class EnvironmentConfiguration {
     private Map<String, Object> merge(final Map<String, Object> own) {
         request.put("environment", own);
         try {
-            final Merged merged = JSON.readValue(AgentsCore.loadConfig(JSON.writeValueAsBytes(request)), Merged.class);
+            final Merged merged = json.readValue(AgentsCore.loadConfig(json.writeValueAsBytes(request)), Merged.class);
             for (final String warning : merged.warnings) {
                 if (logged.add(warning)) {
                     LOG.warn("{}", warning);
@@ -108,7 +111,7 @@ final class EnvironmentConfiguration {
     }
 
     private static Path find(final Path directory) {
-        for (final String name : List.of(FILE, LEGACY_FILE)) {
+        for (final String name : flinkKnowsLegacyFile() ? List.of(LEGACY_FILE, FILE) : List.of(FILE, LEGACY_FILE)) {
             final Path file = directory.resolve(name);
             if (Files.exists(file)) {
                 return file;
@@ -123,6 +126,16 @@ final class EnvironmentConfiguration {
                         + " nor "
                         + LEGACY_FILE
                         + ". Point it at the conf directory of Flink, or unset it to go without a configuration file");
+    }
+
+    /** Flink 1.20 reads the older file when both are there; Flink 2 never does, and here it only stands in for the other. */
+    private static boolean flinkKnowsLegacyFile() {
+        try {
+            GlobalConfiguration.class.getField("LEGACY_FLINK_CONF_FILENAME");
+            return true;
+        } catch (final NoSuchFieldException e) {
+            return false;
+        }
     }
 
     private static String read(final Path file) {

@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import org.apache.flink.agents.api.AgentBuilder;
-import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.runtime.local.LocalInput;
 import org.apache.flink.agents.runtime.local.LocalRun;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -13,36 +11,18 @@ import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.Table;
 
 /** One agent and its list of inputs. */
-final class LocalAgentBuilder implements AgentBuilder {
+final class LocalAgentBuilder extends OneAgentBuilder {
     private final List<LocalInput> inputs;
-    private final AgentCompiler compiler;
     private final List<Map<String, Object>> outputs = new ArrayList<>();
-    private AgentCompiler.Compiled agent;
 
     LocalAgentBuilder(final List<LocalInput> inputs, final AgentCompiler compiler) {
+        super(compiler);
         this.inputs = inputs;
-        this.compiler = compiler;
     }
 
     @Override
-    public AgentBuilder apply(final Agent applied) {
-        checkFree();
-        agent = compiler.compile(applied, null);
-        return this;
-    }
-
-    @Override
-    public AgentBuilder apply(final String agentName) {
-        checkFree();
-        agent = compiler.compile(agentName);
-        return this;
-    }
-
-    private void checkFree() {
-        if (agent != null) {
-            throw new IllegalStateException(
-                    "This list has the agent '" + agent.agentName() + "' already; call fromList again for a second one");
-        }
+    String taken(final String agentName) {
+        return "This list has the agent '" + agentName + "' already; call fromList again for a second one";
     }
 
     /** Always the same list. */
@@ -53,7 +33,7 @@ final class LocalAgentBuilder implements AgentBuilder {
     }
 
     void checkComplete() {
-        if (agent == null) {
+        if (agent() == null) {
             throw new IllegalStateException("A list of inputs has no agent yet: call apply(agent) after fromList(...)");
         }
     }
@@ -71,7 +51,7 @@ final class LocalAgentBuilder implements AgentBuilder {
     void run() throws Exception {
         final ClassLoader context = Thread.currentThread().getContextClassLoader();
         final ClassLoader userCode = context == null ? LocalAgentBuilder.class.getClassLoader() : context;
-        try (LocalRun run = new LocalRun(agent.agentName(), agent.json(), userCode, this::add)) {
+        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add)) {
             run.run(inputs);
         }
     }

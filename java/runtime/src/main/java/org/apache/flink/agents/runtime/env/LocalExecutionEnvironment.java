@@ -21,9 +21,12 @@ import org.apache.flink.table.api.Table;
  * the order in which they are produced.
  *
  * <p>{@link #execute()} runs what has been built since the last call, each agent over its own list and with empty memory.
- * Short-term memory ends with it, and memory values are encoded as on a cluster: a value that Flink's state could not bring
- * back fails here as well. Inputs and outputs are handed over as they are, without a copy. There are no checkpoints,
- * watermarks, timestamps or expiry of memory. Metrics are kept, and reported to nobody. Used from one thread.
+ * Short-term memory ends with it.
+ *
+ * <p>What a cluster could have to store is checked, unless option {@code values.verify} is false: an event that an action sends,
+ * and a value that it sets in short-term or sensory memory, has to come back from Flink's state as the same, and an event must
+ * not be changed after it was sent, nor the objects in it. Inputs and outputs are neither checked nor copied. There are no
+ * checkpoints, watermarks, timestamps or expiry of memory. Metrics are kept, and reported to nobody. Used from one thread.
  */
 public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment {
     private final EnvironmentConfiguration config;

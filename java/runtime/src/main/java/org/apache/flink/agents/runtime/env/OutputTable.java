@@ -13,6 +13,7 @@ import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 import org.apache.flink.table.api.internal.TableEnvironmentInternal;
 import org.apache.flink.table.catalog.DataTypeFactory;
 import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.logical.DecimalType;
 import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.types.Row;
@@ -82,6 +83,15 @@ final class OutputTable {
                 children.add(columnType("key", type.getChildren().get(0)));
                 children.add(columnType("value", type.getChildren().get(1)));
                 break;
+            case DECIMAL:
+                final DecimalType decimal = (DecimalType) logical;
+                return ColumnType.decimal(
+                        name,
+                        logical.asSummaryString(),
+                        type.getConversionClass(),
+                        logical.isNullable(),
+                        decimal.getPrecision(),
+                        decimal.getScale());
             default:
                 shape = ColumnType.Shape.LEAF;
         }

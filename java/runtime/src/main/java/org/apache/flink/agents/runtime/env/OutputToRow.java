@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.env;
 
 import java.lang.reflect.Array;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -149,8 +150,28 @@ final class OutputToRow implements MapFunction<Object, Row> {
                 if (converted == null) {
                     throw came(value, type, path);
                 }
-                return converted;
+                return converted instanceof BigDecimal && type.precision() > 0
+                        ? toScale((BigDecimal) converted, type, path)
+                        : converted;
         }
+    }
+
+    /** Flink makes null of a number with too many digits before the point, and rounds one with too many after it. */
+    private BigDecimal toScale(final BigDecimal value, final ColumnType type, final String path) {
+        final BigDecimal shortest = value.signum() == 0 ? BigDecimal.ZERO : value.stripTrailingZeros();
+        if (shortest.scale() > type.scale() || (long) shortest.precision() - shortest.scale() > type.precision() - type.scale()) {
+            throw wrong(
+                    path,
+                    type,
+                    "the value "
+                            + ColumnValues.text(value)
+                            + " does not fit into "
+                            + (type.precision() - type.scale())
+                            + " digits before the point and "
+                            + type.scale()
+                            + " after it");
+        }
+        return shortest.setScale(type.scale());
     }
 
     private Object toArray(final Object value, final ColumnType type, final String path) {
@@ -175,7 +196,11 @@ final class OutputToRow implements MapFunction<Object, Row> {
         return wrong(
                 path,
                 type,
-                "a value of class " + value.getClass().getName() + " is not one of class " + type.javaClass().getName());
+                "a value of class "
+                        + value.getClass().getName()
+                        + (value instanceof Number ? ", " + ColumnValues.text((Number) value) + ',' : "")
+                        + " is not one of class "
+                        + type.javaClass().getName());
     }
 
     private IllegalArgumentException wrong(final String path, final ColumnType type, final String what) {

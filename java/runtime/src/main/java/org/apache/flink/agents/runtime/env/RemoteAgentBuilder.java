@@ -3,50 +3,30 @@ package org.apache.flink.agents.runtime.env;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import org.apache.flink.agents.api.AgentBuilder;
-import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 
 /** One agent of a Flink job. */
-final class RemoteAgentBuilder<T, K> implements AgentBuilder {
+final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
     private final AgentInput<T, K> input;
-    private final AgentCompiler compiler;
     private final Supplier<StreamTableEnvironment> tables;
-    private AgentCompiler.Compiled agent;
     private DataStream<Object> output;
 
     RemoteAgentBuilder(
             final AgentInput<T, K> input, final AgentCompiler compiler, final Supplier<StreamTableEnvironment> tables) {
+        super(compiler);
         this.input = input;
-        this.compiler = compiler;
         this.tables = tables;
     }
 
     @Override
-    public AgentBuilder apply(final Agent applied) {
-        checkFree();
-        agent = compiler.compile(applied, null);
-        return this;
-    }
-
-    @Override
-    public AgentBuilder apply(final String agentName) {
-        checkFree();
-        agent = compiler.compile(agentName);
-        return this;
-    }
-
-    private void checkFree() {
-        if (agent != null) {
-            throw new IllegalStateException(
-                    "This input has the agent '"
-                            + agent.agentName()
-                            + "' already. For a second agent on the same input call fromDataStream again; to chain agents,"
-                            + " give the first one's toDataStream() to fromDataStream");
-        }
+    String taken(final String agentName) {
+        return "This input has the agent '"
+                + agentName
+                + "' already. For a second agent on the same input call fromDataStream again; to chain agents,"
+                + " give the first one's toDataStream() to fromDataStream";
     }
 
     @Override
@@ -58,11 +38,11 @@ final class RemoteAgentBuilder<T, K> implements AgentBuilder {
 
     @Override
     public DataStream<Object> toDataStream() {
-        if (agent == null) {
+        if (agent() == null) {
             throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream() or toTable(schema)");
         }
         if (output == null) {
-            output = input.connect(agent.agentName(), agent.json(), null, false);
+            output = input.connect(agent().agentName(), agent().json(), null, false);
         }
         return output;
     }
@@ -72,6 +52,6 @@ final class RemoteAgentBuilder<T, K> implements AgentBuilder {
         if (schema == null) {
             throw new IllegalArgumentException("toTable(null): give a schema, it says how outputs become columns");
         }
-        return OutputTable.of(agent == null ? "" : agent.agentName(), toDataStream(), schema, tables.get());
+        return OutputTable.of(agent() == null ? "" : agent().agentName(), toDataStream(), schema, tables.get());
     }
 }

@@ -80,7 +80,7 @@ final class ActionContext implements RunnerContext {
 
     void memorySet(final int memory, final String path, final Object value) throws Exception {
         final AgentsCore core = core();
-        host.checkStorable(action, value, path);
+        host.checkStorable(action, memory, value, path);
         core.memorySet(task, memory, path, value, host.storedMemory());
     }
 

@@ -1,13 +1,12 @@
 package org.apache.flink.agents.runtime.host;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.type.TypeFactory;
-import com.fasterxml.jackson.databind.util.LRUMap;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.ValueReader;
 import org.apache.flink.agents.core.value.ValueTags;
@@ -64,10 +63,8 @@ final class ConditionAttributes {
     }
 
     private static final class AsJackson implements ForeignValues {
-        // With caches of its own, which go with the job: Jackson's shared ones would keep the user's classes, and so the
-        // class loader of every ended job, when this class comes from Flink's lib directory.
-        private final ObjectMapper json =
-                new ObjectMapper().setTypeFactory(TypeFactory.defaultInstance().withCache(new LRUMap<>(16, 200)));
+        // One for the job: it keeps the user's classes.
+        private final ObjectMapper json = UserJson.newMapper();
 
         @Override
         public boolean tryWrite(final Object value, final ValueWriter out) {

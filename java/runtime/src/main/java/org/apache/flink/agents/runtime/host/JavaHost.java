@@ -41,6 +41,7 @@ public final class JavaHost implements AutoCloseable {
     private final Counter actionsExecuted;
     private final FlinkAgentsMetricGroup[] actionMetrics;
     private final ConditionAttributes conditions;
+    private final ValueChecks checks;
 
     /**
      * @param core the core to report to
@@ -70,6 +71,7 @@ public final class JavaHost implements AutoCloseable {
             actionMetrics[action.id()] = services.metrics().getSubGroup("action", action.name());
             executed[action.id()] = HostMetrics.counter(actionMetrics[action.id()], "numOfActionsExecuted");
         }
+        checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
     }
 
@@ -95,7 +97,9 @@ public final class JavaHost implements AutoCloseable {
      *
      * @param actions how many actions may run; the rest is left for the next time
      * @return whether as many have run, so that there may be more to do
-     * @throws ActionTaskExecutionException if an action throws, or the core ends a run
+     * @throws ActionTaskExecutionException if an action throws, or the core ends a run; after an {@code
+     *     InterruptedException} the thread is interrupted again
+     * @throws VirtualMachineError as an action threw it, but for a {@code StackOverflowError}, which counts as the action's
      * @throws Exception if memory, or what is downstream, fails
      */
     public boolean pump(final int actions) throws Exception {
@@ -167,25 +171,66 @@ public final class JavaHost implements AutoCloseable {
         final Event event = (Event) core.event();
         final int action = function.descriptor().id();
         lastAction = function.descriptor().name();
+        if (checks != null) {
+            checkUnchanged(event, key);
+        }
         try {
             function.call(event, new ActionContext(this, function.descriptor(), task, event, Thread.currentThread()));
         } catch (final Throwable e) {
-            throw new ActionTaskExecutionException(
-                    "Failed to execute action task: action '"
-                            + function.descriptor().name()
-                            + "' of agent '"
-                            + agent
-                            + "' threw "
-                            + e
-                            + " while handling event "
-                            + event.getType()
-                            + " of key "
-                            + services.describeKey(key),
-                    e);
+            throw failed(function.descriptor(), event, key, e);
         }
         core.finish(task);
         actionsExecuted.inc();
         executed[action].inc();
+    }
+
+    private void checkUnchanged(final Event event, final Object key) {
+        final String changed = checks.changedSinceSent(event);
+        if (changed != null) {
+            throw new ActionTaskExecutionException(
+                    "Agent '"
+                            + agent
+                            + "', key "
+                            + services.describeKey(key)
+                            + ": event "
+                            + event.getType()
+                            + ", sent by action '"
+                            + event.getUpstreamActionName()
+                            + "', has another value in its attribute \""
+                            + changed
+                            + "\" than when it was sent. Action '"
+                            + lastAction
+                            + "' would get the changed value here, and the former one after a recovery. Do not change an event"
+                            + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
+                            + " it (found by values.verify)",
+                    null);
+        }
+    }
+
+    /** What to throw when an action has thrown; an error of the JVM itself is thrown on as it is, for Flink to see. */
+    private ActionTaskExecutionException failed(
+            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown) {
+        final String what =
+                "Failed to execute action task: action '"
+                        + action.name()
+                        + "' of agent '"
+                        + agent
+                        + "' threw "
+                        + thrown
+                        + " while handling event "
+                        + event.getType()
+                        + " of key "
+                        + services.describeKey(key);
+        // An endless recursion is the action's own mistake, and over when it is caught.
+        if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
+            LOG.error("{}", what);
+            throw (VirtualMachineError) thrown;
+        }
+        if (thrown instanceof InterruptedException) {
+            // Flink cancels by interrupting; who waits next has to see it, too.
+            Thread.currentThread().interrupt();
+        }
+        return new ActionTaskExecutionException(what, thrown);
     }
 
     /** What an emitted event carries. */
@@ -196,6 +241,9 @@ public final class JavaHost implements AutoCloseable {
     void send(final AgentsCore core, final ActionDescriptor action, final long task, final Event trigger, final Event event) {
         StorableClasses.checkEvent(action.name(), event);
         EventAccess.setLineage(event, trigger, action.name());
+        if (checks != null) {
+            checks.sending(event);
+        }
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
@@ -207,8 +255,12 @@ public final class JavaHost implements AutoCloseable {
         eventsProcessed.inc();
     }
 
-    void checkStorable(final ActionDescriptor action, final Object value, final String path) {
+    void checkStorable(final ActionDescriptor action, final int memory, final Object value, final String path) {
         StorableClasses.checkValue(action.name(), value, path);
+        // Short-term memory is encoded anyway, when the action has finished.
+        if (checks != null && memory == AgentsCore.SENSORY) {
+            checks.setting(path, value);
+        }
     }
 
     AgentsCore core() {

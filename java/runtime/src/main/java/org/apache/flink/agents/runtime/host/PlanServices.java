@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.host;
 
 import java.util.List;
 import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.logger.EventLogLevel;
@@ -87,6 +88,12 @@ public abstract class PlanServices implements AutoCloseable {
 
     /** Short-term memory of the key whose action runs. */
     public abstract StoredMemory storedMemory();
+
+    /** Checks of what actions send and set, or null when option {@code values.verify} is off. */
+    @Nullable
+    protected ValueChecks checks() {
+        return null;
+    }
 
     /** A key as messages show it. */
     public abstract String describeKey(Object key);

@@ -59,6 +59,9 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient UnfinishedRuns unfinished;
     private transient OperatorServices services;
     private transient TypeSerializer<IN> inputCopier;
+    /** Null when nobody can change a key. */
+    private transient TypeSerializer<Object> keyCopier;
+    private transient boolean keyOfRecord;
     private transient StreamRecord<Object> outgoing;
     private transient ArrayDeque<RecordAttributes> heldAttributes;
     private transient int maxInFlight;
@@ -113,13 +116,13 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         maxInFlight = services.maxInFlight();
         // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.
         slice = states.isBatch() ? Integer.MAX_VALUE : SLICE;
-        final boolean reuse = getExecutionConfig().isObjectReuseEnabled();
-        if (reuse) {
+        if (getExecutionConfig().isObjectReuseEnabled()) {
             inputCopier = getOperatorConfig().getTypeSerializerIn(0, getUserCodeClassloader());
         }
         @SuppressWarnings("unchecked")
         final TypeSerializer<Object> keySerializer = (TypeSerializer<Object>) getKeyedStateBackend().getKeySerializer();
-        keys = new KeySlots(reuse ? keySerializer::copy : key -> key);
+        keyCopier = keySerializer.isImmutableType() ? null : keySerializer;
+        keys = new KeySlots(key -> key);
         host = new JavaHost(core, services, keys, new ToFlink());
         unfinished = new UnfinishedRuns(this, core, keys, services);
         final int restored = unfinished.restore(host);
@@ -145,6 +148,30 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     }
 
     // ---- inputs
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>The key may be the record or a part of it, which actions may change, or Flink with object reuse. Flink's state and
+     * this operator keep the key: it has to be a copy.
+     */
+    @Override
+    @SuppressWarnings("rawtypes") // as Flink declares it
+    public void setKeyContextElement1(final StreamRecord record) throws Exception {
+        keyOfRecord = true;
+        try {
+            super.setKeyContextElement1(record);
+        } finally {
+            keyOfRecord = false;
+        }
+    }
+
+    @Override
+    public void setCurrentKey(final Object key) {
+        final boolean changeable =
+                keyOfRecord && keyCopier != null && !(key instanceof String || key instanceof Long || key instanceof Integer);
+        super.setCurrentKey(changeable ? keyCopier.copy(key) : key);
+    }
 
     @Override
     public void processElement(final StreamRecord<IN> record) throws Exception {

@@ -23,7 +23,10 @@ final class KeyText {
         }
     }
 
-    /** Equal keys of one class have equal hashes in every JVM; 1 and "1" do not. */
+    /**
+     * Of the key's class and text, so 1 and "1" differ. Equal keys have equal hashes in every JVM if their class has a {@code
+     * toString()} by content, as Flink's and the JDK's value types have; of others the text is another one for each object.
+     */
     static String hash(final Object key) {
         try {
             final String text = (key == null ? "null" : key.getClass().getName()) + '/' + key;

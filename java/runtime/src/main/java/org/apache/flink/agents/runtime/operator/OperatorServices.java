@@ -10,6 +10,7 @@ import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.PlanServices;
+import org.apache.flink.agents.runtime.host.ValueChecks;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.value.KnownType;
@@ -18,6 +19,7 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 /** What the operator gives its host: state, metrics, configuration, resources, of one subtask. */
 final class OperatorServices extends PlanServices {
     private final KeyedStates states;
+    private final ValueChecks checks;
 
     OperatorServices(
             final String agentName,
@@ -29,6 +31,7 @@ final class OperatorServices extends PlanServices {
                 planJson,
                 operator.getUserCodeClassloader(),
                 new MetricGroupAdapter(operator.getMetricGroup()));
+        final boolean verify = config().getBool("values.verify", false);
         final BlobCodec codec =
                 new BlobCodec(
                         operator.getExecutionConfig(),
@@ -37,7 +40,8 @@ final class OperatorServices extends PlanServices {
                                 ? List.of()
                                 : List.of(KnownType.of(inputType, operator.getExecutionConfig())),
                         new EventValues(userCode()),
-                        config().getBool("values.verify", false));
+                        verify);
+        checks = verify ? new ValueChecks(codec) : null;
         states =
                 new KeyedStates(
                         operator.getRuntimeContext(), operator.getKeyedStateBackend(), codec, new AgentOptions(config()));
@@ -69,6 +73,11 @@ final class OperatorServices extends PlanServices {
     @Override
     public StoredMemory storedMemory() {
         return states;
+    }
+
+    @Override
+    protected ValueChecks checks() {
+        return checks;
     }
 
     @Override

@@ -3,11 +3,11 @@ package org.apache.flink.agents.runtime.resource;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.type.TypeFactory;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
@@ -24,9 +24,7 @@ final class ResourceFactory {
     ResourceFactory(final ClassLoader userCode) {
         this.userCode = userCode;
         // Classes named inside the JSON are the user's, too.
-        this.mapper =
-                new ObjectMapper()
-                        .setTypeFactory(TypeFactory.defaultInstance().withClassLoader(userCode));
+        this.mapper = UserJson.newMapper(userCode);
     }
 
     Resource create(

@@ -74,8 +74,27 @@ class EnvironmentConfigurationTest {
     void theOlderFileIsReadWhenThereIsNoOther() throws IOException {
         write("flink-conf.yaml", "agent.job-identifier: old\n");
         assertThat(load(Map.of()).current().getStr("job-identifier", null)).isEqualTo("old");
+    }
+
+    @Test
+    void ofTwoFilesTheOneThatFlinkReadsIsRead() throws IOException {
+        write("flink-conf.yaml", "agent.job-identifier: old\n");
         write("config.yaml", FILE);
-        assertThat(load(Map.of()).current().getStr("job-identifier", null)).isEqualTo("from-file");
+        final String read = asFlinkLoadsIt().toMap().get("agent.job-identifier");
+        // This module is compiled and tested with Flink 1.20, which reads the older file first.
+        assertThat(read).isEqualTo("old");
+        assertThat(load(Map.of()).current().getStr("job-identifier", null)).isEqualTo(read);
+    }
+
+    @Test
+    void ofTwoFilesTheOneThatFlinkDoesNotReadOverridesNothing() throws IOException {
+        write("flink-conf.yaml", "agent.job-identifier: old\n");
+        write("config.yaml", FILE);
+        final Configuration flink = asFlinkLoadsIt();
+        // As the command line's -Dagent.job-identifier=old: equal to what stands in the file that Flink read.
+        flink.setString("agent.job-identifier", "old");
+        final Map<String, String> dynamic = FlinkDynamicProperties.of(flink, dir.toString());
+        assertThat(load(dynamic).current().getStr("job-identifier", null)).isEqualTo("old");
     }
 
     @Test

@@ -304,6 +304,41 @@ class LocalExecutionEnvironmentTest {
                 .hasMessageContaining("mod");
     }
 
+    public static class Raising extends Agent {
+        @Action("_input_event")
+        public static void raise(final Event event, final RunnerContext ctx) throws Exception {
+            final Object thrown = input(event);
+            if (thrown instanceof Error) {
+                throw (Error) thrown;
+            }
+            throw (Exception) thrown;
+        }
+    }
+
+    @Test
+    void anInterruptedActionLeavesItsThreadInterrupted() {
+        final InterruptedException thrown = new InterruptedException("on purpose");
+        assertThatThrownBy(() -> run(new Raising(), element("k", thrown)))
+                .isInstanceOf(ActionTaskExecutionException.class)
+                .hasMessageContaining("'raise'")
+                .hasCause(thrown);
+        assertThat(Thread.interrupted()).isTrue();
+    }
+
+    @Test
+    void whatEndsTheJvmIsNotAnErrorOfTheAction() {
+        final OutOfMemoryError memory = new OutOfMemoryError("on purpose");
+        assertThatThrownBy(() -> run(new Raising(), element("k", memory))).isSameAs(memory);
+        final InternalError internal = new InternalError("on purpose");
+        assertThatThrownBy(() -> run(new Raising(), element("k", internal))).isSameAs(internal);
+        // An endless recursion is.
+        final StackOverflowError stack = new StackOverflowError("on purpose");
+        assertThatThrownBy(() -> run(new Raising(), element("k", stack)))
+                .isInstanceOf(ActionTaskExecutionException.class)
+                .hasMessageContaining("'raise'")
+                .hasCause(stack);
+    }
+
     public static class BadCondition extends Agent {
         @Action("type == 'x' &&")
         public static void never(final Event event, final RunnerContext ctx) {

@@ -109,7 +109,15 @@ class OutputToRowTest {
         assertThat(ColumnValues.convert(5, Double.class)).isEqualTo(5.0);
         assertThat(ColumnValues.convert((1L << 53) + 1, Double.class)).isNull();
         assertThat(ColumnValues.convert(0.1f, Double.class)).isEqualTo((double) 0.1f);
-        assertThat(ColumnValues.convert(0.1, Float.class)).isNull();
+        assertThat(ColumnValues.convert(0.1, Float.class)).isEqualTo(0.1f);
+        assertThat(ColumnValues.convert(1 / 3.0, Float.class)).isNull();
+        assertThat(ColumnValues.convert(new BigDecimal("0.1"), Double.class)).isEqualTo(0.1);
+        assertThat(ColumnValues.convert(new BigDecimal("19.99"), Float.class)).isEqualTo(19.99f);
+        assertThat(ColumnValues.convert(new BigDecimal("1e400"), Double.class)).isNull();
+        assertThat(ColumnValues.convert(new BigDecimal("1e-400"), Double.class)).isNull();
+        assertThat(ColumnValues.convert(new BigDecimal("9007199254740993"), Double.class)).isNull();
+        assertThat(ColumnValues.convert(0.1, BigDecimal.class)).isEqualTo(new BigDecimal("0.1"));
+        assertThat(ColumnValues.convert(0.1f, BigDecimal.class)).isEqualTo(new BigDecimal("0.1"));
         assertThat(ColumnValues.convert(Double.NaN, Double.class)).isEqualTo(Double.NaN);
         assertThat(ColumnValues.convert(Float.NaN, Integer.class)).isNull();
         assertThat(ColumnValues.convert(7, BigDecimal.class)).isEqualTo(new BigDecimal(7));
@@ -121,6 +129,25 @@ class OutputToRowTest {
         final LocalDateTime time = LocalDateTime.of(2024, 5, 6, 7, 8);
         assertThat(ColumnValues.convert(Timestamp.valueOf(time), LocalDateTime.class)).isEqualTo(time);
         assertThat(ColumnValues.convert(time, Timestamp.class)).isEqualTo(Timestamp.valueOf(time));
+    }
+
+    @Test
+    void decimalsKeepEveryDigitOrAreRefused() {
+        final ColumnType price = column("price", DataTypes.DECIMAL(5, 2));
+        final BigDecimal cents = new BigDecimal("999.99");
+        assertThat(convert(cents, price)).isEqualTo(Row.of(cents));
+        assertThat(convert(-999.99, price)).isEqualTo(Row.of(cents.negate()));
+        assertThat(convert(Map.of("price", 7), price)).isEqualTo(Row.of(new BigDecimal("7.00")));
+        assertThat(convert(new BigDecimal("1.500"), price)).isEqualTo(Row.of(new BigDecimal("1.50")));
+        assertThat(convert(new BigDecimal("0E+3"), price)).isEqualTo(Row.of(new BigDecimal("0.00")));
+        assertThat(convert(new BigDecimal("1e2"), price)).isEqualTo(Row.of(new BigDecimal("100.00")));
+        // Flink would make null of the first ones and round the others.
+        refused(new BigDecimal("1000"), List.of(price), "\"price\"", "DECIMAL(5, 2)", "1000", "3 digits before");
+        refused(Map.of("price", 1e300), List.of(price), "\"price\"", "DECIMAL(5, 2)", "1.0E+300");
+        refused(new BigDecimal("1.005"), List.of(price), "\"price\"", "DECIMAL(5, 2)", "1.005", "2 after");
+        refused(1 / 3.0, List.of(price), "\"price\"", "DECIMAL(5, 2)", "0.3333");
+        refused(List.of(1, 1000), List.of(column("all", DataTypes.ARRAY(DataTypes.DECIMAL(5, 2)))), "\"all[1]\"", "1000");
+        refused(Map.of("count", 1L << 40), List.of(column("count", DataTypes.INT())), "\"count\"", "INT", "1099511627776");
     }
 
     @Test
