@@ -10,7 +10,9 @@ OBJECT: Final[object]
 WAIT: Final[object]
 """Answer of memory methods where ``may_wait``: the answer was asked for; ask again when it has come."""
 
-Step: TypeAlias = tuple[int, int, str, int, str, dict[str, Any], int | None, str | None]
+EventId: TypeAlias = uuid.UUID | int
+"""The id of an event: a UUID where the link says ``uuids``, else its 128 bits."""
+Step: TypeAlias = tuple[int, int, str, EventId, str, dict[str, Any], EventId | None, str | None]
 """(task, action, key text, event id, event type, attributes, upstream event id, upstream action name)."""
 
 def version() -> str:
@@ -53,10 +55,11 @@ class Link(Protocol):
     """What the executor needs of ``Local`` and ``Worker``. Memory 0 is sensory, 1 is short-term."""
 
     may_wait: bool
+    uuids: bool
     @property
     def actions(self) -> list[str]: ...
     def next(self) -> Step | int | None: ...
-    def send(self, task: int, event_id: int, event_type: str, attributes: dict[str, Any]) -> None: ...
+    def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None: ...
     def memory_get(self, task: int, memory: int, path: str) -> Any: ...
     def memory_set(self, task: int, memory: int, path: str, value: Any) -> object | None: ...
     def memory_new_object(self, task: int, memory: int, path: str) -> object | None: ...
@@ -70,6 +73,7 @@ class Local:
     """The core in this process. One thread at a time; a call from another thread meets ``RuntimeError``, never a race."""
 
     may_wait: bool
+    uuids: bool
     def __init__(self, plan_json: str) -> None:
         """Compile a plan; ``ValueError`` names what is wrong in it."""
 
@@ -98,7 +102,7 @@ class Local:
         ``RuntimeError`` if the run of a key cannot go on.
         """
 
-    def send(self, task: int, event_id: int, event_type: str, attributes: dict[str, Any]) -> None:
+    def send(self, task: int, event_id: uuid.UUID, event_type: str, attributes: dict[str, Any]) -> None:
         """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
 
     def memory_get(self, task: int, memory: int, path: str) -> Any:

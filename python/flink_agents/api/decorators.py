@@ -34,10 +34,10 @@ def action(*trigger_conditions: str, target: Function | None = None) -> Callable
     for condition in trigger_conditions:
         if not isinstance(condition, str):
             hint = ""
-            if callable(condition) or isinstance(condition, staticmethod):
-                hint = " Write @action(…) with the trigger conditions, not bare @action."
-            elif isinstance(condition, type) or hasattr(condition, "EVENT_TYPE"):
+            if isinstance(condition, type):
                 hint = " Write its EVENT_TYPE."
+            elif callable(condition) or isinstance(condition, staticmethod):
+                hint = " Write @action(…) with the trigger conditions, not bare @action."
             msg = (
                 f"A trigger condition must be an event type or a condition as text, not {condition!r} "
                 f"(a {type(condition).__name__}).{hint}"

@@ -125,18 +125,18 @@ class LinkMemoryObject(MemoryObject):
         return memory, ref.path
 
 
+# References are immutable, and agents use a few paths again and again.
+_refs: dict[tuple[int, str], MemoryRef] = {}
+_MANY_REFS = 1000
+
+
 def _ref(memory: int, path: str) -> MemoryRef:
-    ref = MemoryRef.__new__(MemoryRef)
-    _set_dict(ref, {"memory_type": _TYPES[memory], "path": path})
-    _set_fields_set(ref, {"memory_type", "path"})
-    _set_extra(ref, None)
-    _set_private(ref, None)
+    ref = _refs.get((memory, path))
+    if ref is None:
+        if len(_refs) >= _MANY_REFS:
+            _refs.clear()
+        ref = _refs[memory, path] = MemoryRef(memory_type=_TYPES[memory], path=path)
     return ref
-
-
-_set_fields_set = BaseModel.__dict__["__pydantic_fields_set__"].__set__
-_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
-_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 class ActionContext(RunnerContext):
@@ -177,7 +177,9 @@ class ActionContext(RunnerContext):
                 "Put them into attributes."
             )
             raise ValueError(msg)
-        self.link.send(self.task, fields["id"].int, fields["type"], fields["attributes"])
+        link = self.link
+        id = fields["id"]
+        link.send(self.task, id if link.uuids else id.int, fields["type"], fields["attributes"])
 
     def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
         resource = self._executor.resources.get_resource(name, type)

@@ -145,6 +145,7 @@ class Executor:
         finish = self.link.finish
         actions = self._actions
         direct = not self.link.may_wait
+        uuids = self.link.uuids
         while True:
             step = step_of()
             if step is None:
@@ -156,12 +157,15 @@ class Executor:
             action = actions[number]
             if action is None:
                 self._foreign(number)
+            if not uuids:
+                event_id = _uuid_of(event_id)
+                upstream_id = None if upstream_id is None else _uuid_of(upstream_id)
             event = _new_event(Event)
             _set_dict(event, {
-                "id": _uuid_of(event_id),
+                "id": event_id,
                 "type": event_type,
                 "attributes": attributes,
-                "upstream_event_id": None if upstream_id is None else _uuid_of(upstream_id),
+                "upstream_event_id": upstream_id,
                 "upstream_action_name": upstream_action,
             })
             _set_fields_set(event, {"type", "attributes"})
@@ -187,7 +191,14 @@ class Executor:
 
     def wait(self) -> None:
         """Run the asyncio loop until something has changed that :meth:`pump` can go on with."""
-        self.loop.run_forever()
+        try:
+            self.loop.run_forever()
+        except SystemExit as error:
+            msg = (
+                f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must not "
+                "end the process: return to end the task, raise an exception to fail it."
+            )
+            raise RuntimeError(msg) from error
         if self._failure is not None:
             self._raise_failure()
 
@@ -213,8 +224,8 @@ class Executor:
     def close(self) -> None:
         """End what is unfinished, and the loop."""
         self._closing = True
-        # Greenlets that hold user code end by GreenletExit when nobody refers to them.
-        parked = [waiting for waiting in self._parked.values() if hasattr(waiting, "throw") and hasattr(waiting, "dead")]
+        # Those of asynchronous actions are ended with their tasks, below.
+        parked = [waiting for waiting in self._parked.values() if not hasattr(waiting, "set_result")]
         self._parked.clear()
         for greenlet in parked:
             greenlet.throw()
@@ -237,40 +248,39 @@ class Executor:
         from greenlet import getcurrent
 
         current = getcurrent()
-        if current.parent is None or current.parent is not self._hub:
+        # The action may have greenlets of its own, as some database libraries do.
+        outermost = current
+        while outermost.parent is not None and outermost.parent is not self._hub:
+            outermost = outermost.parent
+        if outermost.parent is None:
             msg = (
-                "Memory that has to be fetched from the TaskManager can be read only by the action itself, not from "
-                "other threads or tasks that it started; read it before, and pass the value on."
+                "Memory that has to be fetched from the TaskManager can be read only by the action itself, not by "
+                "threads or tasks that it started; read it before, and pass the value on."
             )
             raise RuntimeError(msg)
-        self._hub.switch(task)
+        self._hub.switch((task, current))
 
     # ---- actions that wait for the link
 
     def _in_greenlet(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function in a pooled greenlet; returns that greenlet if it parked."""
+        """Call a function in a pooled greenlet; returns the greenlet to go on with if it parked."""
         from greenlet import getcurrent, greenlet
 
         if self._hub is None:
             self._hub = getcurrent()
         runner = self._pool.pop() if self._pool else greenlet(_serve, self._hub)
-        return self._switch(runner, self, function, args)
+        # It runs in place of the caller, so it has its context variables.
+        runner.gr_context = getcurrent().gr_context
+        return self._switch(runner, function, args)
 
-    def _switch(self, runner: Any, *args: Any) -> Any:
-        from greenlet import getcurrent
-
-        # Whoever runs it is where it comes back to: the pump, or a step of an asyncio task.
-        self._hub = runner.parent = getcurrent()
-        if runner.gr_context is None and not runner:
-            import contextvars
-
-            runner.gr_context = contextvars.copy_context()
-        answer = runner.switch(*args)
-        if answer is _SERVED:
-            self._pool.append(runner)
-            return None
-        self._parked[answer] = runner
-        return runner
+    def _switch(self, parked: Any, *args: Any) -> Any:
+        answer = parked.switch(*args)
+        if answer.__class__ is tuple:
+            task, parked = answer
+            self._parked[task] = parked
+            return parked
+        self._pool.append(answer)
+        return None
 
     # ---- asynchronous actions
 
@@ -337,17 +347,16 @@ class Executor:
             raise failure
 
 
-_SERVED = object()
-
-
-def _serve(executor: Executor, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _serve(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Body of a pooled greenlet: one call after another."""
     from greenlet import getcurrent
 
     own = getcurrent()
     while True:
         function(*args)
-        executor, function, args = own.parent.switch(_SERVED)
+        # Nothing of the user is to live on in the pool.
+        function = args = None
+        function, args = own.parent.switch(own)
 
 
 def _call(executor: Executor, context: ActionContext, event: Event) -> None:
@@ -405,7 +414,12 @@ class _Steps:
             while True:
                 try:
                     if link.may_wait:
-                        waited_for = yield from self._step(value, thrown)
+                        waited_for, raised, cancelled = yield from self._step(value, thrown)
+                        if raised is not None:
+                            raise raised
+                        if cancelled is not None:
+                            value, thrown = None, cancelled
+                            continue
                     elif thrown is None:
                         waited_for = coroutine.send(value)
                     else:
@@ -446,23 +460,31 @@ class _Steps:
             future = executor._resumes[task] = executor.loop.create_future()
 
     def _step(self, value: Any, thrown: BaseException | None) -> Any:
-        """One step in a greenlet, so that questions to the link may wait inside it."""
+        """One step in a greenlet, so that questions to the link may wait inside it: (waited for, raised, cancelled)."""
         executor = self._executor
         outcome: list[Any] = []
-        runner = executor._in_greenlet(_step, self._coroutine, value, thrown, outcome)
-        while runner is not None:
-            # Parked: this asyncio task waits in its place.
+        cancelled: BaseException | None = None
+        parked = executor._in_greenlet(_step, self._coroutine, value, thrown, outcome)
+        while parked is not None:
+            # This asyncio task waits in its place.
             task = self._context.task
-            future = executor.loop.create_future()
-            executor._parked[task] = future
+            future = executor._parked[task] = executor.loop.create_future()
             executor.kick()
-            yield from future
-            runner = executor._switch(runner)
-        waited_for, exception = outcome
-        if exception is not None:
-            raise exception
-        return waited_for
-
+            while True:
+                try:
+                    yield from future
+                    break
+                except BaseException as exception:
+                    if executor._closing:
+                        parked.throw()
+                        raise
+                    # Delivered at the next wait of the action itself: this one is not of its making.
+                    cancelled = exception
+                if task not in executor._parked:
+                    break
+                future = executor._parked[task] = executor.loop.create_future()
+            parked = executor._switch(parked)
+        return (*outcome, cancelled)
 
 
 def _step(coroutine: Coroutine[Any, Any, Any], value: Any, thrown: BaseException | None, outcome: list[Any]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flink_agents.api.execution_environment import AgentBuilder, AgentsExecutionEnvironment
 from flink_agents.plan.agent_plan import AgentPlan
-from flink_agents.plan.configuration import AgentConfiguration, flink_configuration_file, load_configuration
+from flink_agents.plan.configuration import EnvironmentConfiguration, flink_configuration_file
 from flink_agents.runtime.local_run import LocalRun
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
 
     def __init__(self) -> None:
         super().__init__()
-        self._config = AgentConfiguration()
-        self._file: Path | None = None
+        self._read_config(flink_configuration_file())
         self._builder: LocalAgentBuilder | None = None
 
     def get_config(self, path: str | None = None) -> Configuration:
@@ -112,15 +111,19 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
         Parameters
         ----------
         path
-            A YAML file; its section ``agent`` is read when the agent is applied, and what is set here wins over it.
-            Without one, the file that ``FLINK_CONF_DIR`` leads to is read, as on Flink.
+            A YAML file whose section ``agent`` is read now; what is set here wins over it. Without one, the file that
+            ``FLINK_CONF_DIR`` leads to is read, as on Flink.
         """
         if path is not None:
-            file = Path(path)
-            # Read now, so that a mistake in it is told here.
-            load_configuration(self._config, file=file)
-            self._file = file
-        return self._config
+            own = {
+                key: value
+                for key, value in self._config.current.conf_data.items()
+                if key not in self._from_file or self._from_file[key] != value
+            }
+            self._read_config(Path(path))
+            for key, value in own.items():
+                self._config.current.set_value(key, value)
+        return self._config.current
 
     def from_list(self, input: list[dict[str, Any]]) -> AgentBuilder:
         if not isinstance(input, (list, tuple)):
@@ -171,9 +174,11 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
 
     def compile(self, agent: Agent, name: str | None) -> AgentPlan:
         """Return the plan of an agent, with the configuration and resources of now."""
-        file = self._file if self._file is not None else flink_configuration_file()
-        config = load_configuration(self._config, file=file)
-        return AgentPlan.from_agent(agent, config, name=name, resources=self._resources)
+        return AgentPlan.from_agent(agent, self._config.merged(), name=name, resources=self._resources)
+
+    def _read_config(self, file: Path | None) -> None:
+        self._config = EnvironmentConfiguration(file)
+        self._from_file = self._config.current.conf_data
 
     def _from(self, inputs: Any, source: str) -> LocalAgentBuilder:
         if self._builder is not None:

@@ -92,7 +92,7 @@ class LocalRun:
 
     def results(self) -> Iterator[list[tuple[Any, Any]]]:
         """Run; yields the outputs made since the last time, as (key, output)."""
-        failed = True
+        failed = False
         try:
             if hasattr(self._inputs, "__aiter__"):
                 yield from self._pull_async()
@@ -100,16 +100,16 @@ class LocalRun:
                 yield from self._pull()
             self._core.end_of_input()
             yield from self._drain()
-            failed = False
         except GeneratorExit:
             # Closed by whoever reads: that is no failure.
-            failed = False
+            raise
+        except BaseException:
+            failed = True
+            # What was made before is not lost.
+            yield self._core.outputs()
             raise
         finally:
-            outputs = self._core.outputs()
             self._close(failed)
-        if outputs:
-            yield outputs
 
     def _pull(self) -> Iterator[list[tuple[Any, Any]]]:
         core, pump, reader, window = self._core, self._executor.pump, self._reader, self._window

@@ -19,7 +19,7 @@ use flink_agents_core::value::{self, Value};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyInt, PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::sync::Arc;
@@ -42,10 +42,11 @@ pub(crate) fn object(py: Python<'_>) -> PyResult<Py<Marker>> {
 }
 
 struct EventData {
-    id: Py<PyInt>,
+    /// Its UUID as an object: actions get the one that was sent.
+    id: Py<PyAny>,
     event_type: Py<PyString>,
     attributes: Vec<u8>,
-    upstream: Option<(Py<PyInt>, ActionId)>,
+    upstream: Option<(Py<PyAny>, ActionId)>,
 }
 
 enum Stored {
@@ -347,6 +348,12 @@ impl Local {
         false
     }
 
+    /// Ids of events are UUIDs in `next` and `send`, not ints.
+    #[classattr]
+    fn uuids() -> bool {
+        true
+    }
+
     /// Names of the actions, by the numbers that `next` tells.
     #[getter]
     fn actions(&self, py: Python<'_>) -> Vec<Py<PyString>> {
@@ -362,7 +369,7 @@ impl Local {
         encoded(value, Rules::Event, "input", &mut bytes)?;
         let bits = uuid::random_bits(py)?;
         let event_type = PyString::intern(py, INPUT_EVENT).unbind();
-        let id = uuid::to_int(py, bits)?.unbind();
+        let id = uuid::uuid_of(py, &uuid::to_int(py, bits)?)?.unbind();
         let mut this = slf.borrow_mut();
         let this = &mut *this;
         this.settle(py)?;
@@ -469,14 +476,14 @@ impl Local {
     fn send(
         slf: &Bound<'_, Self>,
         task: u64,
-        event_id: Bound<'_, PyInt>,
+        event_id: Bound<'_, PyAny>,
         event_type: Bound<'_, PyString>,
         attributes: &Bound<'_, PyDict>,
     ) -> PyResult<()> {
         let py = slf.py();
         let mut bytes = Vec::with_capacity(256);
         encoded(attributes, Rules::Event, "attributes", &mut bytes)?;
-        let bits = uuid::to_bits(&event_id)?;
+        let bits = uuid::bits_of(&event_id)?;
         let mut this = slf.borrow_mut();
         let this = &mut *this;
         let task = TaskId::from_bits(task);

@@ -76,33 +76,46 @@ pub(crate) fn to_bits(id: &Bound<'_, PyInt>) -> PyResult<u128> {
     Ok(u128::from_be_bytes(array))
 }
 
+struct Parts {
+    class: Py<PyAny>,
+    new: Py<PyAny>,
+    set_int: Py<PyAny>,
+    set_safety: Py<PyAny>,
+    safety: Py<PyAny>,
+}
+
+/// UUID's constructor checks its arguments one by one, and takes as long as the rest of an event. Its objects have two
+/// slots; they are set past `__setattr__`, which refuses.
+fn parts(py: Python<'_>) -> PyResult<&'static Parts> {
+    static PARTS: PyOnceLock<Parts> = PyOnceLock::new();
+    PARTS.get_or_try_init(py, || {
+        let module = py.import("uuid")?;
+        let class = module.getattr("UUID")?;
+        let slot = |name: &str| -> PyResult<Py<PyAny>> { Ok(class.getattr(name)?.getattr("__set__")?.unbind()) };
+        Ok(Parts {
+            new: py.import("builtins")?.getattr("object")?.getattr("__new__")?.unbind(),
+            set_int: slot("int")?,
+            set_safety: slot("is_safe")?,
+            safety: module.getattr("SafeUUID")?.getattr("unknown")?.unbind(),
+            class: class.unbind(),
+        })
+    })
+}
+
 /// The UUID with these 128 bits.
 #[pyfunction]
 pub(crate) fn uuid_of<'py>(py: Python<'py>, bits: &Bound<'py, PyInt>) -> PyResult<Bound<'py, PyAny>> {
-    static CLASS: PyOnceLock<Parts> = PyOnceLock::new();
-    struct Parts {
-        class: Py<PyAny>,
-        new: Py<PyAny>,
-        set: Py<PyAny>,
-        safety: Py<PyAny>,
-    }
-    // UUID's constructor checks its arguments one by one, and takes as long as the rest of an event. Its objects have two
-    // slots; they are set as its own `copy` does.
-    let parts = CLASS.get_or_try_init(py, || {
-        let module = py.import("uuid")?;
-        let object = py.import("builtins")?.getattr("object")?;
-        PyResult::Ok(Parts {
-            class: module.getattr("UUID")?.unbind(),
-            new: object.getattr("__new__")?.unbind(),
-            set: object.getattr("__setattr__")?.unbind(),
-            safety: module.getattr("SafeUUID")?.getattr("unknown")?.unbind(),
-        })
-    })?;
+    let parts = parts(py)?;
     let id = parts.new.bind(py).call1((&parts.class,))?;
-    let set = parts.set.bind(py);
-    set.call1((&id, pyo3::intern!(py, "int"), bits))?;
-    set.call1((&id, pyo3::intern!(py, "is_safe"), &parts.safety))?;
+    parts.set_int.bind(py).call1((&id, bits))?;
+    parts.set_safety.bind(py).call1((&id, &parts.safety))?;
     Ok(id)
+}
+
+/// The 128 bits of a UUID.
+pub(crate) fn bits_of(id: &Bound<'_, PyAny>) -> PyResult<u128> {
+    let number = id.getattr(pyo3::intern!(id.py(), "int"))?;
+    to_bits(number.cast::<PyInt>()?)
 }
 
 /// A fresh random UUID of version 4; not for secrets.

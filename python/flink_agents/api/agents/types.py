@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, field_serializer, field_validator
 from pydantic_core import core_schema
-from typing_extensions import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyflink.common.typeinfo import RowTypeInfo

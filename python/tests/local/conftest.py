@@ -1,0 +1,39 @@
+"""Shortcuts of the tests that run agents without Flink."""
+
+import pytest
+
+from flink_agents.api.agents.agent import Agent
+from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Return a new environment."""
+    monkeypatch.delenv("FLINK_CONF_DIR", raising=False)
+    return AgentsExecutionEnvironment.get_execution_environment()
+
+
+@pytest.fixture
+def run(environment):
+    """Return a function that runs actions over (key, value) pairs and returns the outputs as (key, output)."""
+
+    def run(inputs, *actions, config=None):
+        for key, value in (config or {}).items():
+            environment.get_config().set_str(key, value)
+        outputs = (
+            environment.from_list([{"key": key, "value": value} for key, value in inputs])
+            .apply(agent_of(*actions))
+            .to_list()
+        )
+        environment.execute()
+        return [(key, value) for output in outputs for key, value in output.items()]
+
+    return run
+
+
+def agent_of(*actions):
+    """Return an agent with these actions: (triggers, function)."""
+    agent = Agent()
+    for triggers, function in actions:
+        agent.add_action(function.__name__, [triggers] if isinstance(triggers, str) else triggers, function)
+    return agent

@@ -1,0 +1,126 @@
+"""Sensory and short-term memory of actions."""
+
+import pytest
+
+from flink_agents.api.events.event import Event, InputEvent, OutputEvent
+from flink_agents.api.memory_object import MemoryObject, MemoryType
+from flink_agents.api.memory_reference import MemoryRef
+from flink_agents.runtime.executor import ActionExecutionError
+
+INPUT = InputEvent.EVENT_TYPE
+
+
+def count(event, ctx):
+    memory = ctx.short_term_memory
+    total = (memory.get("count") or 0) + 1
+    memory.set("count", total)
+    ctx.send_event(OutputEvent(output=total))
+
+
+def tree(event, ctx):
+    memory = ctx.short_term_memory
+    assert memory.get("user") is None and not memory.is_exist("user")
+    ref = memory.set("user.name", "Ann")
+    assert ref == MemoryRef(memory_type=MemoryType.SHORT_TERM, path="user.name")
+    assert ref.resolve(ctx) == "Ann" and memory.get(ref) == "Ann"
+    user = memory.get("user")
+    assert isinstance(user, MemoryObject)
+    assert user.set("none", None).path == "user.none"
+    assert user.is_exist("none") and user.get("none") is None
+    address = user.new_object("address")
+    address.set("city", "Ulm")
+    assert user.new_object("address").get("city") == "Ulm"
+    assert user.get_field_names() == ["address", "name", "none"]
+    assert user.get_fields() == {"address": "NestedObject", "name": "Ann", "none": None}
+    assert memory.get_field_names() == ["user"]
+    # A reference is absolute, from wherever it is read.
+    assert address.get(ref) == "Ann"
+    ctx.send_event(OutputEvent(output="ok"))
+
+
+def own_copy(event, ctx):
+    memory = ctx.short_term_memory
+    items = [1, {"a": [b"\xff"]}]
+    memory.set("items", items)
+    items.append(2)
+    read = memory.get("items")
+    assert read == [1, {"a": [b"\xff"]}]
+    read.append(3)
+    ctx.send_event(OutputEvent(output=len(memory.get("items"))))
+
+
+def write_both(event, ctx):
+    sensory = ctx.sensory_memory
+    assert sensory.get("n") is None
+    ref = sensory.set("n", event.get_attr("input"))
+    assert ref.memory_type is MemoryType.SENSORY and ref.resolve(ctx) == event.get_attr("input")
+    ctx.short_term_memory.set("last", event.get_attr("input"))
+    ctx.send_event(Event(type="next", attributes={"path": ref.path}))
+
+
+def read_both(event, ctx):
+    ref = MemoryRef.create(MemoryType.SENSORY, event.get_attr("path"))
+    ctx.send_event(OutputEvent(output=[ref.resolve(ctx), ctx.short_term_memory.get("last")]))
+
+
+def wrong(event, ctx):
+    memory = ctx.short_term_memory
+    memory.set("value", 1)
+    memory.set("object.value", 1)
+    call, args = event.get_attr("input")
+    getattr(memory, call)(*args)
+
+
+def wrong_type(event, ctx):
+    ctx.short_term_memory.set("a", {"b": (1,)})
+
+
+def wrong_ref(event, ctx):
+    ctx.short_term_memory.get(ctx.sensory_memory.set("x", 1))
+
+
+def test_short_term_memory_belongs_to_its_key_and_outlives_inputs(run):
+    assert run([("a", 0), ("b", 0), ("a", 0), ("a", 0)], (INPUT, count)) == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
+
+
+def test_keys_of_different_types_have_memories_of_their_own(run):
+    keys = [1, "1", 1.0, True, b"1", None, (1,)]
+    outputs = run([(key, 0) for key in keys * 2], (INPUT, count))
+    assert sorted(total for _, total in outputs) == [1] * len(keys) + [2] * len(keys)
+
+
+def test_the_tree_of_objects_and_values(run):
+    assert run([("k", 0)], (INPUT, tree)) == [("k", "ok")]
+
+
+def test_memory_holds_copies(run):
+    assert run([("k", 0)], (INPUT, own_copy)) == [("k", 2)]
+
+
+def test_sensory_memory_lasts_for_one_run(run):
+    assert run([("k", 1), ("k", 2)], (INPUT, write_both), ("next", read_both)) == [("k", [1, 1]), ("k", [2, 2])]
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (("set", ["object", 1]), "Cannot overwrite object with value"),
+    (("new_object", ["value"]), 'Cannot create object "value"'),
+    (("set", ["value.below", 1]), 'its parent "value" is a value'),
+    (("set", ["a..b", 1]), "Invalid memory path"),
+    (("set", ["", 1]), "Invalid memory path"),
+    (("set", [1, 1]), "must be a text"),
+    (("get", [["value"]]), "must be a text"),
+])
+def test_writes_against_the_rules_are_errors_of_the_action(run, call, words):
+    with pytest.raises(ActionExecutionError, match=words) as error:
+        run([("k", call)], (INPUT, wrong))
+    assert error.value.action == "wrong"
+
+
+def test_a_value_that_would_come_back_as_another_is_refused_with_its_path(run):
+    with pytest.raises(ActionExecutionError, match=r"a\.b: memory cannot hold a value of type 'tuple'"):
+        run([("k", 0)], (INPUT, wrong_type))
+
+
+def test_a_reference_is_read_from_its_own_memory(run):
+    with pytest.raises(ActionExecutionError, match=r"use ref\.resolve\(ctx\)"):
+        run([("k", 0)], (INPUT, wrong_ref))
