@@ -361,6 +361,20 @@ def bad_jobs(c: PythonContext) -> None:
         c.suite.contains("a missing module", done.stdout, ("probe_agents", "-pyfs"))
 
 
+def client_refusals(c: PythonContext) -> None:
+    """What is wrong already while a job is put together is told there."""
+    with c.suite.scenario("what the client refuses"):
+        environment = {**c.cluster.environment, "FLINK_HOME": str(c.cluster.home)}
+        done = subprocess.run([str(c.home.python), str(JOBS / "client_refusals.py")], env=environment,
+                              capture_output=True, text=True, timeout=180, check=False)
+        c.suite.equal("its exit status", 0, done.returncode)
+        for line in done.stdout.splitlines():
+            if line.startswith(("right ", "WRONG ")):
+                c.suite.check(line[6:], "" if line.startswith("right ") else "see above")
+        if done.returncode:
+            print(done.stderr[-3000:])
+
+
 def other_python_version(c: PythonContext) -> None:
     """The worker's Python is another version than the client's: told as such."""
     with c.suite.scenario("another version of Python on the cluster"):
@@ -391,7 +405,8 @@ def nothing_left(c: PythonContext) -> None:
 
 SCENARIOS = [
     datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, side_by_side,
-    savepoint_and_rescale, failing_action, killed_worker, bad_actions, bad_jobs, nothing_left, killed_task_manager,
+    savepoint_and_rescale, failing_action, killed_worker, bad_actions, client_refusals, bad_jobs,
+    other_python_version, nothing_left, killed_task_manager,
 ]
 
 

@@ -70,7 +70,10 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
         self._env = env
         self._t_env = t_env
         jar = find_jar().resolve().as_uri()
-        env.add_jars(jar)
+        j_config = env._j_stream_execution_environment.getConfiguration()
+        # A second environment of the same job must not ship it a second time.
+        if jar not in (j_config.toMap().get("pipeline.jars") or ""):
+            env.add_jars(jar)
         self._entry = _java_entry(jar)
         file = flink_configuration_file()
         dynamic = self._entry.dynamicConfiguration(
