@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from conftest import agent_of
 from flink_agents.api.events.event import InputEvent, OutputEvent
 from flink_agents.runtime import local_run
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 
@@ -123,6 +123,26 @@ def test_a_wrong_element_of_a_source_is_named(environment):
     environment.from_iterable(iter([{"value": 1}, "wrong"])).apply(agent_of((INPUT, echo)))
     with pytest.raises(TypeError, match=r"from_iterable: element 1 \(from 0\)"):
         environment.execute()
+
+
+async def answer_once(event, ctx):
+    if event.get_attr("input") > 0:
+        await asyncio.Event().wait()
+    ctx.send_event(OutputEvent(output=0))
+
+
+def test_a_stream_inside_a_running_loop_can_be_closed_while_actions_wait(environment):
+    before = threading.active_count()
+
+    async def notebook():
+        stream = environment.from_list([{"value": n} for n in range(5)]).apply(
+            agent_of((INPUT, answer_once))).execute_stream()
+        first = next(stream)
+        stream.close()
+        return first
+
+    assert asyncio.run(notebook()) == {0: 0}
+    assert threading.active_count() == before
 
 
 @SOURCES
