@@ -108,7 +108,7 @@ impl Symbols {
     }
 
     /// Frees every symbol for which `used` says no, and returns those freed.
-    pub(crate) fn retain(&mut self, used: impl Fn(Symbol) -> bool) -> Vec<Symbol> {
+    pub fn retain(&mut self, used: impl Fn(Symbol) -> bool) -> Vec<Symbol> {
         let mut freed = Vec::new();
         for index in 2..self.names.len() {
             let symbol = Symbol(index as u32);

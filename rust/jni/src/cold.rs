@@ -24,12 +24,13 @@ pub extern "system" fn JNI_OnLoad(_vm: *mut JavaVM, _reserved: *mut c_void) -> j
 /// Called by the JVM when the class loader that loaded the library is gone.
 #[unsafe(no_mangle)]
 pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
+    crate::worker::unload();
     let _ = std::panic::take_hook();
     handles::unload();
 }
 
 /// Runs a body that needs no engine.
-fn free_standing<T>(name: &str, env: Env, placeholder: T, body: impl FnOnce() -> Result<T, Failure>) -> T {
+pub(crate) fn free_standing<T>(name: &str, env: Env, placeholder: T, body: impl FnOnce() -> Result<T, Failure>) -> T {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => value,
         Ok(Err(failure)) => {
@@ -62,10 +63,12 @@ macro_rules! plain {
         pub extern "system" fn $export(env: *mut JNIEnv, _class: jclass $(, $arg: $type)*) -> $ret {
             // SAFETY: called by the JVM, which passes the environment of this thread.
             let $env = unsafe { Env::new(env) };
-            free_standing(stringify!($export), $env, $placeholder, || $body)
+            $crate::cold::free_standing(stringify!($export), $env, $placeholder, || $body)
         }
     };
 }
+
+pub(crate) use plain;
 
 const NULL: jbyteArray = std::ptr::null_mut();
 

@@ -15,6 +15,11 @@ impl Env {
         Env(raw)
     }
 
+    /// The raw environment, for the few functions that are used in one place only.
+    pub(crate) fn raw(self) -> *mut JNIEnv {
+        self.0
+    }
+
     /// Raises a Java exception; the native has to return at once.
     #[cold]
     pub(crate) fn raise(self, failure: &Failure) {
@@ -44,6 +49,23 @@ impl Env {
         unsafe {
             let functions = *self.0;
             let length = ((*functions).v1_1.GetArrayLength)(self.0, array);
+            let mut bytes = vec![0u8; length as usize];
+            ((*functions).v1_1.GetByteArrayRegion)(self.0, array, 0, length, bytes.as_mut_ptr().cast());
+            Ok(bytes)
+        }
+    }
+
+    /// Copies the first `length` bytes of a Java `byte[]`.
+    pub(crate) fn leading_bytes(self, array: jbyteArray, length: jint) -> Result<Vec<u8>, Failure> {
+        if array.is_null() {
+            return Err(Failure::argument("a byte array is null"));
+        }
+        // SAFETY: as in `bytes`; the region is checked against the array's length.
+        unsafe {
+            let functions = *self.0;
+            if length < 0 || length > ((*functions).v1_1.GetArrayLength)(self.0, array) {
+                return Err(Failure::argument("a byte array is shorter than it is said to be"));
+            }
             let mut bytes = vec![0u8; length as usize];
             ((*functions).v1_1.GetByteArrayRegion)(self.0, array, 0, length, bytes.as_mut_ptr().cast());
             Ok(bytes)

@@ -13,7 +13,8 @@
 //!   crosses in cold calls only, and is copied.
 //! * **Errors** ([`errors`]) leave as Java exceptions, raised just before the native returns; a panic is caught at the
 //!   boundary, closes its engine to further use, and leaves as an exception that names the place.
-//! * **No upcall** is made from here: Rust never calls Java.
+//! * **One upcall** is made from here: a Python worker's threads call a `Runnable` when there is something to receive
+//!   ([`worker`]). They are attached as daemons, and end before `workerStop` returns.
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
@@ -24,3 +25,4 @@ mod errors;
 mod handles;
 mod hot;
 mod version;
+mod worker;

@@ -12,6 +12,7 @@ mod local;
 mod plan;
 mod refusal;
 mod uuid;
+mod worker;
 
 use pyo3::prelude::*;
 
@@ -55,6 +56,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(plan::validate_plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::load_config, module)?)?;
     module.add_class::<local::Local>()?;
+    module.add_class::<worker::Worker>()?;
     module.add("ABSENT", local::absent(py)?)?;
     module.add("OBJECT", local::object(py)?)?;
     module.add("WAIT", Py::new(py, Marker { name: "WAIT" })?)?;

@@ -284,7 +284,7 @@ impl Local {
     }
 }
 
-fn space(number: u8) -> PyResult<Space> {
+pub(crate) fn space(number: u8) -> PyResult<Space> {
     match number {
         0 => Ok(Space::Sensory),
         1 => Ok(Space::ShortTerm),

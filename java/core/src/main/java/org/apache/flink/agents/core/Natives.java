@@ -3,7 +3,7 @@ package org.apache.flink.agents.core;
 import java.nio.ByteBuffer;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore} calls them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore} and {@link PythonWorker} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -86,4 +86,20 @@ public final class Natives {
     static native void restoreKey(long handle, int key, byte[] bytes, int[] values, byte[] attributes);
 
     static native void openKey(long handle, int key, long sequence);
+
+    // ---- Python workers
+
+    static native long workerStart(byte[] request, byte[] plan, Runnable wake);
+
+    static native int workerProcess(long handle);
+
+    static native int workerSend(long handle, byte[] records, int length);
+
+    static native byte[] workerReceive(long handle);
+
+    static native byte[] workerLog(long handle, int millis);
+
+    static native void workerStop(long handle);
+
+    static native void workerFree(long handle);
 }

@@ -3,9 +3,11 @@ package org.apache.flink.agents.runtime.env;
 import java.util.Set;
 import java.util.stream.Collectors;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
 import org.apache.flink.api.common.InvalidProgramException;
 import org.apache.flink.api.common.functions.InvalidTypesException;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.api.java.functions.KeySelector;
@@ -91,7 +93,7 @@ final class AgentInput<T, K> {
      * another way, as by {@code DataStreamUtils.reinterpretAsKeyedStream}: they must not be partitioned again.
      */
     @SuppressWarnings("unchecked")
-    private static <T> DataStream<T> beforePartitioning(final KeyedStream<T, ?> keyed) {
+    static <T> DataStream<T> beforePartitioning(final KeyedStream<T, ?> keyed) {
         final Transformation<T> transformation = keyed.getTransformation();
         if (transformation instanceof PartitionTransformation
                 && ((PartitionTransformation<T>) transformation).getPartitioner() instanceof KeyGroupStreamPartitioner) {
@@ -116,16 +118,25 @@ final class AgentInput<T, K> {
         return uid;
     }
 
-    /** Adds the operator of an agent to the job. */
+    /**
+     * Adds the operator of an agent to the job.
+     *
+     * @param python where its Python actions run; null if it has none
+     * @param encoded whether records and outputs are bytes of the Python API, see {@link PythonEntry}
+     */
     @SuppressWarnings("unchecked")
-    SingleOutputStreamOperator<Object> connect(final String agentName, final byte[] plan) {
+    SingleOutputStreamOperator<Object> connect(
+            final String agentName, final byte[] plan, @Nullable final PythonEnvironment python, final boolean encoded) {
         final NonNullKey<T, K> checked = new NonNullKey<>(agentName, selector, keyType);
         final KeyedStream<T, K> keyed = records == null ? keyedAlready : keyBy(agentName, checked);
         final SingleOutputStreamOperator<Object> output =
                 keyed.transform(
                         OPERATOR_NAME,
-                        TypeInformation.of(Object.class),
-                        new AgentOperatorFactory<>(agentName, plan, keyed.getType()));
+                        encoded
+                                ? (TypeInformation<Object>)
+                                        (TypeInformation<?>) PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO
+                                : TypeInformation.of(Object.class),
+                        new AgentOperatorFactory<>(agentName, plan, keyed.getType(), python, encoded));
         ((OneInputTransformation<T, Object>) output.getTransformation()).setStateKeySelector(checked);
         output.uid(freeUid(keyed.getExecutionEnvironment(), agentName));
         final Transformation<?> from = upstream(keyed.getTransformation());

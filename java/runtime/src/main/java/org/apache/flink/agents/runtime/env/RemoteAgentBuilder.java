@@ -42,7 +42,7 @@ final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
             throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream() or toTable(schema)");
         }
         if (output == null) {
-            output = input.connect(agent().agentName(), agent().json());
+            output = input.connect(agent().agentName(), agent().json(), null, false);
         }
         return output;
     }

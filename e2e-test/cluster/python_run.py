@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Runs Python jobs with agents on a real Flink cluster: PyFlink and the wheel in an environment, ``flink run --python``.
+
+Usage: python_run.py [--long] [--keep] [--only TEXT]
+  --long   more kills, and thirty jobs one after another
+  --keep   keep the directory with logs and outputs (it is kept anyway if something failed)
+  --only   only the scenarios whose name contains TEXT
+
+Needs a JDK 17, a Python that PyFlink runs on, and pip for the first run. The last line is ``N passed, N failed``; the
+exit status is 1 if something failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from checks import Suite  # noqa: E402
+from cluster import Cluster, find_java_home  # noqa: E402
+from flink_home import data_sets, flink_home  # noqa: E402
+from python_env import python_home  # noqa: E402
+from python_scenarios import SCENARIOS, PythonContext  # noqa: E402
+from run import stop  # noqa: E402
+
+
+def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
+    """Runs the scenarios on one cluster, whose processes find the environment's Python first."""
+    home, python, data = flink_home(), python_home(), data_sets()
+    print(f"Flink {home}\nwheel {python.wheel} ({python.wheel.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
+    cluster = Cluster(home, base / "python", find_java_home())
+    cluster.environment["PATH"] = python.path
+    with cluster:
+        for scenario in SCENARIOS:
+            if options.only in scenario.__name__:
+                scenario(PythonContext(suite, cluster, python, data, options.long))
+
+
+def main() -> int:
+    """Runs the test; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--long", action="store_true", help="more variants")
+    parser.add_argument("--keep", action="store_true", help="keep logs and outputs")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the scenarios whose name contains TEXT")
+    options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    begin = time.monotonic()
+    suite = Suite()
+    base = Path(tempfile.mkdtemp(prefix="flink-agents-python-"))
+    try:
+        run(suite, base, options)
+    except Exception as e:  # noqa: BLE001 - the last line must come whatever happens
+        suite.check("the test itself", f"{type(e).__name__}: {e}")
+    finally:
+        if suite.failed or options.keep:
+            print(f"\nlogs and outputs are kept in {base}")
+        else:
+            shutil.rmtree(base, ignore_errors=True)
+    print(f"\n{time.monotonic() - begin:.0f} s")
+    print(f"{suite.passed} passed, {suite.failed} failed")
+    return 1 if suite.failed or not suite.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

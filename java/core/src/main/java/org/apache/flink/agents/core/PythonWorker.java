@@ -1,0 +1,484 @@
+package org.apache.flink.agents.core;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.core.loader.NativeLibrary;
+import org.apache.flink.agents.core.value.ForeignValues;
+import org.apache.flink.agents.core.value.ValueReader;
+import org.apache.flink.agents.core.value.ValueWriter;
+
+/**
+ * A process that runs an agent's Python actions for a host. What is told to it piles up until {@link #flush}; what it says is
+ * taken by {@link #receive} and gone through by {@link #next}. Nothing here waits for the worker, except {@link #start} and
+ * {@link #close}.
+ *
+ * <pre>{@code
+ * try (PythonWorker worker = PythonWorker.start(settings, planJson, () -> mailbox.execute(this::drain, "worker"))) {
+ *     worker.run(task, action, slot, true, key, type, idHigh, idLow, attributes);
+ *     worker.endRun();
+ *     worker.flush();
+ *     // later, when woken:
+ *     worker.receive();
+ *     while (worker.next()) {
+ *         switch (worker.kind()) {
+ *             case PythonWorker.SEND: // ...
+ *         }
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>For use by one thread, the one that uses the {@link AgentsCore}. A worker that has ended, for whatever reason, shows as an
+ * {@link AgentsCoreException} of {@link #receive} with how it ended and its last lines; {@code wake} is called then too.
+ */
+public final class PythonWorker implements AutoCloseable {
+    /** A task sent an event: {@link #task}, {@link #idHigh}, {@link #idLow}, {@link #name} (its type), {@link #bytes} (its attributes). */
+    public static final int SEND = 1;
+    /** A task that is about to finish wrote: {@link #task}, {@link #memory}, {@link #name} (the path), {@link #node}, {@link #bytes}. */
+    public static final int WRITE = 2;
+    /** {@link #task} is done. */
+    public static final int FINISH = 3;
+    /** {@link #task} failed: {@link #text}. */
+    public static final int FAIL = 4;
+    /** {@link #task} waits. */
+    public static final int SUSPEND = 5;
+    /** What {@link #task} waited for has come. */
+    public static final int WAKE = 6;
+    /** {@link #task} wants to know what stands at path {@link #name} of {@link #memory}: answer by {@link #answerNode}. */
+    public static final int GET = 7;
+    /** {@link #task} wants to know the children of path {@link #name} of {@link #memory}: answer by {@link #answerNames}. */
+    public static final int LIST = 8;
+    /** A metric changed: {@link #change}, {@link #name} (its groups), {@link #secondName}, {@link #bits}. */
+    public static final int METRIC = 10;
+
+    /** Change of a metric: a counter goes up or down by {@link #bits}. */
+    public static final int CHANGE_COUNT = 0;
+    /** Change of a metric: {@link #bits} events of a meter. */
+    public static final int CHANGE_MARK = 1;
+    /** Change of a metric: a gauge has the value whose bits are {@link #bits}. */
+    public static final int CHANGE_GAUGE = 2;
+    /** Change of a metric: a histogram gets {@link #bits}. */
+    public static final int CHANGE_SAMPLE = 3;
+
+    private static final int NAME = 9;
+    private static final int MARK = 11;
+    /** Names that may be numbered; the worker's side knows the same limit. */
+    private static final int NAMES = 4096;
+    private static final int TO_RUN = 1;
+    private static final int TO_RESUME = 2;
+    private static final int TO_NODE = 4;
+    private static final int TO_NAMES = 5;
+    private static final int TO_RUN_ENDED = 6;
+    private static final int TO_FORGET = 7;
+    private static final int TO_NAME = 8;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final long handle;
+    private final Thread log;
+    private boolean closed;
+
+    private final ValueWriter out = new ValueWriter(ForeignValues.REFUSE);
+    private final Map<String, Integer> ours = new HashMap<>();
+    // Of a run that is being told: it is written when it is complete, since names must be told before it.
+    private final ValueWriter run = new ValueWriter(ForeignValues.REFUSE);
+    private final ValueWriter known = new ValueWriter(ForeignValues.REFUSE);
+    private int knownCount;
+    private int pendingRuns;
+    private int sentRuns;
+    private int begunRuns;
+    private boolean urgent;
+    private int sentBatch;
+    private int begunBatch;
+    // Runs of the batches that are not begun: batch number modulo the length gives how many had been sent up to it.
+    private int[] runsUpTo = new int[64];
+
+    private final ValueReader in = new ValueReader(ForeignValues.REFUSE);
+    private String[] theirs = new String[64];
+    private int kind;
+    private long number;
+    private long idHigh;
+    private long idLow;
+    private int memory;
+    private int node;
+    private String name;
+    private String secondName;
+    private byte[] bytes;
+
+    private PythonWorker(final long handle, final String task) {
+        this.handle = handle;
+        this.log = PythonWorkerLog.start(handle, task);
+        in.reset(new byte[0], 0, 0);
+    }
+
+    /**
+     * Starts a worker and waits until it is ready.
+     *
+     * @param settings how
+     * @param plan the plan, JSON in UTF-8
+     * @param wake called when there is something to {@link #receive}, once until that is done; by a thread of the worker's, so
+     *     it must only hand the news over
+     * @return the worker
+     * @throws AgentsCoreException if it cannot be started, ends, refuses, or is not ready in time; the message has what it printed
+     */
+    public static PythonWorker start(final PythonWorkerSettings settings, final byte[] plan, final Runnable wake) {
+        NativeLibrary.load();
+        final byte[] request;
+        try {
+            request = JSON.writeValueAsBytes(settings);
+        } catch (final JsonProcessingException e) {
+            throw new IllegalStateException("Settings of texts and numbers could not be written", e);
+        }
+        return new PythonWorker(Natives.workerStart(request, plan, wake), settings.taskName());
+    }
+
+    /** Number of the process. */
+    public long process() {
+        return Natives.workerProcess(handle);
+    }
+
+    // ---- to the worker
+
+    /**
+     * Tells it to run an action. {@link #knownNode} may follow, then {@link #endRun}.
+     *
+     * @param task the task
+     * @param action its action
+     * @param slot slot of the key
+     * @param fresh whether nothing has been written yet in this run of the key, by anyone
+     * @param key the key's text
+     * @param type type of the event
+     * @param high upper half of the event's id
+     * @param low lower half
+     * @param attributes its attributes as plain data
+     * @param hasUpstream whether the event knows the one whose action sent it
+     * @param upstreamHigh upper half of that one's id
+     * @param upstreamLow lower half
+     * @param upstreamAction name of that action, or null
+     */
+    public void run(
+            final long task,
+            final int action,
+            final int slot,
+            final boolean fresh,
+            final String key,
+            final String type,
+            final long high,
+            final long low,
+            final byte[] attributes,
+            final boolean hasUpstream,
+            final long upstreamHigh,
+            final long upstreamLow,
+            final String upstreamAction) {
+        run.reset();
+        known.reset();
+        knownCount = 0;
+        run.writeByte(TO_RUN);
+        run.writeLong(task);
+        run.writeInt(action);
+        run.writeInt(slot);
+        run.writeByte((fresh ? 1 : 0) | (hasUpstream ? 2 : 0));
+        run.writeLong(high);
+        run.writeLong(low);
+        if (hasUpstream) {
+            run.writeLong(upstreamHigh);
+            run.writeLong(upstreamLow);
+            name(upstreamAction == null ? "" : upstreamAction, run);
+        }
+        blob(key.getBytes(StandardCharsets.UTF_8), run);
+        name(type, run);
+        blob(attributes, run);
+    }
+
+    /** Tells what stands at a path of short-term memory that the action will probably read; at most 255 of them. */
+    public void knownNode(final String path, final int what, final byte[] value) {
+        knownCount++;
+        known.writeByte(what);
+        name(path, known);
+        blob(value, known);
+    }
+
+    /** Ends what {@link #run} began. */
+    public void endRun() {
+        run.writeByte(knownCount);
+        out.writeRaw(run.buffer(), 0, run.size());
+        out.writeRaw(known.buffer(), 0, known.size());
+        pendingRuns++;
+    }
+
+    /** Tells it that a suspended task may go on. */
+    public void resume(final long task) {
+        head(TO_RESUME, task);
+        urgent = true;
+    }
+
+    /**
+     * Answers {@link #GET}.
+     *
+     * @param what {@link AgentsCore#NODE_ABSENT}, {@link AgentsCore#NODE_OBJECT} or {@link AgentsCore#NODE_VALUE}
+     * @param value plain data; of no bytes if there is no value
+     */
+    public void answerNode(final long task, final int space, final String path, final int what, final byte[] value) {
+        run.reset();
+        run.writeByte(TO_NODE);
+        run.writeLong(task);
+        run.writeByte(space);
+        run.writeByte(what);
+        name(path, run);
+        blob(value, run);
+        out.writeRaw(run.buffer(), 0, run.size());
+        urgent = true;
+    }
+
+    /** Answers {@link #LIST}. */
+    public void answerNames(final long task, final List<String> names) {
+        head(TO_NAMES, task);
+        out.writeInt(names.size());
+        for (final String child : names) {
+            blob(child.getBytes(StandardCharsets.UTF_8), out);
+        }
+        urgent = true;
+    }
+
+    /** Tells it that the run of a slot has ended. */
+    public void runEnded(final int slot) {
+        head(TO_RUN_ENDED, slot);
+    }
+
+    /** Tells it that somebody else has written to the memory of a slot's key. */
+    public void forget(final int slot) {
+        head(TO_FORGET, slot);
+    }
+
+    private void head(final int what, final long about) {
+        out.writeByte(what);
+        out.writeLong(about);
+    }
+
+    private static void blob(final byte[] value, final ValueWriter to) {
+        to.writeInt(value.length);
+        to.writeRaw(value, 0, value.length);
+    }
+
+    private void name(final String text, final ValueWriter to) {
+        final Integer told = ours.get(text);
+        if (told != null) {
+            to.writeInt(told);
+            return;
+        }
+        final byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+        if (ours.size() == NAMES) {
+            to.writeInt(-1 - utf8.length);
+            to.writeRaw(utf8, 0, utf8.length);
+            return;
+        }
+        final int given = ours.size();
+        ours.put(text, given);
+        head(TO_NAME, given);
+        blob(utf8, out);
+        to.writeInt(given);
+    }
+
+    /** Whether something waits for {@link #flush} that is worth sending: a run, or an answer. */
+    public boolean hasPending() {
+        return pendingRuns > 0 || urgent;
+    }
+
+    /** Runs that wait for {@link #flush}. */
+    public int pendingRuns() {
+        return pendingRuns;
+    }
+
+    /** Whether it has begun everything that was sent, or waits for an answer. */
+    public boolean isHungry() {
+        return sentBatch == begunBatch || urgent;
+    }
+
+    /** Runs that were sent and not begun. */
+    public int unbegunRuns() {
+        return sentRuns - begunRuns;
+    }
+
+    /**
+     * Sends what has piled up, as one batch.
+     *
+     * @throws IllegalArgumentException if a message is too large
+     */
+    public void flush() {
+        if (out.size() == 0) {
+            return;
+        }
+        sentBatch = Natives.workerSend(handle, out.buffer(), out.size());
+        sentRuns += pendingRuns;
+        if (sentBatch - begunBatch >= runsUpTo.length) {
+            final int[] longer = new int[runsUpTo.length * 2];
+            for (int batch = begunBatch; batch != sentBatch; batch++) {
+                longer[batch & longer.length - 1] = runsUpTo[batch & runsUpTo.length - 1];
+            }
+            runsUpTo = longer;
+        }
+        runsUpTo[sentBatch & runsUpTo.length - 1] = sentRuns;
+        pendingRuns = 0;
+        urgent = false;
+        out.reset();
+    }
+
+    // ---- from the worker
+
+    /**
+     * Takes what has come since the last time, to be gone through by {@link #next}. What was taken before and not gone through
+     * is lost.
+     *
+     * @return false when there is nothing
+     * @throws AgentsCoreException if the worker has ended, after everything that came before was taken
+     */
+    public boolean receive() {
+        final byte[] records = Natives.workerReceive(handle);
+        if (records == null) {
+            return false;
+        }
+        in.reset(records, 0, records.length);
+        return true;
+    }
+
+    /** Goes to the next thing the worker said; false when there is none. The accessors tell of it until the next call. */
+    public boolean next() {
+        while (in.remaining() > 0) {
+            kind = in.readByte();
+            number = in.readLong();
+            switch (kind) {
+                case SEND:
+                    idHigh = in.readLong();
+                    idLow = in.readLong();
+                    name = readName();
+                    bytes = in.readRaw(in.readInt());
+                    return true;
+                case WRITE:
+                    memory = in.readByte();
+                    node = in.readByte();
+                    name = readName();
+                    bytes = in.readRaw(in.readInt());
+                    return true;
+                case FAIL:
+                    bytes = in.readRaw(in.readInt());
+                    return true;
+                case GET:
+                case LIST:
+                    memory = in.readByte();
+                    name = readName();
+                    return true;
+                case METRIC:
+                    node = in.readByte();
+                    name = readName();
+                    secondName = readName();
+                    return true;
+                case NAME:
+                    learn((int) number, new String(in.readRaw(in.readInt()), StandardCharsets.UTF_8));
+                    break;
+                case MARK:
+                    begunBatch = (int) number;
+                    begunRuns = runsUpTo[begunBatch & runsUpTo.length - 1];
+                    break;
+                default:
+                    return true;
+            }
+        }
+        return false;
+    }
+
+    private void learn(final int given, final String text) {
+        if (given < 0 || given >= NAMES) {
+            throw new AgentsCoreException("The Python worker numbered a name " + given + ", where " + NAMES + " are allowed");
+        }
+        if (given >= theirs.length) {
+            theirs = Arrays.copyOf(theirs, Math.max(given + 1, theirs.length * 2));
+        }
+        theirs[given] = text;
+    }
+
+    private String readName() {
+        final int given = in.readInt();
+        if (given < 0) {
+            return new String(in.readRaw(-1 - given), StandardCharsets.UTF_8);
+        }
+        if (given >= theirs.length || theirs[given] == null) {
+            throw new AgentsCoreException("The Python worker used name " + given + ", which it never told");
+        }
+        return theirs[given];
+    }
+
+    /** What the worker said: one of the constants of this class. */
+    public int kind() {
+        return kind;
+    }
+
+    /** The task. */
+    public long task() {
+        return number;
+    }
+
+    /** Upper half of the id of a sent event. */
+    public long idHigh() {
+        return idHigh;
+    }
+
+    /** Lower half of the id of a sent event. */
+    public long idLow() {
+        return idLow;
+    }
+
+    /** {@link AgentsCore#SENSORY} or {@link AgentsCore#SHORT_TERM}. */
+    public int memory() {
+        return memory;
+    }
+
+    /** What is written: {@link AgentsCore#NODE_OBJECT} or {@link AgentsCore#NODE_VALUE}. */
+    public int node() {
+        return node;
+    }
+
+    /** Type of an event, path of memory, or the groups of a metric, each with a line feed behind it. */
+    public String name() {
+        return name;
+    }
+
+    /** Name of a metric. */
+    public String secondName() {
+        return secondName;
+    }
+
+    /** Encoded attributes or value, in an array of its own. */
+    public byte[] bytes() {
+        return bytes;
+    }
+
+    /** How a task failed. */
+    public String text() {
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    /** What happened to a metric. */
+    public int change() {
+        return node;
+    }
+
+    /** By how much, or the bits of a gauge's value. */
+    public long bits() {
+        return number;
+    }
+
+    /** Ends the process and returns when nothing of it is left. Closing again does nothing. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        Natives.workerStop(handle);
+        PythonWorkerLog.join(log);
+        Natives.workerFree(handle);
+    }
+}

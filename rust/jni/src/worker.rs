@@ -1,0 +1,293 @@
+//! The natives of Python workers, and the one upcall of this library: `wake()`.
+//!
+//! *Owned state*: every worker of this copy of the library, by a number that is never used again. *Lifecycle*: from
+//! `workerStart` to `workerStop`, or to the unloading of the library. *Constraint*: `workerSend` and `workerReceive` belong to
+//! the host's thread, `workerLog` to one other thread; the upcall comes from the worker's threads, once for everything that
+//! came since the last `workerReceive`.
+
+use crate::cold::plain;
+use crate::engine::read_plan;
+use crate::env::Env;
+use crate::errors::Failure;
+use flink_agents_runtime::worker::server::{Log, Program};
+use flink_agents_runtime::worker::{Level, Settings, Worker, WorkerError};
+use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, JavaVMAttachArgs, jbyteArray, jclass, jint, jlong, jmethodID, jobject};
+use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// A `java.lang.Runnable`.
+#[allow(non_camel_case_types, reason = "named as the types of JNI are")]
+type jrunnable = jobject;
+
+struct Entry {
+    worker: Mutex<Worker>,
+    log: Log,
+}
+
+static WORKERS: Mutex<BTreeMap<i64, Arc<Entry>>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicI64 = AtomicI64::new(1);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn entry(handle: jlong) -> Result<Arc<Entry>, Failure> {
+    lock(&WORKERS)
+        .get(&handle)
+        .cloned()
+        .ok_or_else(|| Failure::state("The Python worker is stopped: its handle cannot be used any more"))
+}
+
+/// Ends all workers: the library is being unloaded.
+pub(crate) fn unload() {
+    let left = std::mem::take(&mut *lock(&WORKERS));
+    drop(left);
+}
+
+/// What Java says about a worker, JSON.
+#[derive(Deserialize)]
+struct Request {
+    command: Vec<String>,
+    environment: BTreeMap<String, Option<String>>,
+    directory: Option<String>,
+    temporary: String,
+    agent: String,
+    task: String,
+    start_ms: u64,
+    /// As the plan says if it is missing.
+    silence_ms: Option<u64>,
+    grace_ms: u64,
+    /// As the plan says if it is missing.
+    memory: Option<u64>,
+}
+
+/// What the plan says where the request does not: names of options, as in `docs/configuration.md`.
+const TIMEOUT: &str = "python.worker.timeout";
+const MEMORY: &str = "python.worker.memory";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+impl Request {
+    fn settings(self, plan: Vec<u8>) -> Result<Settings, Failure> {
+        let config = read_plan(&plan)?.config;
+        let argument = |error: flink_agents_core::config::ConfigError| Failure::argument(error.to_string());
+        let silence = match self.silence_ms {
+            Some(millis) => Some(Duration::from_millis(millis)),
+            None => config.get_duration(TIMEOUT).map_err(argument)?,
+        };
+        let memory = match self.memory {
+            Some(bytes) => Some(bytes),
+            None => config.get_size(MEMORY).map_err(argument)?,
+        };
+        Ok(Settings {
+            program: Program {
+                command: self.command,
+                environment: self.environment.into_iter().collect(),
+                directory: self.directory,
+            },
+            temporary: self.temporary.into(),
+            agent: self.agent,
+            task: self.task,
+            plan,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            start: Duration::from_millis(self.start_ms),
+            silence: silence.unwrap_or(DEFAULT_TIMEOUT),
+            memory,
+            grace: Duration::from_millis(self.grace_ms),
+        })
+    }
+}
+
+impl From<WorkerError> for Failure {
+    #[cold]
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Gone(text) => Failure::core(text),
+            WorkerError::Records(error) => Failure::argument(error.to_string()),
+        }
+    }
+}
+
+/// A Java `Runnable` that may be called from any thread.
+struct Upcall {
+    vm: *mut JavaVM,
+    runnable: jobject,
+    run: jmethodID,
+}
+
+// SAFETY: a JavaVM and a global reference may be used by every thread; a method id is a plain number.
+unsafe impl Send for Upcall {}
+// SAFETY: as above.
+unsafe impl Sync for Upcall {}
+
+impl Upcall {
+    fn new(env: Env, runnable: jobject) -> Result<Upcall, Failure> {
+        let raw = env.raw();
+        // SAFETY: the environment is that of the running native; the names are those of java.lang.Runnable.
+        unsafe {
+            let functions = *raw;
+            let class = ((*functions).v1_1.FindClass)(raw, c"java/lang/Runnable".as_ptr());
+            if class.is_null() {
+                return Err(Failure::core("java.lang.Runnable was not found"));
+            }
+            let run = ((*functions).v1_1.GetMethodID)(raw, class, c"run".as_ptr(), c"()V".as_ptr());
+            let mut vm = std::ptr::null_mut();
+            if ((*functions).v1_1.GetJavaVM)(raw, &mut vm) != 0 || run.is_null() || runnable.is_null() {
+                return Err(Failure::argument(
+                    "There is nothing to call when the worker has something to say",
+                ));
+            }
+            let runnable = ((*functions).v1_1.NewGlobalRef)(raw, runnable);
+            Ok(Upcall { vm, runnable, run })
+        }
+    }
+
+    fn call(&self) {
+        if let Some(env) = attached(self.vm) {
+            // SAFETY: the environment belongs to this thread; the reference lives as long as this object.
+            unsafe {
+                let functions = *env;
+                ((*functions).v1_1.CallVoidMethod)(env, self.runnable, self.run);
+                // Whoever is woken has nobody to throw to.
+                if ((*functions).v1_2.ExceptionCheck)(env) {
+                    ((*functions).v1_1.ExceptionClear)(env);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Upcall {
+    fn drop(&mut self) {
+        if let Some(env) = attached(self.vm) {
+            // SAFETY: made by `NewGlobalRef` and not used afterwards.
+            unsafe { ((**env).v1_1.DeleteGlobalRef)(env, self.runnable) };
+        }
+    }
+}
+
+/// Detaches a thread from the JVM when it ends: the JVM counts on it.
+struct Attachment(*mut JavaVM);
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        // SAFETY: made by the thread that ends here, which runs no Java code any more.
+        unsafe { ((**self.0).v1_1.DetachCurrentThread)(self.0) };
+    }
+}
+
+thread_local! {
+    static ATTACHMENT: RefCell<Option<Attachment>> = const { RefCell::new(None) };
+}
+
+/// The environment of this thread, which is attached as a daemon if the JVM does not know it yet.
+fn attached(vm: *mut JavaVM) -> Option<*mut JNIEnv> {
+    let mut env = std::ptr::null_mut();
+    // SAFETY: the JVM lives as long as this library is loaded; the arguments live during the calls.
+    unsafe {
+        if ((**vm).v1_2.GetEnv)(vm, &mut env, JNI_VERSION_1_8) == 0 {
+            return Some(env.cast());
+        }
+        let mut arguments = JavaVMAttachArgs {
+            version: JNI_VERSION_1_8,
+            name: c"flink-agents python worker".as_ptr().cast_mut(),
+            group: std::ptr::null_mut(),
+        };
+        if ((**vm).v1_4.AttachCurrentThreadAsDaemon)(vm, &mut env, (&raw mut arguments).cast()) != 0 {
+            return None;
+        }
+    }
+    ATTACHMENT.with(|slot| *slot.borrow_mut() = Some(Attachment(vm)));
+    Some(env.cast())
+}
+
+plain! {
+    /// Starts a worker and waits until it is ready. `request`: JSON.
+    fn Java_org_apache_flink_agents_core_Natives_workerStart(
+        env, request: jbyteArray, plan: jbyteArray, wake: jrunnable
+    ) -> jlong = 0; {
+        let request: Request = serde_json::from_slice(&env.bytes(request)?)
+            .map_err(|error| Failure::argument(format!("The settings of a worker cannot be read: {error}")))?;
+        let upcall = Upcall::new(env, wake)?;
+        let worker = Worker::start(request.settings(env.bytes(plan)?)?, Box::new(move || upcall.call()))?;
+        let handle = NEXT.fetch_add(1, Ordering::Relaxed);
+        let log = worker.log();
+        lock(&WORKERS).insert(handle, Arc::new(Entry { worker: Mutex::new(worker), log }));
+        Ok(handle)
+    }
+}
+
+plain! {
+    /// Number of the worker's process.
+    fn Java_org_apache_flink_agents_core_Natives_workerProcess(_env, handle: jlong) -> jint = 0; {
+        Ok(lock(&entry(handle)?.worker).process() as jint)
+    }
+}
+
+plain! {
+    /// Sends a batch: the first `length` bytes of `records`. Returns its number.
+    fn Java_org_apache_flink_agents_core_Natives_workerSend(
+        env, handle: jlong, records: jbyteArray, length: jint
+    ) -> jint = 0; {
+        let records = env.leading_bytes(records, length)?;
+        Ok(lock(&entry(handle)?.worker).send(&records)? as jint)
+    }
+}
+
+plain! {
+    /// What the worker has sent, as records; null when there is nothing.
+    fn Java_org_apache_flink_agents_core_Natives_workerReceive(env, handle: jlong) -> jbyteArray = std::ptr::null_mut(); {
+        let records = lock(&entry(handle)?.worker).receive()?;
+        if records.is_empty() { Ok(std::ptr::null_mut()) } else { env.new_bytes(&records) }
+    }
+}
+
+plain! {
+    /// Lines that the worker logged: each level (0 debug, 1 info, 2 warning, 3 error), then logger and text as u32 length and
+    /// UTF-8. Waits for some, at most so many milliseconds; null when there will be none any more.
+    fn Java_org_apache_flink_agents_core_Natives_workerLog(
+        env, handle: jlong, millis: jint
+    ) -> jbyteArray = std::ptr::null_mut(); {
+        let Ok(entry) = entry(handle) else { return Ok(std::ptr::null_mut()) };
+        let Some(lines) = entry.log.take(Duration::from_millis(millis.max(0) as u64)) else {
+            return Ok(std::ptr::null_mut());
+        };
+        let mut out = Vec::new();
+        for line in lines {
+            out.push(match line.level {
+                Level::Debug => 0,
+                Level::Info => 1,
+                Level::Warning => 2,
+                Level::Error => 3,
+            });
+            for text in [&line.logger, &line.text] {
+                out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+        env.new_bytes(&out)
+    }
+}
+
+plain! {
+    /// Ends a worker, and returns when nothing of it is left. Stopping twice does nothing.
+    fn Java_org_apache_flink_agents_core_Natives_workerStop(_env, handle: jlong) -> () = (); {
+        let found = lock(&WORKERS).get(&handle).cloned();
+        if let Some(entry) = found {
+            lock(&entry.worker).stop();
+        }
+        Ok(())
+    }
+}
+
+plain! {
+    /// Frees what is left of a stopped worker, its log among it.
+    fn Java_org_apache_flink_agents_core_Natives_workerFree(_env, handle: jlong) -> () = (); {
+        let entry = lock(&WORKERS).remove(&handle);
+        drop(entry);
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! What the core may not have: threads, processes, sockets. Free of JNI and of Python, so that both ends of a protocol are
+//! tested here without either.
+#![forbid(unsafe_code)]
+
+pub mod worker;

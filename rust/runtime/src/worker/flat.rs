@@ -1,0 +1,366 @@
+//! Frames for a host without serde: records of fixed layout, little-endian, one behind the other.
+//!
+//! *Name*: `i32`; from 0 on a number, below it `-1 - n` for `n` bytes of UTF-8 that follow. *Blob*: `u32` length, bytes.
+//!
+//! # From the worker
+//!
+//! | kind `u8` | `u64` | then |
+//! |---|---|---|
+//! | 1 send | task | id: upper `u64`, lower `u64`; name of the type; blob of attributes |
+//! | 2 write | task | memory `u8` (0 sensory, 1 short-term); node `u8` (1 object, 2 value); name of the path; blob |
+//! | 3 finish | task | |
+//! | 4 fail | task | blob of text |
+//! | 5 suspend | task | |
+//! | 6 wake | task | |
+//! | 7 get | task | memory `u8`; name of the path |
+//! | 8 list | task | memory `u8`; name of the path |
+//! | 9 name | number | blob of text |
+//! | 10 metric | bits of the change | change `u8` (0 count, 1 mark, 2 gauge (a float), 3 sample); name of the group; name |
+//! | 11 mark | batch | |
+//!
+//! # To the worker
+//!
+//! | kind `u8` | `u64` | then |
+//! |---|---|---|
+//! | 1 run | task | action `u32`; slot `u32`; flags `u8` (1 fresh, 2 upstream); id as above; with upstream its id and the name of its action; blob of the key; name of the type; blob of attributes; count `u8` of known paths: each node `u8` (0 absent, 1 object, 2 value), name of the path, blob |
+//! | 2 resume | task | |
+//! | 4 node | task | memory `u8`; node `u8`; name of the path; blob |
+//! | 5 names | task | count `u32`; as many blobs |
+//! | 6 run ended | slot | |
+//! | 7 forget | slot | |
+//! | 8 name | number | blob of text |
+
+use super::frames::{Change, FromWorker, Known, Name, Node, Run, Space, ToWorker, Upstream};
+use super::stream::{self, FrameError};
+
+/// Appends a frame of the worker's. `Ready`, `Refused` and `Beat` are no concern of the host and leave nothing.
+pub(crate) fn put(frame: &FromWorker<'_>, out: &mut Vec<u8>) {
+    let head = |out: &mut Vec<u8>, kind: u8, number: u64| {
+        out.push(kind);
+        out.extend_from_slice(&number.to_le_bytes());
+    };
+    match frame {
+        FromWorker::Send {
+            task,
+            event,
+            kind,
+            attributes,
+        } => {
+            head(out, 1, *task);
+            out.extend_from_slice(&((event >> 64) as u64).to_le_bytes());
+            out.extend_from_slice(&(*event as u64).to_le_bytes());
+            put_name(kind, out);
+            put_blob(attributes, out);
+        }
+        FromWorker::Write {
+            task,
+            space,
+            path,
+            node,
+        } => {
+            head(out, 2, *task);
+            out.push(*space as u8);
+            let (code, bytes) = match node {
+                Node::Absent => (0, &[][..]),
+                Node::Object => (1, &[][..]),
+                Node::Value(bytes) => (2, *bytes),
+            };
+            out.push(code);
+            put_name(path, out);
+            put_blob(bytes, out);
+        }
+        FromWorker::Finish { task } => head(out, 3, *task),
+        FromWorker::Fail { task, reason } => {
+            head(out, 4, *task);
+            put_blob(reason.as_bytes(), out);
+        }
+        FromWorker::Suspend { task } => head(out, 5, *task),
+        FromWorker::Wake { task } => head(out, 6, *task),
+        FromWorker::Get { task, space, path } => {
+            head(out, 7, *task);
+            out.push(*space as u8);
+            put_name(path, out);
+        }
+        FromWorker::List { task, space, path } => {
+            head(out, 8, *task);
+            out.push(*space as u8);
+            put_name(path, out);
+        }
+        FromWorker::Name { number, text } => {
+            head(out, 9, u64::from(*number));
+            put_blob(text.as_bytes(), out);
+        }
+        FromWorker::Metric { group, name, change } => {
+            let (code, bits) = match change {
+                Change::Count(by) => (0, *by as u64),
+                Change::Mark(by) => (1, *by as u64),
+                Change::Gauge(value) => (2, value.to_bits()),
+                Change::Sample(value) => (3, *value as u64),
+            };
+            head(out, 10, bits);
+            out.push(code);
+            put_name(group, out);
+            put_name(name, out);
+        }
+        FromWorker::Mark { batch } => head(out, 11, u64::from(*batch)),
+        FromWorker::Ready { .. } | FromWorker::Refused { .. } | FromWorker::Beat => {}
+    }
+}
+
+fn put_name(name: &Name<'_>, out: &mut Vec<u8>) {
+    match name {
+        Name::Number(number) => out.extend_from_slice(&(*number as i32).to_le_bytes()),
+        Name::Text(text) => {
+            out.extend_from_slice(&(-1 - text.len() as i32).to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+fn put_blob(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// What is wrong with a host's records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlatError {
+    /// They do not follow the layout.
+    #[error("records for the worker are malformed at byte {0}")]
+    Malformed(usize),
+    /// One is too large for a frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], FlatError> {
+        let part = self
+            .bytes
+            .get(self.at..self.at.saturating_add(count))
+            .ok_or(FlatError::Malformed(self.at))?;
+        self.at += count;
+        Ok(part)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], FlatError> {
+        let at = self.at;
+        self.take(N)?
+            .first_chunk::<N>()
+            .copied()
+            .ok_or(FlatError::Malformed(at))
+    }
+
+    fn u8(&mut self) -> Result<u8, FlatError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn u32(&mut self) -> Result<u32, FlatError> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64, FlatError> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn id(&mut self) -> Result<u128, FlatError> {
+        let high = self.u64()?;
+        Ok(u128::from(high) << 64 | u128::from(self.u64()?))
+    }
+
+    fn blob(&mut self) -> Result<&'a [u8], FlatError> {
+        let length = self.u32()? as usize;
+        self.take(length)
+    }
+
+    fn text(&mut self) -> Result<&'a str, FlatError> {
+        let at = self.at;
+        std::str::from_utf8(self.blob()?).map_err(|_| FlatError::Malformed(at))
+    }
+
+    fn name(&mut self) -> Result<Name<'a>, FlatError> {
+        let at = self.at;
+        let number = i32::from_le_bytes(self.array()?);
+        if number >= 0 {
+            return Ok(Name::Number(number as u32));
+        }
+        let text = self.take((-1 - i64::from(number)) as usize)?;
+        Ok(Name::Text(
+            std::str::from_utf8(text).map_err(|_| FlatError::Malformed(at))?,
+        ))
+    }
+
+    fn space(&mut self) -> Result<Space, FlatError> {
+        match self.u8()? {
+            0 => Ok(Space::Sensory),
+            1 => Ok(Space::ShortTerm),
+            _ => Err(FlatError::Malformed(self.at - 1)),
+        }
+    }
+}
+
+fn node(code: u8, bytes: &[u8]) -> Node<'_> {
+    match code {
+        0 => Node::Absent,
+        1 => Node::Object,
+        _ => Node::Value(bytes),
+    }
+}
+
+/// Turns a host's records into frames, and says how many of them run a task.
+///
+/// # Errors
+/// When they are malformed or one is too large; `out` then holds those before it.
+pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<u32, FlatError> {
+    let mut reader = Reader { bytes: records, at: 0 };
+    let mut runs = 0;
+    while reader.at < records.len() {
+        let kind = reader.u8()?;
+        let number = reader.u64()?;
+        let frame = match kind {
+            1 => {
+                runs += 1;
+                ToWorker::Run(run(number, &mut reader)?)
+            }
+            2 => ToWorker::Resume { task: number },
+            4 => {
+                let space = reader.space()?;
+                let code = reader.u8()?;
+                let path = reader.name()?;
+                ToWorker::Node {
+                    task: number,
+                    space,
+                    path,
+                    node: node(code, reader.blob()?),
+                }
+            }
+            5 => {
+                let count = reader.u32()?;
+                let names = (0..count).map(|_| reader.text()).collect::<Result<_, _>>()?;
+                ToWorker::Names { task: number, names }
+            }
+            6 => ToWorker::RunEnded { slot: number as u32 },
+            7 => ToWorker::Forget { slot: number as u32 },
+            8 => ToWorker::Name {
+                number: number as u32,
+                text: reader.text()?,
+            },
+            _ => return Err(FlatError::Malformed(reader.at - 9)),
+        };
+        stream::put(&frame, out)?;
+    }
+    Ok(runs)
+}
+
+fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
+    let action = reader.u32()?;
+    let slot = reader.u32()?;
+    let flags = reader.u8()?;
+    let event = reader.id()?;
+    let upstream = if flags & 2 != 0 {
+        Some(Upstream {
+            event: reader.id()?,
+            action: reader.name()?,
+        })
+    } else {
+        None
+    };
+    let key = reader.text()?;
+    let kind = reader.name()?;
+    Ok(Run {
+        task,
+        action,
+        slot,
+        fresh: flags & 1 != 0,
+        key,
+        event,
+        kind,
+        attributes: reader.blob()?,
+        upstream,
+        known: known(reader)?,
+    })
+}
+
+fn known<'a>(reader: &mut Reader<'a>) -> Result<Vec<Known<'a>>, FlatError> {
+    let count = reader.u8()?;
+    (0..count)
+        .map(|_| {
+            let code = reader.u8()?;
+            let path = reader.name()?;
+            let node = node(code, reader.blob()?);
+            Ok(Known { path, node })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u8, number: u64, rest: &[u8]) -> Vec<u8> {
+        let mut out = vec![kind];
+        out.extend_from_slice(&number.to_le_bytes());
+        out.extend_from_slice(rest);
+        out
+    }
+
+    #[test]
+    fn a_hosts_records_become_frames() {
+        let mut run = Vec::new();
+        run.extend_from_slice(&5_u32.to_le_bytes());
+        run.extend_from_slice(&9_u32.to_le_bytes());
+        run.push(3);
+        run.extend_from_slice(&1_u64.to_le_bytes());
+        run.extend_from_slice(&2_u64.to_le_bytes());
+        run.extend_from_slice(&[0; 16]);
+        run.extend_from_slice(&4_i32.to_le_bytes());
+        put_blob(b"s:k", &mut run);
+        put_name(&Name::Text("e1"), &mut run);
+        put_blob(&[12, 0], &mut run);
+        run.extend_from_slice(&[1, 1, 4, 0, 0, 0, 0, 0, 0, 0]);
+        let mut records = record(8, 4, b"\x01\0\0\0a");
+        records.extend(record(1, 77, &run));
+        records.extend(record(6, 9, &[]));
+        let mut bytes = Vec::new();
+        assert_eq!(to_frames(&records, &mut bytes), Ok(1));
+
+        let mut received = stream::Received::default();
+        received.room()[..bytes.len()].copy_from_slice(&bytes);
+        received.filled(bytes.len());
+        let mut texts = Vec::new();
+        while let Some(frame) = received.frame().unwrap() {
+            texts.push(format!("{:?}", stream::read::<ToWorker<'_>>(frame).unwrap()));
+        }
+        assert_eq!(texts[0], "Name { number: 4, text: \"a\" }");
+        assert!(
+            texts[1].contains("task: 77, action: 5, slot: 9, fresh: true, key: \"s:k\", event: 18446744073709551618")
+        );
+        assert!(texts[1].contains("action: Number(4)"), "{}", texts[1]);
+        assert_eq!(texts[2], "RunEnded { slot: 9 }");
+    }
+
+    #[test]
+    fn malformed_records_are_told_with_their_place() {
+        for length in 1..9 {
+            let cut = &record(2, 1, &[])[..length];
+            assert!(
+                matches!(to_frames(cut, &mut Vec::new()), Err(FlatError::Malformed(_))),
+                "{length}"
+            );
+        }
+        assert_eq!(
+            to_frames(&record(99, 1, &[]), &mut Vec::new()),
+            Err(FlatError::Malformed(0))
+        );
+        let cut_name = record(4, 1, &[0, 2, 0xf0, 0xff, 0xff, 0xff]);
+        assert!(matches!(
+            to_frames(&cut_name, &mut Vec::new()),
+            Err(FlatError::Malformed(_))
+        ));
+    }
+}

@@ -1,0 +1,307 @@
+//! The frames of the worker protocol, version [`PROTOCOL`].
+//!
+//! # Order
+//!
+//! The worker connects and waits for [`ToWorker::Hello`]; it answers [`FromWorker::Ready`] or [`FromWorker::Refused`]. Then the
+//! host sends batches: frames, and a [`ToWorker::Mark`] behind them. The worker works off what it received and answers in one
+//! write, with a [`FromWorker::Mark`] of the last batch it has begun everything of. [`ToWorker::Stop`], or the end of the
+//! stream, ends the worker.
+//!
+//! # A task
+//!
+//! [`ToWorker::Run`] starts it. It sends events ([`FromWorker::Send`]), and asks for memory that the worker does not know
+//! ([`FromWorker::Get`], [`FromWorker::List`], answered by [`ToWorker::Node`], [`ToWorker::Names`]). When it is done its writes
+//! follow ([`FromWorker::Write`]) and [`FromWorker::Finish`]; or [`FromWorker::Fail`] alone. A task that waits for something else
+//! than the host says [`FromWorker::Suspend`], later [`FromWorker::Wake`], and goes on at [`ToWorker::Resume`].
+//!
+//! # Memory
+//!
+//! The worker keeps what it knows of a key, by slot, from a [`ToWorker::Run`] that is `fresh` (sensory memory is empty, nothing
+//! of short-term memory is known) to [`ToWorker::RunEnded`]. [`ToWorker::Forget`] tells that somebody else has written.
+//!
+//! # Names
+//!
+//! Event types and memory paths come again and again: each end may give one a number once ([`ToWorker::Name`],
+//! [`FromWorker::Name`]) and use that from then on. Numbers are the sender's own, and below [`NAMES`].
+
+use serde::{Deserialize, Serialize};
+
+/// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
+pub const PROTOCOL: u32 = 1;
+
+/// How many names each end may number.
+pub const NAMES: u32 = 4096;
+
+/// Largest frame in bytes, without its length.
+pub const MAX_FRAME: usize = 256 << 20;
+
+/// An event type or memory path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Name<'a> {
+    /// One that was numbered.
+    Number(u32),
+    /// Any.
+    Text(#[serde(borrow)] &'a str),
+}
+
+/// What stands at a memory path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Node<'a> {
+    /// Nothing.
+    Absent,
+    /// An object.
+    Object,
+    /// A value, encoded as plain data.
+    Value(#[serde(borrow, with = "serde_bytes")] &'a [u8]),
+}
+
+/// Which memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Space {
+    /// Cleared when the run ends.
+    Sensory,
+    /// Survives runs.
+    ShortTerm,
+}
+
+/// An action to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run<'a> {
+    /// Number of the task.
+    pub task: u64,
+    /// Position of the action in the plan.
+    pub action: u32,
+    /// Slot of the key.
+    pub slot: u32,
+    /// Whether nothing has been written yet in this run: sensory memory is empty.
+    pub fresh: bool,
+    /// The key's text.
+    pub key: &'a str,
+    /// Id of the event.
+    #[serde(with = "postcard::fixint::le")]
+    pub event: u128,
+    /// Type of the event.
+    #[serde(borrow)]
+    pub kind: Name<'a>,
+    /// Attributes of the event, as plain data: a map with text keys.
+    #[serde(borrow, with = "serde_bytes")]
+    pub attributes: &'a [u8],
+    /// Id of the event whose action sent this one, and the name of that action.
+    pub upstream: Option<Upstream<'a>>,
+    /// What stands at paths of short-term memory that this action is likely to read.
+    pub known: Vec<Known<'a>>,
+}
+
+/// A node of short-term memory that is told without being asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known<'a> {
+    /// The path.
+    #[serde(borrow)]
+    pub path: Name<'a>,
+    /// What stands there.
+    pub node: Node<'a>,
+}
+
+/// Where an event comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream<'a> {
+    /// Id of the event whose action sent this one.
+    #[serde(with = "postcard::fixint::le")]
+    pub event: u128,
+    /// The action that sent it; empty if it is not known.
+    #[serde(borrow)]
+    pub action: Name<'a>,
+}
+
+/// From the host to the worker. The order of the variants is part of the format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker<'a> {
+    /// The first frame.
+    Hello {
+        /// [`PROTOCOL`] of the host.
+        protocol: u32,
+        /// Version of the host's build.
+        build: &'a str,
+        /// Name of the agent.
+        agent: &'a str,
+        /// Name of the task, for logs.
+        task: &'a str,
+        /// The plan, JSON.
+        #[serde(borrow, with = "serde_bytes")]
+        plan: &'a [u8],
+        /// How often a worker with unfinished tasks gives a sign of life, in milliseconds.
+        beat: u32,
+    },
+    /// `text` is meant by `number` from now on.
+    Name {
+        /// Below [`NAMES`].
+        number: u32,
+        /// An event type, action name or memory path.
+        text: &'a str,
+    },
+    /// Run an action.
+    Run(#[serde(borrow)] Run<'a>),
+    /// A suspended task that woke may go on.
+    Resume {
+        /// The task.
+        task: u64,
+    },
+    /// Answer to [`FromWorker::Get`].
+    Node {
+        /// The task that asked.
+        task: u64,
+        /// Which memory.
+        space: Space,
+        /// The path.
+        path: Name<'a>,
+        /// What stands there.
+        node: Node<'a>,
+    },
+    /// Answer to [`FromWorker::List`].
+    Names {
+        /// The task that asked.
+        task: u64,
+        /// Names of the direct children.
+        #[serde(borrow)]
+        names: Vec<&'a str>,
+    },
+    /// The run of a slot has ended.
+    RunEnded {
+        /// Slot of the key.
+        slot: u32,
+    },
+    /// Somebody else has written to the memory of a slot's key.
+    Forget {
+        /// Slot of the key.
+        slot: u32,
+    },
+    /// End of a batch.
+    Mark {
+        /// Its number.
+        batch: u32,
+    },
+    /// End.
+    Stop,
+}
+
+/// From the worker to the host. The order of the variants is part of the format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromWorker<'a> {
+    /// The worker can start.
+    Ready {
+        /// [`PROTOCOL`] of the worker.
+        protocol: u32,
+        /// Version of the worker's build.
+        build: &'a str,
+        /// Version of its Python.
+        python: &'a str,
+    },
+    /// The worker cannot start.
+    Refused {
+        /// Why.
+        reason: &'a str,
+    },
+    /// `text` is meant by `number` from now on.
+    Name {
+        /// Below [`NAMES`].
+        number: u32,
+        /// An event type or memory path.
+        text: &'a str,
+    },
+    /// A task sent an event.
+    Send {
+        /// The task.
+        task: u64,
+        /// Id of the event.
+        #[serde(with = "postcard::fixint::le")]
+        event: u128,
+        /// Its type.
+        #[serde(borrow)]
+        kind: Name<'a>,
+        /// Its attributes, as plain data: a map with text keys.
+        #[serde(borrow, with = "serde_bytes")]
+        attributes: &'a [u8],
+    },
+    /// What a task that is about to finish wrote.
+    Write {
+        /// The task.
+        task: u64,
+        /// Which memory.
+        space: Space,
+        /// The path.
+        path: Name<'a>,
+        /// An object or a value.
+        node: Node<'a>,
+    },
+    /// A task is done.
+    Finish {
+        /// The task.
+        task: u64,
+    },
+    /// A task failed.
+    Fail {
+        /// The task.
+        task: u64,
+        /// The exception, with its traceback.
+        reason: &'a str,
+    },
+    /// A task waits: others of its run may go on.
+    Suspend {
+        /// The task.
+        task: u64,
+    },
+    /// What a suspended task waited for has come.
+    Wake {
+        /// The task.
+        task: u64,
+    },
+    /// A task wants to know what stands at a path.
+    Get {
+        /// The task.
+        task: u64,
+        /// Which memory.
+        space: Space,
+        /// The path.
+        path: Name<'a>,
+    },
+    /// A task wants to know the children of an object.
+    List {
+        /// The task.
+        task: u64,
+        /// Which memory.
+        space: Space,
+        /// The path.
+        path: Name<'a>,
+    },
+    /// A metric changed.
+    Metric {
+        /// Groups and names in turns, from the outermost on, each followed by a line feed: `action\nfoo\n`.
+        group: Name<'a>,
+        /// Name of the metric.
+        name: Name<'a>,
+        /// What it is, and how it changed.
+        change: Change,
+    },
+    /// Everything of the host's batches up to this one has been begun.
+    Mark {
+        /// Number of the batch.
+        batch: u32,
+    },
+    /// A sign of life.
+    Beat,
+}
+
+/// How a metric changed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// A counter went up or down.
+    Count(i64),
+    /// Events of a meter.
+    Mark(i64),
+    /// A gauge has a value.
+    Gauge(f64),
+    /// A histogram gets a value.
+    Sample(i64),
+}
+
+impl Eq for Change {}

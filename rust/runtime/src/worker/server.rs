@@ -1,0 +1,561 @@
+//! The host's end of a worker.
+//!
+//! *Owned state*: the process, its socket, what was received and not taken. *Lifecycle*: [`Worker::start`] returns when the
+//! worker is ready; [`Worker::stop`], or dropping it, ends the process and all threads. *Threads*: one that receives, one that
+//! sends what could not be sent at once, one that reads what the worker prints, one that watches. The host's thread never waits
+//! for the worker, except in `start` and `stop`. *Constraint*: `wake` is called on these threads, once for everything that
+//! came since the host last took something.
+
+use super::frames::{FromWorker, PROTOCOL, ToWorker};
+use super::output::{LogLine, Output};
+use super::process::{Process, describe, resident};
+use super::socket::Door;
+use super::stream::{self, FrameError, Received};
+use super::{flat, flat::FlatError};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+pub use super::process::Program;
+
+/// How often the watch looks.
+const TICK: Duration = Duration::from_millis(250);
+/// How long the end of a process whose connection is gone is waited for.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
+
+/// How a worker is started and what it is allowed.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The process.
+    pub program: Program,
+    /// Where the directory of the socket is made.
+    pub temporary: PathBuf,
+    /// Name of the agent.
+    pub agent: String,
+    /// Name of the host's task, for logs and messages.
+    pub task: String,
+    /// The plan, JSON.
+    pub plan: Vec<u8>,
+    /// Version of the host's build.
+    pub build: String,
+    /// How long it may take to be ready.
+    pub start: Duration,
+    /// How long it may be silent with unfinished tasks.
+    pub silence: Duration,
+    /// How much resident memory it may take, in bytes.
+    pub memory: Option<u64>,
+    /// How long it may take to end when it is stopped.
+    pub grace: Duration,
+}
+
+/// Why there is no worker, or none any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WorkerError {
+    /// It did not start, or has ended.
+    #[error("{0}")]
+    Gone(String),
+    /// The host's records are wrong.
+    #[error(transparent)]
+    Records(#[from] FlatError),
+}
+
+#[derive(Default)]
+struct Inbox {
+    records: Vec<u8>,
+    failure: Option<String>,
+    woken: bool,
+}
+
+#[derive(Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    /// The sending thread has taken bytes and not sent them all.
+    sending: bool,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Watch {
+    /// What the receiving or sending thread found wrong.
+    broken: Option<String>,
+    stopping: bool,
+}
+
+struct Shared {
+    settings: Settings,
+    wake: Box<dyn Fn() + Send + Sync>,
+    socket: UnixStream,
+    process_id: u32,
+    inbox: Mutex<Inbox>,
+    outgoing: Mutex<Outgoing>,
+    outgoing_changed: Condvar,
+    watch: Mutex<Watch>,
+    watch_changed: Condvar,
+    output: Arc<Output>,
+    started: Instant,
+    /// Milliseconds from `started` to the last sign of life.
+    heard: AtomicU64,
+    unfinished: AtomicI64,
+    stopping: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Shared {
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// The connection cannot be used any more; the watch finds out what became of the process.
+    fn broke(&self, what: String) {
+        let mut watch = lock(&self.watch);
+        if watch.broken.is_none() {
+            watch.broken = Some(what);
+        }
+        self.watch_changed.notify_all();
+    }
+
+    fn fail(&self, text: String) {
+        let mut inbox = lock(&self.inbox);
+        if inbox.failure.is_none() {
+            inbox.failure = Some(text);
+        }
+        self.wake(inbox);
+    }
+
+    /// Tells the host that there is something, unless it has been told and has not looked yet.
+    fn wake(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        let told = std::mem::replace(&mut inbox.woken, true);
+        drop(inbox);
+        if !told && !self.stopping.load(Ordering::Acquire) {
+            (self.wake)();
+        }
+    }
+
+    fn receive(&self) {
+        let mut received = Received::default();
+        let mut records = Vec::new();
+        loop {
+            match (&self.socket).read(received.room()) {
+                Ok(0) => {
+                    return self.broke(if received.is_half() {
+                        "closed its connection in the middle of a message".to_owned()
+                    } else {
+                        "closed its connection".to_owned()
+                    });
+                }
+                Ok(count) => received.filled(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return self.broke(format!("broke its connection ({error})")),
+            }
+            self.heard.store(self.now(), Ordering::Release);
+            let outcome = self.take_frames(&mut received, &mut records);
+            if !records.is_empty() {
+                let mut inbox = lock(&self.inbox);
+                if inbox.records.is_empty() {
+                    std::mem::swap(&mut inbox.records, &mut records);
+                } else {
+                    inbox.records.append(&mut records);
+                }
+                self.wake(inbox);
+                records.clear();
+            }
+            if let Err(error) = outcome {
+                return self.broke(format!("sent {error}"));
+            }
+        }
+    }
+
+    fn take_frames(&self, received: &mut Received, records: &mut Vec<u8>) -> Result<(), FrameError> {
+        while let Some(bytes) = received.frame()? {
+            let frame = stream::read::<FromWorker<'_>>(bytes)?;
+            if matches!(frame, FromWorker::Finish { .. } | FromWorker::Fail { .. }) {
+                self.unfinished.fetch_sub(1, Ordering::AcqRel);
+            }
+            flat::put(&frame, records);
+        }
+        Ok(())
+    }
+
+    fn send_rest(&self) {
+        let mut bytes = Vec::new();
+        loop {
+            {
+                let mut outgoing = lock(&self.outgoing);
+                outgoing.sending = false;
+                while outgoing.bytes.is_empty() && !outgoing.closed {
+                    outgoing = self
+                        .outgoing_changed
+                        .wait(outgoing)
+                        .unwrap_or_else(|poisoned| poisoned.into_inner());
+                }
+                if outgoing.bytes.is_empty() {
+                    return;
+                }
+                outgoing.sending = true;
+                bytes.clear();
+                std::mem::swap(&mut bytes, &mut outgoing.bytes);
+            }
+            if let Err(error) = (&self.socket).write_all(&bytes) {
+                lock(&self.outgoing).closed = true;
+                return self.broke(format!("takes nothing any more ({error})"));
+            }
+        }
+    }
+
+    fn watch(&self, mut process: Process) -> Process {
+        let mut watch = lock(&self.watch);
+        loop {
+            if watch.stopping {
+                return process;
+            }
+            let broken = watch.broken.take();
+            drop(watch);
+            let found = match broken {
+                Some(what) => {
+                    // A process that is about to end is given the time to do so: its status says more.
+                    process.wait(LAST_MOMENTS).map(describe).or(Some(what))
+                }
+                None => process.ended().map(describe).or_else(|| self.exceeded()),
+            };
+            if let Some(what) = found {
+                process.kill();
+                self.output.wait_for_end(LAST_MOMENTS);
+                self.fail(self.obituary(&what));
+                return process;
+            }
+            watch = lock(&self.watch);
+            if watch.broken.is_none() && !watch.stopping {
+                watch = match self.watch_changed.wait_timeout(watch, TICK) {
+                    Ok((watch, _)) => watch,
+                    Err(poisoned) => poisoned.into_inner().0,
+                };
+            }
+        }
+    }
+
+    /// Which limit the worker has exceeded, if any.
+    fn exceeded(&self) -> Option<String> {
+        if self.unfinished.load(Ordering::Acquire) > 0 {
+            let silent = self.now().saturating_sub(self.heard.load(Ordering::Acquire));
+            if silent > self.settings.silence.as_millis() as u64 {
+                return Some(format!(
+                    "was silent for {} s while it had work, and was ended: something in it blocks. If an action may take that long, raise option python.worker.timeout, or make it async",
+                    seconds(Duration::from_millis(silent))
+                ));
+            }
+        }
+        let limit = self.settings.memory?;
+        let used = resident(self.process_id)?;
+        (used > limit).then(|| {
+            format!(
+                "took {} MiB of memory, where option python.worker.memory allows {}, and was ended",
+                used >> 20,
+                limit >> 20
+            )
+        })
+    }
+
+    fn obituary(&self, what: &str) -> String {
+        let unfinished = self.unfinished.load(Ordering::Acquire).max(0);
+        format!(
+            "The Python worker of agent '{}' (task {}, process {}) {what}; {unfinished} of its actions were unfinished. {}",
+            self.settings.agent,
+            self.settings.task,
+            self.process_id,
+            last_lines(&self.output)
+        )
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64())
+}
+
+fn last_lines(output: &Output) -> String {
+    match output.last_words() {
+        lines if lines.is_empty() => "It printed nothing".to_owned(),
+        lines => format!("Its last lines:{lines}"),
+    }
+}
+
+/// A worker that is ready, or was.
+pub struct Worker {
+    shared: Arc<Shared>,
+    batches: u32,
+    frames: Vec<u8>,
+    watcher: Option<JoinHandle<Process>>,
+    others: Vec<JoinHandle<()>>,
+    /// Ends the thread that reads what the worker prints, when it is dropped.
+    stop_output: Option<io::PipeWriter>,
+}
+
+impl Worker {
+    /// Starts a worker and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, refuses, or is not ready in time. The text says which, and what it printed.
+    pub fn start(settings: Settings, wake: Box<dyn Fn() + Send + Sync>) -> Result<Worker, WorkerError> {
+        let failed = |what: String| {
+            WorkerError::Gone(format!(
+                "No Python worker for agent '{}' (task {}), command {:?}: {what}",
+                settings.agent, settings.task, settings.program.command
+            ))
+        };
+        let broken = |what: &'static str| move |error: io::Error| failed(format!("{what}: {error}"));
+        let door = Door::open(&settings.temporary).map_err(broken("its socket cannot be made"))?;
+        let (pipe, writer) = io::pipe().map_err(broken("there is no pipe for what it prints"))?;
+        let (stop, stop_output) = io::pipe().map_err(broken("there is no pipe for what it prints"))?;
+        let mut process = Process::start(&settings.program, &door.path(), writer).map_err(|error| {
+            failed(format!(
+                "it cannot be started ({error}). The interpreter has to exist on every machine that runs the job"
+            ))
+        })?;
+        let output = Arc::new(Output::default());
+        let reading = Arc::clone(&output);
+        let reader = spawn("py-worker-print", move || reading.read_from(pipe, stop))
+            .map_err(broken("no thread can be started"))?;
+        let process_id = process.id();
+        let connected = connect(&settings, &door, &mut process, &output);
+        drop(door);
+        let socket = match connected {
+            Ok(socket) => socket,
+            Err(what) => {
+                process.kill();
+                output.wait_for_end(LAST_MOMENTS);
+                drop(stop_output);
+                let _ = reader.join();
+                return Err(failed(format!("{what}. {}", last_lines(&output))));
+            }
+        };
+        let shared = Arc::new(Shared {
+            settings: settings.clone(),
+            wake,
+            socket,
+            process_id,
+            inbox: Mutex::default(),
+            outgoing: Mutex::default(),
+            outgoing_changed: Condvar::new(),
+            watch: Mutex::default(),
+            watch_changed: Condvar::new(),
+            output,
+            started: Instant::now(),
+            heard: AtomicU64::new(0),
+            unfinished: AtomicI64::new(0),
+            stopping: AtomicBool::new(false),
+        });
+        let mut worker = Worker {
+            shared: Arc::clone(&shared),
+            batches: 0,
+            frames: Vec::new(),
+            watcher: None,
+            others: vec![reader],
+            stop_output: Some(stop_output),
+        };
+        let no_thread = broken("no thread can be started");
+        let watching = Arc::clone(&shared);
+        worker.watcher = Some(spawn("py-worker-watch", move || watching.watch(process)).map_err(&no_thread)?);
+        let receiving = Arc::clone(&shared);
+        let receiver = spawn("py-worker-read", move || receiving.receive()).map_err(&no_thread)?;
+        worker.others.push(receiver);
+        let sender = spawn("py-worker-send", move || shared.send_rest()).map_err(&no_thread)?;
+        worker.others.push(sender);
+        Ok(worker)
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.shared.process_id
+    }
+
+    /// Sends a batch of records (see [`flat`]) and returns its number. Never waits.
+    ///
+    /// # Errors
+    /// When the records are malformed, or one is larger than a frame may be. A worker that has ended is no error here:
+    /// [`Worker::receive`] tells.
+    pub fn send(&mut self, records: &[u8]) -> Result<u32, WorkerError> {
+        self.frames.clear();
+        let runs = flat::to_frames(records, &mut self.frames)?;
+        self.batches = self.batches.wrapping_add(1);
+        let mark = ToWorker::Mark { batch: self.batches };
+        stream::put(&mark, &mut self.frames).map_err(FlatError::Frame)?;
+        if runs > 0 && self.shared.unfinished.fetch_add(i64::from(runs), Ordering::AcqRel) <= 0 {
+            // It was entitled to be silent until now.
+            self.shared.heard.store(self.shared.now(), Ordering::Release);
+        }
+        let mut outgoing = lock(&self.shared.outgoing);
+        if outgoing.closed {
+            return Ok(self.batches);
+        }
+        let mut sent = 0;
+        if outgoing.bytes.is_empty() && !outgoing.sending {
+            // Most batches fit into the socket: no other thread has to be woken for them.
+            let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+            sent = rustix::net::send(&self.shared.socket, &self.frames, flags).unwrap_or(0);
+        }
+        if sent < self.frames.len() {
+            outgoing.bytes.extend_from_slice(&self.frames[sent..]);
+            self.shared.outgoing_changed.notify_one();
+        }
+        Ok(self.batches)
+    }
+
+    /// Takes what has come, as records (see [`flat`]); empty when there is nothing.
+    ///
+    /// # Errors
+    /// When the worker has ended or broke a rule, after everything that came before was taken. The text says how it ended,
+    /// with its last lines.
+    pub fn receive(&self) -> Result<Vec<u8>, WorkerError> {
+        let mut inbox = lock(&self.shared.inbox);
+        inbox.woken = false;
+        let records = std::mem::take(&mut inbox.records);
+        match &inbox.failure {
+            Some(failure) if records.is_empty() => Err(WorkerError::Gone(failure.clone())),
+            _ => Ok(records),
+        }
+    }
+
+    /// How to take what the worker logs, from any thread.
+    pub fn log(&self) -> Log {
+        Log(Arc::clone(&self.shared.output))
+    }
+
+    /// Ends the worker: asks it, waits as long as the settings say, then kills it. Returns when nothing of it is left.
+    pub fn stop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        lock(&self.shared.watch).stopping = true;
+        self.shared.watch_changed.notify_all();
+        let process = self.watcher.take().and_then(|watcher| watcher.join().ok());
+        if let Some(mut process) = process {
+            let mut bytes = Vec::new();
+            if stream::put(&ToWorker::Stop, &mut bytes).is_ok() {
+                let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+                // Where the socket is full, the end of the stream says the same.
+                let _ = rustix::net::send(&self.shared.socket, &bytes, flags);
+            }
+            let _ = self.shared.socket.shutdown(std::net::Shutdown::Write);
+            process.wait(self.shared.settings.grace);
+            process.kill();
+        }
+        let _ = self.shared.socket.shutdown(std::net::Shutdown::Both);
+        lock(&self.shared.outgoing).closed = true;
+        self.shared.outgoing_changed.notify_all();
+        self.shared.output.wait_for_end(TICK);
+        self.stop_output = None;
+        for thread in self.others.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What a worker logs.
+#[derive(Clone)]
+pub struct Log(Arc<Output>);
+
+impl Log {
+    /// Lines that nobody has taken; waits for some, but no longer than `limit`. `None` when there will be none any more.
+    pub fn take(&self, limit: Duration) -> Option<Vec<LogLine>> {
+        self.0.take(limit)
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body)
+}
+
+/// Waits for the worker to connect and to be ready.
+fn connect(settings: &Settings, door: &Door, process: &mut Process, output: &Output) -> Result<UnixStream, String> {
+    let until = Instant::now() + settings.start;
+    let socket = loop {
+        match door.accept(Duration::from_millis(20)) {
+            Ok(Some(socket)) => break socket,
+            Ok(None) => {}
+            Err(error) => return Err(format!("its connection failed ({error})")),
+        }
+        if let Some(status) = process.ended() {
+            output.wait_for_end(LAST_MOMENTS);
+            return Err(format!("it {} before it connected", describe(status)));
+        }
+        if Instant::now() > until {
+            return Err(format!("it did not connect within {} s", seconds(settings.start)));
+        }
+    };
+    let mut bytes = Vec::new();
+    let hello = ToWorker::Hello {
+        protocol: PROTOCOL,
+        build: &settings.build,
+        agent: &settings.agent,
+        task: &settings.task,
+        plan: &settings.plan,
+        beat: (settings.silence.as_millis() / 4).clamp(50, 5_000) as u32,
+    };
+    stream::put(&hello, &mut bytes).map_err(|error| format!("its plan is {error}"))?;
+    let io_failed = |error: io::Error| format!("its connection broke before it was ready ({error})");
+    // The plan may be larger than the socket's room: a worker that never reads it must not hold up the host for ever.
+    socket.set_write_timeout(Some(settings.start)).map_err(io_failed)?;
+    (&socket).write_all(&bytes).map_err(io_failed)?;
+    socket.set_write_timeout(None).map_err(io_failed)?;
+    answer(settings, &socket, process, until)?;
+    socket.set_read_timeout(None).map_err(io_failed)?;
+    Ok(socket)
+}
+
+/// Reads the worker's answer to the greeting.
+fn answer(settings: &Settings, mut socket: &UnixStream, process: &mut Process, until: Instant) -> Result<(), String> {
+    let mut received = Received::default();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(format!("it was not ready within {} s", seconds(settings.start)));
+        }
+        socket
+            .set_read_timeout(Some(left))
+            .map_err(|error| format!("its connection failed ({error})"))?;
+        match socket.read(received.room()) {
+            Ok(0) => {
+                let how = process.wait(LAST_MOMENTS).map(describe);
+                return Err(format!(
+                    "it {} before it was ready",
+                    how.as_deref().unwrap_or("closed its connection")
+                ));
+            }
+            Ok(count) => received.filled(count),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => continue,
+            Err(error) => return Err(format!("its connection broke before it was ready ({error})")),
+        }
+        let Some(bytes) = received.frame().map_err(|error| format!("it sent {error}"))? else {
+            continue;
+        };
+        match stream::read::<FromWorker<'_>>(bytes).map_err(|error| format!("it sent {error}"))? {
+            FromWorker::Ready {
+                protocol,
+                build,
+                python,
+            } if protocol != PROTOCOL || build != settings.build => {
+                return Err(format!(
+                    "the Python package flink-agents there is of another release: version {build} (protocol {protocol}, Python {python}), where the job's jar is {} (protocol {PROTOCOL}). Install {} there, or submit the job from an environment that has {build}",
+                    settings.build, settings.build
+                ));
+            }
+            FromWorker::Ready { .. } => {}
+            FromWorker::Refused { reason } => return Err(reason.to_owned()),
+            other => return Err(format!("it answered the greeting with {other:?}")),
+        }
+        if received.is_half() {
+            return Err("it sent more than an answer to the greeting".to_owned());
+        }
+        return Ok(());
+    }
+}
