@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 
 # What differs for good, with the reason; docs/differences.md has them too.
 DELIBERATE = {
-    "core_options#AgentExecutionOptions.NUM_ASYNC_THREADS": "the pool's bound is 1,000: calls wait, they do not compute",
+    "core_options#AgentExecutionOptions.NUM_ASYNC_THREADS": "1,000: calls wait, they do not compute",
 }
 # Decorators that are part of how a member is used.
 USAGE = {"staticmethod", "classmethod", "property", "java_resource", "dataclass(frozen=True)"}
@@ -222,10 +222,9 @@ def value_problem(key: str, wanted: ast.AST, found: ast.AST) -> str | None:
     if isinstance(call, ast.Name) and call.id in ("Field", "ConfigDict"):
         # How a default is made is not part of the interface; whether there is one is.
         has = bool([k for k in wanted.value.keywords if k.arg in ("default", "default_factory")])
-        if call.id == "Field" and has and isinstance(found.value, ast.Call):
-            if not [k for k in found.value.keywords if k.arg in ("default", "default_factory")]:
-                return "has no default"
-        return None
+        given = found.value.keywords if isinstance(found.value, ast.Call) else wanted.value.keywords
+        lost = call.id == "Field" and has and not [k for k in given if k.arg in ("default", "default_factory")]
+        return "has no default" if lost else None
     if "<text>" in ast.dump(wanted.value):
         return None
     if ast.unparse(wanted.value) != ast.unparse(found.value):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Callable, Type
 from flink_agents.api.function import describe_function
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from flink_agents.api.function import Function
     from flink_agents.api.tools.tool_parameter_injection import InjectedArg
 
@@ -138,8 +140,8 @@ def _mark(func: Any, **marks: Any) -> None:
 def _refuse_second(func: Any, marker: str, kind: str) -> None:
     """Refuse a second definition of a name in one class body: Python drops the first one without a word."""
     inner = func.__func__ if isinstance(func, (staticmethod, classmethod)) else func
-    name = getattr(inner, "__name__", None)
-    frame = sys._getframe(2)
+    name = getattr(inner, "__name__", "")
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals is globals():
         frame = frame.f_back
     if frame is None or "__qualname__" not in frame.f_locals or "__module__" not in frame.f_locals:

@@ -98,6 +98,9 @@ def describe_function(func: Any) -> str:
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code is not None else name
 
 
+_NO_CODE = (lambda: None).__code__
+
+
 def _unwrap(func: Any) -> Any:
     return func.__func__ if isinstance(func, staticmethod) else func
 
@@ -126,13 +129,19 @@ def _check_nameable(func: Any) -> None:
             "write it with 'def' in a module."
         )
         raise TypeError(msg)
-    code = getattr(func, "__code__", None)
-    captured = [name for name in getattr(code, "co_freevars", ()) if name != "__class__"]
+    if "<locals>" not in func.__qualname__:
+        # Found in its module whatever it captures, as what decorators made with functools.wraps.
+        return
+    inner = func
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    captured = [name for name in getattr(inner, "__code__", _NO_CODE).co_freevars if name != "__class__"]
     if captured:
         msg = (
             f"{describe_function(func)} captures {', '.join(captured)} of the function around it. Functions travel "
             "by name, without what they capture: define it in a module, and pass such values by the action's "
-            "configuration (add_action(…, name=value)), memory, a resource or an event."
+            "configuration (add_action(…, name=value)), memory, a resource or an event. (A decorator keeps the name "
+            "of the function it wraps with functools.wraps.)"
         )
         raise TypeError(msg)
 
@@ -148,8 +157,8 @@ def _find(module: str, qualname: str) -> Callable:
     except ImportError as error:
         msg = (
             f"The function {qualname} cannot be loaded, because its module {module} cannot be imported here "
-            f"({type(error).__name__}: {error}). Put the module where this Python finds it: install it in the "
-            "interpreter of the workers, or pass it with -pyfs (or env.add_python_file) and its requirements with -pyreq."
+            f"({type(error).__name__}: {error}). Put the module where this Python finds it: install it in "
+            "the interpreter of the workers, or pass it with -pyfs (env.add_python_file), its requirements with -pyreq."
         )
         raise ImportError(msg) from error
     walked = module

@@ -69,7 +69,7 @@ class RunnerContext(ABC):
         self,
         name: str,
         type: ResourceType,
-        metric_group: MetricGroup = None,
+        metric_group: MetricGroup = None,  # type: ignore[assignment]
     ) -> Resource:
         """Return a resource of the agent; made when it is first asked for, once per worker.
 

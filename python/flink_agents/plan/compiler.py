@@ -32,7 +32,7 @@ _RESOURCE_MARKS = (*_DESCRIPTOR_MARKS, "_is_prompt", "_is_tool", "_is_skills")
 Providers = Dict[ResourceType, Dict[str, ResourceProvider]]
 
 
-def members(cls: type) -> Iterator[Tuple[str, Any, Callable]]:
+def members(cls: type) -> Iterator[Tuple[str, Any, Any]]:
     """Yield the functions of a class and its superclasses below Agent: name, as it stands there, function.
 
     Superclasses come first; a member that a subclass replaces keeps its place.
@@ -108,7 +108,7 @@ def compile_resources(
     """
     # The order is that of upstream's plans; readers do not depend on it.
     providers: Providers = {ResourceType.PROMPT: {}, ResourceType.TOOL: {}}
-    skills: List[SerializableResource] = []
+    skills: List[Any] = []
     for name, member, func in members(type(agent)):
         for mark in _RESOURCE_MARKS:
             if getattr(func, mark, False):
@@ -131,11 +131,11 @@ def compile_resources(
 def _add_declared(
     agent_name: str,
     providers: Providers,
-    skills: List[SerializableResource],
+    skills: List[Any],
     name: str,
     mark: str,
     member: Any,
-    func: Callable,
+    func: Any,
 ) -> None:
     kind = mark.removeprefix("_is_")
     where = f"Agent '{agent_name}', @{kind} '{name}'"
@@ -178,7 +178,7 @@ def _add_declared(
 def _put(
     where: str,
     providers: Providers,
-    skills: List[SerializableResource],
+    skills: List[Any],
     resource_type: ResourceType,
     name: str,
     instance: Any,
@@ -219,7 +219,7 @@ def _provider(where: str, resource_type: ResourceType, name: str, instance: Any)
         raise ValueError(f"{where}: {error}") from error
 
 
-def _add_skills(agent_name: str, providers: Providers, skills: List[SerializableResource]) -> None:
+def _add_skills(agent_name: str, providers: Providers, skills: List[Any]) -> None:
     from flink_agents.api.skills import BASH_TOOL, LOAD_SKILL_TOOL, Skills
 
     sources: List[Any] = []

@@ -204,7 +204,7 @@ def _plain(key: str, value: Any) -> Any:
     raise TypeError(msg)
 
 
-def _convert(value: Any, wanted: type) -> Any:
+def _convert(value: Any, wanted: Any) -> Any:
     if wanted is list:
         if isinstance(value, list):
             return list(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import typing
 from typing import Any, Callable, Dict
 
@@ -141,4 +142,13 @@ def travel_problem(function: Function) -> str | None:
         )
     if "<locals>" in function.qualname:
         return f"{name} is defined inside a function, where the workers cannot find it. Move it to the top of a module"
+    if function._func is not None:
+        found: Any = sys.modules.get(function.module)
+        for part in function.qualname.split("."):
+            found = getattr(found, part, None)
+        if not callable(found):
+            return (
+                f"{describe_function(function._func)} cannot be found again by its name: {name} is not there any more. "
+                "Give it a name of its own in its module, and do not delete or replace it"
+            )
     return None

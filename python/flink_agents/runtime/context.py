@@ -70,7 +70,9 @@ class LinkMemoryObject(MemoryObject):
 
     def set(self, path: str, value: Any) -> MemoryRef:
         fields = self.__dict__
-        run, memory, path = fields["_run"], fields["_memory"], self._join(path)
+        run, memory, above = fields["_run"], fields["_memory"], fields["_path"]
+        if above or path.__class__ is not str:
+            path = self._join(path)
         if run.link.memory_set(run.task, memory, path, value) is WAIT:
             run.ask(run.link.memory_set, memory, path, value)
         return _ref(memory, path)
@@ -142,7 +144,8 @@ def _ref(memory: int, path: str) -> MemoryRef:
 class ActionContext(RunnerContext):
     """The context of one action that runs. The core refuses it once the action has ended."""
 
-    __slots__ = ("_executor", "_sensory", "_short_term", "action", "key", "link", "task")
+    _sensory: LinkMemoryObject | None = None
+    _short_term: LinkMemoryObject | None = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self._executor = executor
@@ -151,8 +154,6 @@ class ActionContext(RunnerContext):
         self.action = action
         # The canonical text.
         self.key = key
-        self._sensory: LinkMemoryObject | None = None
-        self._short_term: LinkMemoryObject | None = None
 
     def __repr__(self) -> str:
         return f"RunnerContext(action {self.action.name!r})"

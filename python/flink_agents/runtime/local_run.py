@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WINDOW = 64
 # Asynchronous actions of so many inputs wait at a time.
 ASYNC_WINDOW = 1000
-# A source that takes longer than this for a record is slow: what it gave is worked off before it is asked again.
+# A source that takes longer than this for a record is slow: what it gave is worked on before it is asked again.
 _SLOW_SECONDS = 0.005
 # An agent that is done sooner than this shows no progress.
 _QUIET_SECONDS = 2.0
@@ -128,12 +128,15 @@ class LocalRun:
                 break
             self._input(element)
             # A list is at hand; any other source may take its time.
-            if core.in_flight() < window and (listed or clock() - began < _SLOW_SECONDS):
+            taken = 0.0 if listed else clock() - began
+            if core.in_flight() < window and taken < _SLOW_SECONDS:
                 continue
             pump()
             while core.in_flight() >= window:
                 self._executor.wait()
                 pump()
+            if taken >= _SLOW_SECONDS:
+                self._give_time(taken)
             outputs = core.outputs()
             if outputs:
                 yield outputs
@@ -141,6 +144,16 @@ class LocalRun:
                 progress.show(reader.count)
             began = clock()
         progress.clear()
+
+    def _give_time(self, seconds: float) -> None:
+        """Let actions that wait get on, for as long as the source took: it will hold them up again."""
+        executor, clock = self._executor, time.monotonic
+        deadline = clock() + seconds
+        while executor.pending and clock() < deadline:
+            timer = executor.loop.call_later(deadline - clock(), executor.kick)
+            executor.wait()
+            timer.cancel()
+            executor.pump()
 
     def _pull_async(self) -> Iterator[list[tuple[Any, Any]]]:
         executor, core = self._executor, self._core

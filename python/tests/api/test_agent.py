@@ -1,5 +1,7 @@
 """Agents, decorators and functions by name."""
 
+import functools
+
 import pytest
 
 from flink_agents.api.agents.agent import Agent
@@ -31,6 +33,38 @@ def test_a_function_is_found_again_by_its_name():
     again = PythonFunction(module=named.module, qualname=named.qualname)
     assert again.as_callable() is Outer.Inner.act
     assert again == named
+
+
+def traced(func):
+    @functools.wraps(func)
+    def wrapper(*args):
+        return func(*args)
+
+    return wrapper
+
+
+def untraced(func):
+    def wrapper(event, ctx):
+        return func(event, ctx)
+
+    return wrapper
+
+
+@traced
+def wrapped(event, ctx):
+    return "wrapped"
+
+
+@untraced
+def renamed(event, ctx):
+    pass
+
+
+def test_decorated_functions_are_named_if_the_decorator_keeps_the_name():
+    named = PythonFunction.from_callable(wrapped)
+    assert PythonFunction(module=named.module, qualname=named.qualname).as_callable()(None, None) == "wrapped"
+    with pytest.raises(TypeError, match="captures func .*functools.wraps"):
+        PythonFunction.from_callable(renamed)
 
 
 def test_java_actions_have_the_parameters_of_actions():

@@ -198,7 +198,9 @@ def test_it_is_a_pydantic_model():
     assert "properties" in Event.model_json_schema()
 
 
-@pytest.mark.parametrize("fields", [{}, {"type": ""}, {"type": 5}, {"type": "t", "attributes": 3}, {"type": "t", "id": 5}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"type": ""}, {"type": 5}, {"type": "t", "attributes": 3}, {"type": "t", "id": 5}]
+)
 def test_wrong_fields_are_refused_by_pydantic(fields):
     with pytest.raises(ValidationError):
         Event(**fields)

@@ -41,7 +41,9 @@ def test_descriptors_do_not_show_values_which_may_be_secrets():
     assert "api_key" in str(ResourceDescriptor(clazz="a.B", api_key="hush"))
 
 
-@pytest.mark.parametrize("arguments", [{}, {"clazz": "NoModule"}, {"target_module": "a"}, {"clazz": Prompt}, {"clazz": ""}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"clazz": "NoModule"}, {"target_module": "a"}, {"clazz": Prompt}, {"clazz": ""}]
+)
 def test_descriptors_without_a_class_are_refused(arguments):
     with pytest.raises(ValueError, match="class"):
         ResourceDescriptor(**arguments)

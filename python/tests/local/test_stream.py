@@ -7,6 +7,7 @@ import pytest
 
 from conftest import agent_of
 from flink_agents.api.events.event import InputEvent, OutputEvent
+from flink_agents.runtime import local_run
 
 INPUT = InputEvent.EVENT_TYPE
 
@@ -59,34 +60,17 @@ def test_results_come_before_the_source_has_ended(environment, source, action):
     assert len(list(stream)) == 4999
 
 
-def test_a_slow_source_is_not_read_ahead(environment):
-    """The source gives its next element only when it has seen the result of the one before."""
-    seen = threading.Semaphore(1)
-
-    def slow():
-        for n in range(5):
-            assert seen.acquire(timeout=10)
-            yield {"key": n, "value": n}
-
-    class Slow:
-        """Takes long, as the clock of the run has it."""
-
-        def __init__(self):
-            self.inner = slow()
-
-        def __iter__(self):
-            return self
-
-        def __next__(self):
-            element = next(self.inner)
-            threading.Event().wait(0.02)
-            return element
-
-    for n, output in enumerate(
-        environment.from_iterable(Slow()).apply(agent_of((INPUT, echo))).execute_stream()
-    ):
-        assert output == {n: n}
-        seen.release()
+@ACTIONS
+def test_results_of_a_slow_source_come_while_it_goes_on(environment, action, monkeypatch):
+    """The source gives no more than a few elements before it has seen the result of the first."""
+    monkeypatch.setattr(local_run, "_SLOW_SECONDS", 0.0)
+    seen = []
+    outputs = environment.from_iterable(
+        {"key": n, "value": n} for n in range(100) if not (n > 20 and not seen)
+    ).apply(agent_of((INPUT, action))).execute_stream()
+    for output in outputs:
+        seen.append(output)
+    assert len(seen) == 100
 
 
 @ACTIONS

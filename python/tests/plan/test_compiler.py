@@ -1,5 +1,6 @@
 """What the compiler of plans finds, and what it refuses."""
 
+import functools
 import json
 import logging
 import subprocess
@@ -392,6 +393,37 @@ def test_an_agent_of_main_runs_there_and_is_refused_when_submitted(tmp_path):
 def test_an_agent_of_a_module_travels():
     plan_of(Derived()).check_travels()
     assert Path(__file__).exists()
+
+
+def gone(event, ctx):
+    pass
+
+
+kept, gone = gone, None
+
+
+def test_a_function_whose_name_was_given_away_is_refused_when_submitted():
+    plan = plan_of(Agent().add_action("act", ["a"], kept))
+    with pytest.raises(ValueError, match="cannot be found again by its name: .*gone is not there"):
+        plan.check_travels()
+
+
+def test_decorated_actions():
+    def traced(func):
+        @functools.wraps(func)
+        def wrapper(*args):
+            return func(*args)
+
+        return wrapper
+
+    plan = plan_of(with_action(traced(one_more)))
+    assert plan.actions["act"].exec.qualname == "one_more"
+    with pytest.raises(TypeError, match="has the signature"):
+        plan_of(with_action(traced(three)))
+
+
+def one_more(event: Event, ctx: RunnerContext) -> None:
+    pass
 
 
 def test_what_is_not_there_is_named():

@@ -105,7 +105,8 @@ def test_values_are_not_shown():
 
 def test_sources_are_merged(tmp_path, caplog):
     file = tmp_path / "config.yaml"
-    file.write_text("agent:\n  chat:\n    async: false\n  max-retries: 7\n  max-retrys: 1\nagent.a: 1\n", encoding="utf-8")
+    text = "agent:\n  chat:\n    async: false\n  max-retries: 7\n  max-retrys: 1\nagent.a: 1\n"
+    file.write_text(text, encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         configuration = EnvironmentConfiguration(file, {"agent.max-retries": "8"})
     assert "max-retrys" in caplog.text

@@ -6,6 +6,7 @@
 //! came since the last `workerReceive`.
 
 use crate::cold::plain;
+use crate::engine::read_plan;
 use crate::env::Env;
 use crate::errors::Failure;
 use flink_agents_runtime::worker::server::{Log, Program};
@@ -53,14 +54,31 @@ struct Request {
     agent: String,
     task: String,
     start_ms: u64,
-    silence_ms: u64,
+    /// As the plan says if it is missing.
+    silence_ms: Option<u64>,
     grace_ms: u64,
+    /// As the plan says if it is missing.
     memory: Option<u64>,
 }
 
+/// What the plan says where the request does not: names of options, as in `docs/configuration.md`.
+const TIMEOUT: &str = "python.worker.timeout";
+const MEMORY: &str = "python.worker.memory";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
 impl Request {
-    fn settings(self, plan: Vec<u8>) -> Settings {
-        Settings {
+    fn settings(self, plan: Vec<u8>) -> Result<Settings, Failure> {
+        let config = read_plan(&plan)?.config;
+        let argument = |error: flink_agents_core::config::ConfigError| Failure::argument(error.to_string());
+        let silence = match self.silence_ms {
+            Some(millis) => Some(Duration::from_millis(millis)),
+            None => config.get_duration(TIMEOUT).map_err(argument)?,
+        };
+        let memory = match self.memory {
+            Some(bytes) => Some(bytes),
+            None => config.get_size(MEMORY).map_err(argument)?,
+        };
+        Ok(Settings {
             program: Program {
                 command: self.command,
                 environment: self.environment.into_iter().collect(),
@@ -72,10 +90,10 @@ impl Request {
             plan,
             build: env!("CARGO_PKG_VERSION").to_owned(),
             start: Duration::from_millis(self.start_ms),
-            silence: Duration::from_millis(self.silence_ms),
-            memory: self.memory,
+            silence: silence.unwrap_or(DEFAULT_TIMEOUT),
+            memory,
             grace: Duration::from_millis(self.grace_ms),
-        }
+        })
     }
 }
 
@@ -190,7 +208,7 @@ plain! {
         let request: Request = serde_json::from_slice(&env.bytes(request)?)
             .map_err(|error| Failure::argument(format!("The settings of a worker cannot be read: {error}")))?;
         let upcall = Upcall::new(env, wake)?;
-        let worker = Worker::start(request.settings(env.bytes(plan)?), Box::new(move || upcall.call()))?;
+        let worker = Worker::start(request.settings(env.bytes(plan)?)?, Box::new(move || upcall.call()))?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let log = worker.log();
         lock(&WORKERS).insert(handle, Arc::new(Entry { worker: Mutex::new(worker), log }));

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, cast
 
 from pydantic import BaseModel
 
@@ -96,7 +96,7 @@ class ReActAgent(Agent):
             raise RuntimeError(msg)
         output_schema = ctx.get_action_config_value(_OUTPUT_SCHEMA)
         if output_schema is not None:
-            schema_prompt = ctx.get_resource(_DEFAULT_SCHEMA_PROMPT, ResourceType.PROMPT)
+            schema_prompt = cast(Prompt, ctx.get_resource(_DEFAULT_SCHEMA_PROMPT, ResourceType.PROMPT))
             at = find_first_system_message(messages) + 1
             messages[at:at] = schema_prompt.format_messages(MessageRole.SYSTEM)
         ctx.send_event(
@@ -114,7 +114,7 @@ class ReActAgent(Agent):
 
 def _prompt_or_none(ctx: RunnerContext, name: str) -> Prompt | None:
     try:
-        return ctx.get_resource(name, ResourceType.PROMPT)
+        return cast(Prompt, ctx.get_resource(name, ResourceType.PROMPT))
     except KeyError:
         # This is how a context says that there is no such resource.
         return None
@@ -137,7 +137,7 @@ def _prompt_args(input: Any) -> Dict[str, str]:
             fields = input.as_dict(True)
         except TypeError:
             fields = {f"f{i}": value for i, value in enumerate(input)}
-    elif dataclasses.is_dataclass(input):
+    elif dataclasses.is_dataclass(input) and not isinstance(input, type):
         fields = dataclasses.asdict(input)
     else:
         msg = (

@@ -80,7 +80,7 @@ class Event(BaseModel, extra="allow"):
         serialization_alias="upstreamActionName",
     )
 
-    # Whether the constructor may fill the fields by itself: false for subclasses with fields or validators of their own.
+    # Whether the constructor may fill the fields by itself: not for subclasses with fields or validators of their own.
     _plain: ClassVar[bool] = True
 
     def __init__(
@@ -112,6 +112,9 @@ class Event(BaseModel, extra="allow"):
             }
             data = {name: value for name, value in data.items() if value is not None}
             super().__init__(id=id, **data, **extra)
+            if self._plain:
+                # Some versions of pydantic leave an empty dict, and an event would not equal its copy.
+                _set_private(self, None)
             return
         if attributes:
             _check_plain(attributes, "attributes")
@@ -138,7 +141,7 @@ class Event(BaseModel, extra="allow"):
         decorators = cls.__pydantic_decorators__
         own = Event.__pydantic_decorators__
         cls._plain = (
-            cls.__pydantic_fields__.keys() == Event.__pydantic_fields__.keys()
+            cls.model_fields.keys() == Event.model_fields.keys()
             and not cls.__private_attributes__
             and cls.__pydantic_post_init__ is None
             and cls.model_config == Event.model_config
@@ -203,7 +206,7 @@ class Event(BaseModel, extra="allow"):
             if not isinstance(value, str) or not value:
                 msg = f"The type of an event must be a text that is not empty, not {value!r}."
                 raise ValueError(msg)
-        elif name not in type(self).__pydantic_fields__ and not name.startswith("_"):
+        elif name not in type(self).model_fields and not name.startswith("_"):
             _check_plain(value, name)
         super().__setattr__(name, value)
 

@@ -49,7 +49,7 @@ class MemorySet(BaseModel):
     """
 
     name: str
-    ltm: "BaseLongTermMemory" = Field(default=None, exclude=True)
+    ltm: "BaseLongTermMemory" = Field(default=None, exclude=True)  # type: ignore[assignment]
 
     def add(
         self,

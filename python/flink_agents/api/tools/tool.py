@@ -59,7 +59,7 @@ class ToolMetadata(BaseModel):
     def _write_schema(self, value: Type[BaseModel]) -> dict[str, Any]:
         return schema_of(value)
 
-    def __eq__(self, other: ToolMetadata) -> bool:
+    def __eq__(self, other: ToolMetadata) -> bool:  # type: ignore[override]
         return (
             isinstance(other, ToolMetadata)
             and self.name == other.name

@@ -147,7 +147,7 @@ class _Schemas:
         for key, value in (schema.get("properties") or {}).items():
             annotation = self.annotation(f"{name}_{key}", value)
             if key in required:
-                default = ...
+                default: Any = ...
             else:
                 default = value.get("default") if isinstance(value, dict) else None
                 if default is None:
@@ -194,7 +194,7 @@ class _Schemas:
             if schema.get("properties"):
                 return self.model(schema.get("title") or name, schema)
             values = schema.get("additionalProperties")
-            return dict[str, self.annotation(name, values)] if isinstance(values, dict) else dict
+            return types.GenericAlias(dict, (str, self.annotation(name, values))) if isinstance(values, dict) else dict
         if kind == "array":
             items = schema.get("items")
             return types.GenericAlias(list, (self.annotation(name, items),)) if isinstance(items, dict) else list

@@ -109,10 +109,9 @@ def _config_value(action: str, path: str, value: Any) -> Any:
             )
             raise TypeError(msg)
         return {_MODEL: True, "module": cls.__module__, "class": cls.__qualname__, "value": fields}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        # Subclasses, such as enums of texts, would come back as plain texts.
-        if value is None or type(value) in (bool, int, float, str):
-            return value
+    # Subclasses, such as enums of texts, would come back as plain texts.
+    if value is None or type(value) in (bool, int, float, str):
+        return value
     if isinstance(value, list):
         return [_config_value(action, f"{path}[{i}]", element) for i, element in enumerate(value)]
     if isinstance(value, dict):

@@ -10,7 +10,6 @@ import java.util.Objects;
 /** How a {@link PythonWorker} is started and what it is allowed. */
 public final class PythonWorkerSettings {
     private static final Duration START = Duration.ofMinutes(2);
-    private static final Duration SILENCE = Duration.ofMinutes(5);
     private static final Duration GRACE = Duration.ofSeconds(3);
 
     @JsonProperty private final List<String> command;
@@ -20,7 +19,7 @@ public final class PythonWorkerSettings {
     @JsonProperty private String agent = "agent";
     @JsonProperty private String task = "task";
     @JsonProperty("start_ms") private long start = START.toMillis();
-    @JsonProperty("silence_ms") private long silence = SILENCE.toMillis();
+    @JsonProperty("silence_ms") private Long silence;
     @JsonProperty("grace_ms") private long grace = GRACE.toMillis();
     @JsonProperty private Long memory;
 
@@ -60,7 +59,7 @@ public final class PythonWorkerSettings {
         return this;
     }
 
-    /** How long it may be silent while it has work; by default five minutes. */
+    /** How long it may be silent while it has work; by default as option {@code python.worker.timeout} of the plan says. */
     public PythonWorkerSettings silence(final Duration limit) {
         silence = limit.toMillis();
         return this;
@@ -72,7 +71,7 @@ public final class PythonWorkerSettings {
         return this;
     }
 
-    /** Limit of its resident memory in bytes; null means none, which is the default. */
+    /** Limit of its resident memory in bytes; null, the default, means as option {@code python.worker.memory} of the plan says. */
     public PythonWorkerSettings memory(final Long limit) {
         memory = limit;
         return this;

@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.host;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,15 +19,17 @@ import org.apache.flink.agents.core.value.ValueWriter;
  */
 final class ConditionAttributes {
     private final List<String> names;
+    private final byte[][] encodedNames;
     private final ValueWriter writer = new ValueWriter(new AsJackson());
     private ByteBuffer memory = ByteBuffer.allocateDirect(1024);
 
     ConditionAttributes(final List<String> names) {
         this.names = names;
+        this.encodedNames = names.stream().map(name -> name.getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
     }
 
     /** Encodes what an event has of the names; returns the length, in {@link #memory()} until the next call. */
-    int encode(final Event event) {
+    int encode(final Object event) {
         write(event);
         final int size = writer.size();
         if (size > memory.capacity()) {
@@ -37,16 +40,20 @@ final class ConditionAttributes {
         return size;
     }
 
-    byte[] encodeToBytes(final Event event) {
+    byte[] encodeToBytes(final Object event) {
         write(event);
         return writer.toByteArray();
     }
 
-    private void write(final Event event) {
+    private void write(final Object event) {
         writer.reset();
+        if (event instanceof EncodedEvent) {
+            ((EncodedEvent) event).writeAttributes(encodedNames, writer);
+            return;
+        }
         final Map<String, Object> present = new LinkedHashMap<>();
         if (!names.isEmpty()) {
-            final Map<String, Object> attributes = event.getAttributes();
+            final Map<String, Object> attributes = ((Event) event).getAttributes();
             for (final String name : names) {
                 final Object value = attributes.get(name);
                 if (value != null || attributes.containsKey(name)) {

@@ -22,6 +22,12 @@ public final class EventValues implements ForeignValues {
     /** For ever the tag of events. */
     static final int EVENT = 35;
 
+    /** For ever the tag of events whose attributes are plain data that nobody has opened: as {@link #EVENT}, without a class. */
+    static final int ENCODED_EVENT = 38;
+
+    /** For ever the tag of memory values that are plain data that nobody has opened. */
+    static final int ENCODED_VALUE = 39;
+
     private static final Logger LOG = LoggerFactory.getLogger(EventValues.class);
     private static final int UPSTREAM = 1;
     private static final int ACTION = 2;
@@ -51,6 +57,15 @@ public final class EventValues implements ForeignValues {
 
     @Override
     public boolean tryWrite(final Object value, final ValueWriter out) {
+        if (value instanceof EncodedEvent) {
+            write((EncodedEvent) value, out);
+            return true;
+        }
+        if (value instanceof EncodedValue) {
+            final byte[] bytes = ((EncodedValue) value).bytes();
+            out.writeHost(ENCODED_VALUE, bytes, 0, bytes.length);
+            return true;
+        }
         if (!(value instanceof Event)) {
             return false;
         }
@@ -83,8 +98,50 @@ public final class EventValues implements ForeignValues {
         return true;
     }
 
+    private static void write(final EncodedEvent event, final ValueWriter out) {
+        final int begun = out.beginHost(ENCODED_EVENT);
+        out.writeLong(event.idHigh());
+        out.writeLong(event.idLow());
+        out.writeValue(event.type());
+        final boolean action = event.upstreamAction() != null;
+        out.writeByte((event.hasUpstream() ? UPSTREAM : 0) | (action ? ACTION : 0) | (event.hasTimestamp() ? TIMESTAMP : 0));
+        if (event.hasUpstream()) {
+            out.writeLong(event.upstreamHigh());
+            out.writeLong(event.upstreamLow());
+        }
+        if (action) {
+            out.writeValue(event.upstreamAction());
+        }
+        if (event.hasTimestamp()) {
+            out.writeLong(event.timestamp());
+        }
+        out.writeRaw(event.attributes(), 0, event.attributes().length);
+        out.endHost(begun);
+    }
+
+    private static EncodedEvent readEncoded(final ValueReader in) {
+        final long high = in.readLong();
+        final long low = in.readLong();
+        final String type = text(in);
+        final int flags = in.readByte();
+        final boolean upstream = (flags & UPSTREAM) != 0;
+        final long upstreamHigh = upstream ? in.readLong() : 0;
+        final long upstreamLow = upstream ? in.readLong() : 0;
+        final String action = (flags & ACTION) != 0 ? text(in) : null;
+        final boolean hasTimestamp = (flags & TIMESTAMP) != 0;
+        final long timestamp = hasTimestamp ? in.readLong() : 0;
+        return new EncodedEvent(
+                high, low, type, in.readRaw(in.remaining()), upstream, upstreamHigh, upstreamLow, action, hasTimestamp, timestamp);
+    }
+
     @Override
     public Object read(final int tag, final ValueReader in) {
+        if (tag == ENCODED_EVENT) {
+            return readEncoded(in);
+        }
+        if (tag == ENCODED_VALUE) {
+            return new EncodedValue(in.readRaw(in.remaining()));
+        }
         if (tag != EVENT) {
             throw new MalformedValueException(in.position(), "a host value with tag " + tag + ", which no release has written");
         }

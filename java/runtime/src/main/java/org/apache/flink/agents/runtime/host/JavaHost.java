@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
@@ -21,7 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs Java actions for a core.
+ * Carries out what a core asks for: runs Java actions, and hands Python's to a {@link PythonHost}.
  *
  * <p><i>Owned state</i>: the resolved methods and metrics of the plan's actions. <i>Lifecycle</i>: made when the core is open,
  * closed before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink.
@@ -42,13 +43,17 @@ public final class JavaHost implements AutoCloseable {
     private final FlinkAgentsMetricGroup[] actionMetrics;
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
+    private final PlainData plain = new PlainData();
+    /** Null for plans without Python actions. */
+    private final PythonHost python;
 
     /**
      * @param core the core to report to
      * @param services what actions may ask for
      * @param keys slots of the keys in use
      * @param outlet what becomes of effects that need no user code
-     * @throws IllegalArgumentException naming the action, if a method is missing or an action is not Java's
+     * @throws IllegalArgumentException naming the action, if a method is missing, or it is Python's and there is no Python
+     * @throws AgentsCoreException if the Python worker does not start
      */
     public JavaHost(final AgentsCore core, final PlanServices services, final KeySlots keys, final Outlet outlet) {
         this.agent = services.agentName();
@@ -63,16 +68,16 @@ public final class JavaHost implements AutoCloseable {
         eventsProcessed = HostMetrics.counter(services.metrics(), "numOfEventProcessed");
         actionsExecuted = HostMetrics.counter(services.metrics(), "numOfActionsExecuted");
         for (final ActionDescriptor action : actions) {
-            if (action.language() != ActionDescriptor.Language.JAVA) {
-                throw new IllegalArgumentException(
-                        "Agent '" + agent + "' has " + action + ", which a Java host cannot run: it needs a Python worker");
+            if (action.language() == ActionDescriptor.Language.JAVA) {
+                functions[action.id()] = ActionFunction.resolve(action, services.userCode());
             }
-            functions[action.id()] = ActionFunction.resolve(action, services.userCode());
             actionMetrics[action.id()] = services.metrics().getSubGroup("action", action.name());
             executed[action.id()] = HostMetrics.counter(actionMetrics[action.id()], "numOfActionsExecuted");
         }
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
+        // Last: nothing that fails after it would leave a process behind.
+        python = Arrays.asList(functions).contains(null) ? new PythonHost(this, services, keys, outlet) : null;
     }
 
     /**
@@ -82,13 +87,23 @@ public final class JavaHost implements AutoCloseable {
      * @param event the input event
      */
     public void input(final int key, final Event event, final boolean hasTimestamp, final long timestamp) {
+        input(key, event, EventAccess.idHi(event), EventAccess.idLo(event), hasTimestamp, timestamp);
+    }
+
+    /** Hands a record that comes from Python to the core. */
+    public void input(final int key, final EncodedEvent event, final boolean hasTimestamp, final long timestamp) {
+        input(key, event, event.idHigh(), event.idLow(), hasTimestamp, timestamp);
+    }
+
+    private void input(
+            final int key, final Object event, final long high, final long low, final boolean hasTimestamp, final long timestamp) {
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
             length = conditions.encode(event);
             attributes = conditions.memory();
         }
-        core.input(key, event, EventAccess.idHi(event), EventAccess.idLo(event), hasTimestamp, timestamp, attributes, length);
+        core.input(key, event, high, low, hasTimestamp, timestamp, attributes, length);
         eventsProcessed.inc();
     }
 
@@ -110,16 +125,26 @@ public final class JavaHost implements AutoCloseable {
                 case AgentsCore.RUN_ACTION:
                     left--;
                     outlet.select(slot);
-                    runAction(keys.key(slot));
+                    if (functions[core.action()] == null) {
+                        python.run(core.task(), slot, core.actions().get(core.action()), core.event());
+                    } else {
+                        runAction(slot);
+                    }
+                    break;
+                case AgentsCore.RESUME:
+                    python.resume(core.task());
                     break;
                 case AgentsCore.EMIT:
-                    outlet.emit(slot, outputOf((Event) core.event()), core.hasTimestamp(), core.timestamp());
+                    outlet.emit(slot, outputOf(core.event()), core.hasTimestamp(), core.timestamp());
                     break;
                 case AgentsCore.WRITE_MEMORY:
                     outlet.select(slot);
                     writeMemory(slot);
                     break;
                 case AgentsCore.RUN_ENDED:
+                    if (python != null) {
+                        python.runEnded(slot);
+                    }
                     if (core.idle()) {
                         outlet.idle(slot, core.persisted());
                         keys.release(slot);
@@ -129,7 +154,7 @@ public final class JavaHost implements AutoCloseable {
                     outlet.forward(core.markerKind(), core.markerValue());
                     break;
                 case AgentsCore.PROCESSED:
-                    services.listeners().processed((Event) core.event());
+                    services.listeners().processed(open(core.event()));
                     break;
                 case AgentsCore.WARN:
                     LOG.warn("Agent '{}': {}", agent, core.text());
@@ -141,7 +166,41 @@ public final class JavaHost implements AutoCloseable {
                     throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
             }
         }
+        if (python != null) {
+            python.flush(false);
+        }
         return left == 0 && actions > 0;
+    }
+
+    /** Carries out what Python's actions have done since the last time; {@link #pump} has to follow. */
+    public void receive() throws Exception {
+        if (python != null) {
+            python.receive();
+        }
+    }
+
+    /** Whether actions end outside of {@link #pump}. */
+    public boolean hasPython() {
+        return python != null;
+    }
+
+    /** Whether so much waits for Python that no more should be taken. */
+    public boolean isBehind() {
+        return python != null && python.isBehind();
+    }
+
+    /** Lets nothing wait for company any more. */
+    public void flush() {
+        if (python != null) {
+            python.flush(true);
+        }
+    }
+
+    /** The run that a key has now was restored: its memory may have been written. */
+    public void restored(final int slot) {
+        if (python != null) {
+            python.foreign(slot);
+        }
     }
 
     private void writeMemory(final int slot) throws Exception {
@@ -165,11 +224,11 @@ public final class JavaHost implements AutoCloseable {
         }
     }
 
-    private void runAction(final Object key) {
+    private void runAction(final int slot) {
+        final Object key = keys.key(slot);
         final ActionFunction function = functions[core.action()];
         final long task = core.task();
-        final Event event = (Event) core.event();
-        final int action = function.descriptor().id();
+        final Event event = open(core.event());
         lastAction = function.descriptor().name();
         if (checks != null) {
             checkUnchanged(event, key);
@@ -179,9 +238,22 @@ public final class JavaHost implements AutoCloseable {
         } catch (final Throwable e) {
             throw failed(function.descriptor(), event, key, e);
         }
+        finished(task, function.descriptor());
+        if (python != null) {
+            python.foreign(slot);
+        }
+    }
+
+    /** An action has done its work. */
+    void finished(final long task, final ActionDescriptor action) {
+        lastAction = action.name();
         core.finish(task);
         actionsExecuted.inc();
-        executed[action].inc();
+        executed[action.id()].inc();
+    }
+
+    private static Event open(final Object event) {
+        return event instanceof EncodedEvent ? ((EncodedEvent) event).toEvent() : (Event) event;
     }
 
     private void checkUnchanged(final Event event, final Object key) {
@@ -233,8 +305,15 @@ public final class JavaHost implements AutoCloseable {
         return new ActionTaskExecutionException(what, thrown);
     }
 
-    /** What an emitted event carries. */
-    private static Object outputOf(final Event event) {
+    /** What an emitted event carries: bytes where records are, else an object. */
+    private Object outputOf(final Object emitted) {
+        if (services.isEncoded()) {
+            return emitted instanceof EncodedEvent ? ((EncodedEvent) emitted).output() : plain.encode(payloadOf((Event) emitted));
+        }
+        return payloadOf(open(emitted));
+    }
+
+    private static Object payloadOf(final Event event) {
         return EventAccess.isLazy(event) ? EventAccess.singleValue(event) : OutputEvent.fromEvent(event).getOutput();
     }
 
@@ -244,14 +323,22 @@ public final class JavaHost implements AutoCloseable {
         if (checks != null) {
             checks.sending(event);
         }
+        send(task, event.getType(), event, EventAccess.idHi(event), EventAccess.idLo(event));
+    }
+
+    /** A Python action sent an event. */
+    void send(final long task, final EncodedEvent event) {
+        send(task, event.type(), event, event.idHigh(), event.idLow());
+    }
+
+    private void send(final long task, final String type, final Object event, final long high, final long low) {
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
             length = conditions.encode(event);
             attributes = conditions.memory();
         }
-        core.send(
-                task, core.symbol(event.getType()), event, EventAccess.idHi(event), EventAccess.idLo(event), attributes, length);
+        core.send(task, core.symbol(type), event, high, low, attributes, length);
         eventsProcessed.inc();
     }
 
@@ -292,12 +379,16 @@ public final class JavaHost implements AutoCloseable {
     }
 
     /** Attributes of an event for the conditions of the plan, or null when the plan has none. For restored events. */
-    public byte[] conditionAttributes(final Event event) {
+    public byte[] conditionAttributes(final Object event) {
         return conditions == null ? null : conditions.encodeToBytes(event);
     }
 
     @Override
-    public void close() {
-        services.close();
+    public void close() throws Exception {
+        try (PlanServices closing = services) {
+            if (python != null) {
+                python.close();
+            }
+        }
     }
 }

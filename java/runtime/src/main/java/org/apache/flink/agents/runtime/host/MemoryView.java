@@ -28,7 +28,7 @@ final class MemoryView implements MemoryObject {
     }
 
     private Object node(final String at) throws Exception {
-        return context.memoryGet(memory, at);
+        return EncodedValue.open(context.memoryGet(memory, at));
     }
 
     @Override

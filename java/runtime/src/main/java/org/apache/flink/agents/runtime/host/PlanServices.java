@@ -95,6 +95,21 @@ public abstract class PlanServices implements AutoCloseable {
         return null;
     }
 
+    /** Whether records and outputs are bytes of the Python API, see {@link EncodedRecord}. */
+    protected boolean isEncoded() {
+        return false;
+    }
+
+    /**
+     * Starts the Python of the plan's actions.
+     *
+     * @throws IllegalArgumentException if there is none here
+     */
+    protected PythonProcess startPython() {
+        throw new IllegalArgumentException(
+                "Agent '" + agentName + "' has Python actions, and there is no Python here to run them: run it on Flink");
+    }
+
     /** A key as messages show it. */
     public abstract String describeKey(Object key);
 

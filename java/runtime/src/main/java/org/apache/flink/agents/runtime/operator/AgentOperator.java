@@ -6,6 +6,7 @@ import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.env.BuildCheck;
+import org.apache.flink.agents.runtime.host.EncodedEvent;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.Outlet;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
@@ -26,6 +27,7 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.function.ThrowingRunnable;
 
 /**
  * Feeds the core with the records of a subtask and carries out its effects.
@@ -69,7 +71,9 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient int selected;
     private transient boolean pumpScheduled;
     private transient long frozenBy;
-    private transient boolean ended;
+    /** Nothing of a key may be left when another comes, and actions end later than they begin. */
+    private transient boolean oneByOne;
+    private transient volatile boolean ended;
 
     private AgentOperator(
             final String agentName,
@@ -111,7 +115,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         selected = NO_KEY;
         frozenBy = NEVER;
         core = AgentsCore.open(plan);
-        services = new OperatorServices(agentName, plan, inputType, this);
+        services = new OperatorServices(agentName, plan, inputType, python, encoded, this);
         states = services.states();
         maxInFlight = services.maxInFlight();
         // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.
@@ -124,6 +128,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         keyCopier = keySerializer.isImmutableType() ? null : keySerializer;
         keys = new KeySlots(key -> key);
         host = new JavaHost(core, services, keys, new ToFlink());
+        oneByOne = states.isBatch() && host.hasPython();
         unfinished = new UnfinishedRuns(this, core, keys, services);
         final int restored = unfinished.restore(host);
         if (restored > 0) {
@@ -176,18 +181,32 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     @Override
     public void processElement(final StreamRecord<IN> record) throws Exception {
         final IN value = record.getValue();
-        final InputEvent event = new InputEvent(inputCopier == null ? value : inputCopier.copy(value));
         final boolean hasTimestamp = record.hasTimestamp();
         final long timestamp = hasTimestamp ? record.getTimestamp() : 0;
-        if (hasTimestamp) {
-            event.setSourceTimestamp(timestamp);
-        }
         final int slot = keys.acquire(getCurrentKey());
         selected = slot;
-        host.input(slot, event, hasTimestamp, timestamp);
+        if (encoded) {
+            host.input(slot, EncodedEvent.input((byte[]) value, hasTimestamp, timestamp), hasTimestamp, timestamp);
+        } else {
+            final InputEvent event = new InputEvent(inputCopier == null ? value : inputCopier.copy(value));
+            if (hasTimestamp) {
+                event.setSourceTimestamp(timestamp);
+            }
+            host.input(slot, event, hasTimestamp, timestamp);
+        }
         pump();
         keys.settle();
-        while (core.inFlight() > maxInFlight) {
+        if (oneByOne) {
+            finishAll();
+        }
+        while (core.inFlight() > maxInFlight || host.isBehind()) {
+            mailbox.yield();
+        }
+    }
+
+    private void finishAll() throws Exception {
+        host.flush();
+        while (core.inFlight() > 0) {
             mailbox.yield();
         }
     }
@@ -216,9 +235,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     public void endInput() throws Exception {
         core.endOfInput();
         pump();
-        while (core.inFlight() > 0) {
-            mailbox.yield();
-        }
+        finishAll();
     }
 
     // ---- effects
@@ -228,8 +245,17 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             return;
         }
         pumpScheduled = true;
+        mail(this::pumpMail);
+    }
+
+    /** The Python worker has something to say. Called by a thread of the worker's. */
+    void wakeUp() {
+        mail(this::goOn);
+    }
+
+    private void mail(final ThrowingRunnable<Exception> work) {
         try {
-            mailbox.execute(this::pumpMail, "go on with agent " + agentName);
+            mailbox.execute(work, "go on with agent " + agentName);
         } catch (final RejectedExecutionException e) {
             LOG.debug("Agent '{}' is closed: nothing goes on", agentName);
         }
@@ -237,8 +263,16 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
 
     private void pumpMail() throws Exception {
         pumpScheduled = false;
+        goOn();
+    }
+
+    private void goOn() throws Exception {
         if (!ended) {
             selected = NO_KEY;
+            // What comes after the snapshot of a job that stops would happen again after a restore.
+            if (frozenBy == NEVER) {
+                host.receive();
+            }
             pump();
         }
     }

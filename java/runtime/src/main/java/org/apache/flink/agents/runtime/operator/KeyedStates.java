@@ -9,6 +9,7 @@ import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.core.StoredMemory;
+import org.apache.flink.agents.runtime.host.EncodedValue;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
@@ -106,10 +107,14 @@ final class KeyedStates implements StoredMemory {
             shortTerm.remove(path);
             return;
         }
-        shortTerm.put(path, node == AgentsCore.NODE_VALUE ? codec.encodeOne(value) : OBJECT_NODE);
+        shortTerm.put(path, node == AgentsCore.NODE_VALUE ? encode(value) : OBJECT_NODE);
         if (expiring) {
             touchParents(path);
         }
+    }
+
+    private byte[] encode(final Object value) {
+        return value instanceof EncodedValue ? ((EncodedValue) value).stored() : codec.encodeOne(value);
     }
 
     /** An object must not expire before what is below it. */

@@ -4,33 +4,48 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.core.StoredMemory;
+import org.apache.flink.agents.runtime.host.EncodedEvent;
 import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.PlanServices;
+import org.apache.flink.agents.runtime.host.PythonEnvironment;
+import org.apache.flink.agents.runtime.host.PythonProcess;
 import org.apache.flink.agents.runtime.host.ValueChecks;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.value.KnownType;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.runtime.execution.Environment;
 
 /** What the operator gives its host: state, metrics, configuration, resources, of one subtask. */
 final class OperatorServices extends PlanServices {
     private final KeyedStates states;
     private final ValueChecks checks;
+    private final PythonEnvironment python;
+    private final boolean encoded;
+    private final byte[] planJson;
+    private final AgentOperator<?> operator;
 
     OperatorServices(
             final String agentName,
             final byte[] planJson,
             final TypeInformation<?> inputType,
+            @Nullable final PythonEnvironment python,
+            final boolean encoded,
             final AgentOperator<?> operator) {
         super(
                 agentName,
                 planJson,
                 operator.getUserCodeClassloader(),
                 new MetricGroupAdapter(operator.getMetricGroup()));
+        this.python = python;
+        this.encoded = encoded;
+        this.planJson = planJson;
+        this.operator = operator;
         final boolean verify = config().getBool("values.verify", false);
         final BlobCodec codec =
                 new BlobCodec(
@@ -57,10 +72,10 @@ final class OperatorServices extends PlanServices {
         final ByteBuffer length = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN);
         for (final Object value : snapshot.values()) {
             // Events come first.
-            if (!(value instanceof Event)) {
+            if (!(value instanceof Event || value instanceof EncodedEvent)) {
                 break;
             }
-            final byte[] attributes = host.conditionAttributes((Event) value);
+            final byte[] attributes = host.conditionAttributes(value);
             if (attributes == null) {
                 return null;
             }
@@ -73,6 +88,33 @@ final class OperatorServices extends PlanServices {
     @Override
     public StoredMemory storedMemory() {
         return states;
+    }
+
+    @Override
+    protected boolean isEncoded() {
+        return encoded;
+    }
+
+    @Override
+    protected PythonProcess startPython() {
+        if (python == null) {
+            return super.startPython();
+        }
+        final Environment environment = operator.getContainingTask().getEnvironment();
+        try {
+            return PythonProcess.start(
+                    python,
+                    operator.getRuntimeContext(),
+                    environment.getTaskManagerInfo().getTmpDirectories(),
+                    agentName(),
+                    environment.getTaskInfo().getTaskNameWithSubtasks(),
+                    planJson,
+                    operator::wakeUp);
+        } catch (final RuntimeException e) {
+            throw e;
+        } catch (final Exception e) {
+            throw new IllegalStateException("No Python for agent '" + agentName() + "': " + e.getMessage(), e);
+        }
     }
 
     @Override

@@ -47,6 +47,7 @@ final class UnfinishedRuns {
             try {
                 final KeySnapshot snapshot = services.states().readInFlight();
                 core.restoreKey(slot, snapshot, services.attributesOf(snapshot, host));
+                host.restored(slot);
             } catch (final RuntimeException e) {
                 throw failure("restored", key, e);
             }

@@ -1,0 +1,99 @@
+package org.apache.flink.agents.runtime.host;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.agents.api.UserJson;
+import org.apache.flink.agents.core.value.ForeignValues;
+import org.apache.flink.agents.core.value.UnsupportedValueException;
+import org.apache.flink.agents.core.value.ValueReader;
+import org.apache.flink.agents.core.value.ValueWriter;
+import org.apache.flink.types.Row;
+
+/**
+ * Java values as other languages see them, in plain data: what is no plain data as Jackson shows it, a {@link Row} as a map of
+ * its type, values and fields. For use by one thread.
+ */
+final class PlainData {
+    private final ValueWriter writer = new ValueWriter(new AsJson());
+
+    /** Decodes plain data without a version byte, from {@code offset} to the end. */
+    static Object decode(final byte[] bytes, final int offset) {
+        final ValueReader reader = new ValueReader(ForeignValues.REFUSE);
+        reader.reset(bytes, offset, bytes.length - offset);
+        final Object value = reader.readValue();
+        reader.requireEnd();
+        return value;
+    }
+
+    /**
+     * Encodes a value without a version byte.
+     *
+     * @throws UnsupportedValueException if it has no such form; names the path to the part that has none
+     */
+    byte[] encode(final Object value) {
+        if (value instanceof EncodedValue) {
+            return ((EncodedValue) value).bytes();
+        }
+        writer.reset();
+        writer.writeValue(value);
+        return writer.toByteArray();
+    }
+
+    private static final class AsJson implements ForeignValues {
+        // Of this job, so that the classes it has seen go with it.
+        private final ObjectMapper json = UserJson.newMapper();
+
+        @Override
+        public boolean tryWrite(final Object value, final ValueWriter out) {
+            if (value instanceof EncodedValue) {
+                final byte[] bytes = ((EncodedValue) value).bytes();
+                out.writeRaw(bytes, 0, bytes.length);
+                return true;
+            }
+            if (value instanceof Row) {
+                out.writeValue(mapOf((Row) value));
+                return true;
+            }
+            final Object plain;
+            try {
+                plain = json.convertValue(value, Object.class);
+            } catch (final IllegalArgumentException e) {
+                throw new UnsupportedValueException(
+                        value.getClass(),
+                        "a Python action cannot see it, since Jackson cannot show it as JSON: " + e.getMessage(),
+                        e);
+            }
+            if (plain != null && plain.getClass() == value.getClass()) {
+                return false;
+            }
+            out.writeValue(plain);
+            return true;
+        }
+
+        private static Map<String, Object> mapOf(final Row row) {
+            final List<Object> values = new ArrayList<>();
+            final Set<String> names = row.getFieldNames(true);
+            final Map<String, Object> map = new LinkedHashMap<>();
+            map.put("type", "Row");
+            map.put("values", values);
+            if (names == null) {
+                for (int i = 0; i < row.getArity(); i++) {
+                    values.add(row.getField(i));
+                }
+            } else {
+                names.forEach(name -> values.add(row.getField(name)));
+                map.put("fields", new ArrayList<>(names));
+            }
+            return map;
+        }
+
+        @Override
+        public Object read(final int tag, final ValueReader in) {
+            throw new IllegalStateException("Plain data is only written here");
+        }
+    }
+}
