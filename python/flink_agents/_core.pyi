@@ -102,7 +102,7 @@ class Local:
         ``RuntimeError`` if the run of a key cannot go on.
         """
 
-    def send(self, task: int, event_id: uuid.UUID, event_type: str, attributes: dict[str, Any]) -> None:
+    def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None:
         """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
 
     def memory_get(self, task: int, memory: int, path: str) -> Any:

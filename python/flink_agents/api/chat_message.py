@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Dict, List
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class MessageRole(str, Enum):
@@ -31,6 +31,8 @@ class ChatMessage(BaseModel):
     extra_args
         Anything else that belongs to the message, such as token counts or a structured output.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     role: MessageRole = MessageRole.USER
     content: str = Field(default_factory=str)

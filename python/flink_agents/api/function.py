@@ -50,7 +50,8 @@ class PythonFunction(Function):
         """
         func = _unwrap(func)
         _check_nameable(func)
-        result = PythonFunction(module=func.__module__, qualname=func.__qualname__)
+        # Nothing to validate, and the first validator of a program costs it tens of milliseconds.
+        result = PythonFunction.model_construct(module=func.__module__, qualname=func.__qualname__)
         result._func = func
         return result
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Dict, List, Union
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     from flink_agents.api.memory_reference import MemoryRef
@@ -42,6 +42,8 @@ class MemoryObject(BaseModel, ABC):
     What an action writes is seen by itself at once, by others when it has finished. Only for use inside the
     action that got it, from its own thread.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     @abstractmethod
     def get(self, path_or_ref: Union[str, MemoryRef]) -> Any:

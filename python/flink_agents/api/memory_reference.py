@@ -26,7 +26,7 @@ class MemoryRef(BaseModel):
     memory_type: MemoryType = MemoryType.SHORT_TERM
     path: str
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     @staticmethod
     def create(memory_type: MemoryType, path: str) -> MemoryRef:

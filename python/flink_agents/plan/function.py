@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 def function_to_json(function: Function) -> Dict[str, Any]:
     """Return the plan form of a function."""
+    if isinstance(function, PythonFunction):
+        return {"func_type": "PythonFunction", "module": function.module, "qualname": function.qualname}
     return {"func_type": type(function).__name__, **function.model_dump()}
 
 
@@ -22,6 +24,8 @@ def function_from_json(data: Dict[str, Any]) -> Function:
     """Return the function of a plan form."""
     fields = {key: value for key, value in data.items() if key != "func_type"}
     if data.get("func_type") == "PythonFunction":
+        if fields.keys() == {"module", "qualname"} and all(isinstance(value, str) for value in fields.values()):
+            return PythonFunction.model_construct(**fields)
         return PythonFunction(**fields)
     if data.get("func_type") == "JavaFunction":
         return JavaFunction(**fields)

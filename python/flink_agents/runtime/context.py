@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -13,6 +13,8 @@ from flink_agents.api.memory_reference import MemoryRef
 from flink_agents.api.runner_context import AsyncExecutionResult, RunnerContext
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource import Resource, ResourceType
@@ -168,7 +170,10 @@ class ActionContext(RunnerContext):
 
     def send_event(self, event: Event) -> None:
         if not isinstance(event, Event):
-            msg = f"send_event takes an Event, not a value of type '{type(event).__name__}'; for a result send OutputEvent(output=…)."
+            msg = (
+                f"send_event takes an Event, not a value of type '{type(event).__name__}'; for a result send "
+                "OutputEvent(output=…)."
+            )
             raise TypeError(msg)
         fields = event.__dict__
         if event.__pydantic_extra__:
@@ -178,9 +183,8 @@ class ActionContext(RunnerContext):
                 "Put them into attributes."
             )
             raise ValueError(msg)
-        link = self.link
-        id = fields["id"]
-        link.send(self.task, id if link.uuids else id.int, fields["type"], fields["attributes"])
+        id = fields["id"] if self._executor.uuids else fields["id"].int
+        self.link.send(self.task, id, fields["type"], fields["attributes"])
 
     def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
         resource = self._executor.resources.get_resource(name, type)
@@ -188,7 +192,7 @@ class ActionContext(RunnerContext):
         return resource
 
     @property
-    def action_config(self) -> dict[str, Any] | None:
+    def action_config(self) -> Any:
         return self.action.config
 
     def get_action_config_value(self, key: str) -> Any:
@@ -210,7 +214,8 @@ class ActionContext(RunnerContext):
         return memory
 
     @property
-    def long_term_memory(self) -> None:
+    def long_term_memory(self) -> Any:
+        """``None``: this release has none."""
         return None
 
     @property
@@ -243,7 +248,10 @@ class ActionContext(RunnerContext):
 
 def _check_call(func: Any, reconciler: Any) -> None:
     if not callable(func):
-        msg = f"A durable call takes a function and its arguments, not {func!r}; write durable_execute(f, x), not durable_execute(f(x))."
+        msg = (
+            f"A durable call takes a function and its arguments, not {func!r}; write durable_execute(f, x), not "
+            "durable_execute(f(x))."
+        )
         raise TypeError(msg)
     if reconciler is not None and not callable(reconciler):
         msg = f"reconciler must be a function without parameters, not {reconciler!r}."

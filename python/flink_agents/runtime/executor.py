@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
@@ -28,7 +28,7 @@ from flink_agents.runtime.context import ActionContext
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
@@ -103,7 +103,9 @@ class Executor:
         self.config = config
         self.metrics = metrics
         by_name = {action.name: action for action in actions}
-        self._actions = [by_name.get(name) for name in link.actions]
+        # Those of other languages are missing.
+        self._actions: list[Any] = [by_name.get(name) for name in link.actions]
+        self.uuids: bool = getattr(link, "uuids", False)
         self.has_async = any(action.is_async for action in by_name.values())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,6 +115,7 @@ class Executor:
         self._hub: Any = None
         self._failure: BaseException | None = None
         self._closing = False
+        self._interrupted = False
 
     # ---- for those who drive
 
@@ -145,9 +148,9 @@ class Executor:
         finish = self.link.finish
         actions = self._actions
         direct = not self.link.may_wait
-        uuids = self.link.uuids
+        uuids = self.uuids
         while True:
-            step = step_of()
+            step: Any = step_of()
             if step is None:
                 break
             if step.__class__ is int:
@@ -190,17 +193,40 @@ class Executor:
             self._raise_failure()
 
     def wait(self) -> None:
-        """Run the asyncio loop until something has changed that :meth:`pump` can go on with."""
+        """Run the asyncio loop until something has changed that :meth:`pump` can go on with.
+
+        Raises
+        ------
+        ActionExecutionError
+            If an action fails.
+        RuntimeError
+            If it is interrupted, or a task that an action started calls ``sys.exit``.
+        """
         try:
-            self.loop.run_forever()
+            if not self._interrupted:
+                self.loop.run_forever()
         except SystemExit as error:
             msg = (
                 f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must not "
                 "end the process: return to end the task, raise an exception to fail it."
             )
             raise RuntimeError(msg) from error
+        if self._interrupted:
+            msg = f"Agent '{self.agent}' was interrupted."
+            raise RuntimeError(msg)
         if self._failure is not None:
             self._raise_failure()
+
+    def interrupt(self) -> None:
+        """Make :meth:`wait` raise, now and from now on. May be called from any thread."""
+        self._interrupted = True
+        loop = self._loop
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(loop.stop)
+            except RuntimeError:
+                # It was closed meanwhile: nobody waits.
+                return
 
     def kick(self) -> None:
         """Make :meth:`wait` return after the callbacks that are ready. To be called in the thread of the loop."""
@@ -347,7 +373,7 @@ class Executor:
             raise failure
 
 
-def _serve(function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _serve(function: Any, args: Any) -> Any:
     """Body of a pooled greenlet: one call after another."""
     from greenlet import getcurrent
 
@@ -370,8 +396,8 @@ def _call(executor: Executor, context: ActionContext, event: Event) -> None:
         context.link.finish(context.task)
     except GreenletExit:
         raise
-    except ActionExecutionError as error:
-        executor._failure = executor._failure or error
+    except ActionExecutionError as failure:
+        executor._failure = executor._failure or failure
     except BaseException as exception:
         error = executor._error(context, exception)
         if error is not exception:

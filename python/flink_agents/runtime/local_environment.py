@@ -1,8 +1,8 @@
 """Runs agents in this process, without Flink and without a JVM, on the same core and with the same rules.
 
-Values between actions are JSON-plain, as on the cluster: a pydantic model that is sent arrives as a dict, and what could
-not travel is refused where it is sent. Short-term memory ends with ``execute()``. There are no checkpoints, watermarks
-or timestamps; metrics are kept, and reported to nobody.
+Values between actions are JSON-plain, as on the cluster: a pydantic model that is sent arrives as a dict, and what
+could not travel is refused where it is sent. Short-term memory ends with ``execute()``. There are no checkpoints,
+watermarks or timestamps; metrics are kept, and reported to nobody.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from flink_agents.plan.configuration import EnvironmentConfiguration, flink_conf
 from flink_agents.runtime.local_run import LocalRun
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
 
     from flink_agents.api.agents.agent import Agent
     from flink_agents.api.configuration import Configuration
 
-_NO_INPUT = "There is nothing to execute: call from_list(…) or from_iterable(…), then apply(agent) and to_list(), first."
+_NO_INPUT = (
+    "There is nothing to execute: call from_list(…) or from_iterable(…), then apply(agent) and to_list(), first."
+)
 _USED_UP = (
     "This environment has been executed already; one environment runs one agent over one input, once. Get another by "
     "AgentsExecutionEnvironment.get_execution_environment()."
@@ -42,7 +44,10 @@ class LocalAgentBuilder(AgentBuilder):
 
     def apply(self, agent: Agent | str) -> LocalAgentBuilder:
         if self._agent is not None:
-            msg = "apply(…) was called already; an input goes through one agent. Get another environment for another agent."
+            msg = (
+                "apply(…) was called already; an input goes through one agent. Get another environment for another "
+                "agent."
+            )
             raise RuntimeError(msg)
         name = None
         if isinstance(agent, str):
@@ -91,6 +96,8 @@ class LocalAgentBuilder(AgentBuilder):
     def _begin(self) -> LocalRun:
         if self._executed:
             raise RuntimeError(_USED_UP)
+        if self._agent is None:
+            raise RuntimeError(_NO_INPUT)
         plan = self._environment.compile(*self._agent)
         run = LocalRun(plan, self._inputs, self._source, progress=sys.stderr is not None and sys.stderr.isatty())
         self._executed = True
@@ -127,13 +134,19 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
 
     def from_list(self, input: list[dict[str, Any]]) -> AgentBuilder:
         if not isinstance(input, (list, tuple)):
-            msg = f"from_list(…) takes a list of dicts, not a value of type '{type(input).__name__}'; for generators there is from_iterable(…)."
+            msg = (
+                f"from_list(…) takes a list of dicts, not a value of type '{type(input).__name__}'; for generators "
+                "there is from_iterable(…)."
+            )
             raise TypeError(msg)
         return self._from(input, "from_list")
 
     def from_iterable(self, input: Iterable[dict[str, Any]] | AsyncIterable[dict[str, Any]]) -> AgentBuilder:
         if isinstance(input, (dict, str, bytes)) or not (hasattr(input, "__iter__") or hasattr(input, "__aiter__")):
-            msg = f"from_iterable(…) takes something that gives dicts one after another, not a value of type '{type(input).__name__}'."
+            msg = (
+                "from_iterable(…) takes something that gives dicts one after another, not a value of type "
+                f"'{type(input).__name__}'."
+            )
             raise TypeError(msg)
         return self._from(input, "from_iterable")
 
@@ -172,7 +185,7 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
             msg = f"There is no agent '{name}' in this environment; it has {known}. Load it first, or apply an object."
             raise ValueError(msg) from None
 
-    def compile(self, agent: Agent, name: str | None) -> AgentPlan:
+    def compile(self, agent: Agent, name: str | None = None) -> AgentPlan:
         """Return the plan of an agent, with the configuration and resources of now."""
         return AgentPlan.from_agent(agent, self._config.merged(), name=name, resources=self._resources)
 
@@ -202,12 +215,12 @@ def create_instance(**kwargs: Any) -> LocalExecutionEnvironment:
     return LocalExecutionEnvironment()
 
 
-def _batches(run: LocalRun) -> Iterator[list[tuple[Any, Any]]]:
+def _batches(run: LocalRun) -> Generator[list[tuple[Any, Any]], None, None]:
     """Return the outputs of a run: in this thread, or in one of its own if this one runs an asyncio loop already."""
     if run.needs_loop and _in_running_loop():
         from flink_agents.runtime.local_thread import in_thread
 
-        return in_thread(run.results)
+        return in_thread(run.results, run.interrupt)
     return run.results()
 
 
@@ -216,7 +229,7 @@ def _in_running_loop() -> bool:
     return asyncio is not None and asyncio._get_running_loop() is not None
 
 
-def _one_by_one(batches: Iterator[list[tuple[Any, Any]]]) -> Iterator[dict[Any, Any]]:
+def _one_by_one(batches: Generator[list[tuple[Any, Any]], None, None]) -> Iterator[dict[Any, Any]]:
     try:
         for batch in batches:
             for key, output in batch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flink_agents import _core
 from flink_agents.api.function import PythonFunction
@@ -14,7 +14,7 @@ from flink_agents.runtime.metrics import MemoryMetricGroup
 from flink_agents.runtime.resources import ResourceCache
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Iterator
+    from collections.abc import AsyncIterable, Generator, Iterable, Iterator
 
     from flink_agents.plan.agent_plan import AgentPlan
 
@@ -67,10 +67,10 @@ class LocalRun:
     def __init__(
         self, plan: AgentPlan, inputs: Iterable[Any] | AsyncIterable[Any], source: str, *, progress: bool = False
     ) -> None:
-        self._inputs = inputs
+        self._inputs = cast("Any", inputs)
         self._reader = InputReader(source)
         self._agent = plan.agent_name
-        self._total = len(inputs) if progress and hasattr(inputs, "__len__") else 0
+        self._total: int = len(self._inputs) if progress and hasattr(self._inputs, "__len__") else 0
         self._core = _core.Local(plan.to_json())
         self.metrics = MemoryMetricGroup()
         self._resources = ResourceCache(plan)
@@ -90,7 +90,11 @@ class LocalRun:
         """Whether it uses an asyncio loop, of which a thread can run one only."""
         return self._executor.has_async or hasattr(self._inputs, "__aiter__")
 
-    def results(self) -> Iterator[list[tuple[Any, Any]]]:
+    def interrupt(self) -> None:
+        """Make a run that waits end with an error. May be called from any thread."""
+        self._executor.interrupt()
+
+    def results(self) -> Generator[list[tuple[Any, Any]], None, None]:
         """Run; yields the outputs made since the last time, as (key, output)."""
         failed = False
         try:
@@ -209,8 +213,8 @@ class LocalRun:
     def _source_failed(self, error: Exception) -> RuntimeError:
         count = self._reader.count
         return RuntimeError(
-            f"Agent '{self._agent}': the input failed after {count} element{'' if count == 1 else 's'}, which were worked off: "
-            f"{type(error).__name__}: {error}"
+            f"Agent '{self._agent}': the input failed after {count} element{'' if count == 1 else 's'}, which were "
+            f"worked off: {type(error).__name__}: {error}"
         )
 
     def _close(self, failed: bool) -> None:

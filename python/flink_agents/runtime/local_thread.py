@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 # Batches of outputs that may wait for their reader.
 _AHEAD = 16
 
 
-def in_thread(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    """Yield what the iterator of ``make`` yields; it is made, run and closed in one other thread."""
+def in_thread(
+    make: Callable[[], Generator[Any, None, None]], interrupt: Callable[[], None]
+) -> Generator[Any, None, None]:
+    """Yield what the iterator of ``make`` yields; it is made, run and closed in one other thread.
+
+    ``interrupt`` makes it end when the reader wants no more.
+    """
     results: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=_AHEAD)
     stop = threading.Event()
 
@@ -52,4 +57,5 @@ def in_thread(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
             yield value
     finally:
         stop.set()
+        interrupt()
         thread.join()

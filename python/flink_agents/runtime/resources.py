@@ -83,13 +83,14 @@ class ResourceCache(ResourceContext):
             except Exception as error:
                 failed = failed or (f"{kind.value} '{name}'", error)
         if failed is not None:
-            what, error = failed
-            msg = f"The {what} of agent '{self._plan.agent_name}' could not be closed: {type(error).__name__}: {error}"
-            raise RuntimeError(msg) from error
+            what, cause = failed
+            msg = f"The {what} of agent '{self._plan.agent_name}' could not be closed: {type(cause).__name__}: {cause}"
+            raise RuntimeError(msg) from cause
 
 
 def _no_skills(names: tuple[str, ...]) -> NotImplementedError:
     shown = ", ".join(repr(name) for name in names) or "of this agent"
     return NotImplementedError(
-        f"The skills {shown} cannot be used when the agent runs in this release of flink-agents-rs. Put their text into a prompt."
+        f"The skills {shown} cannot be used when the agent runs in this release of flink-agents-rs. Put their text into "
+        "a prompt."
     )

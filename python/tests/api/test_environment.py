@@ -46,6 +46,27 @@ def test_importing_the_entry_point_does_not_import_what_is_slow():
     assert not loaded & {"pyflink", "yaml", "asyncio", "py4j", "docstring_parser"}
 
 
+def test_an_agent_is_compiled_without_building_validators():
+    # The first validator makes pydantic look through all installed distributions for plugins (older ones always do).
+    program = (
+        "import sys\n"
+        "import pydantic\n"
+        "class Deferred(pydantic.BaseModel, defer_build=True):\n"
+        "    x: int\n"
+        "loaded = 'pydantic.plugin._loader' in sys.modules\n"
+        "from flink_agents.plan.actions.tool_call_action import process_tool_request\n"
+        "from flink_agents.api.agents.agent import Agent\n"
+        "from flink_agents.api.events.event import Event, InputEvent, OutputEvent\n"
+        "from flink_agents.plan.agent_plan import AgentPlan\n"
+        "agent = Agent().add_action('act', ['_input_event'], process_tool_request)\n"
+        "AgentPlan.from_json(AgentPlan.from_agent(agent).to_json())\n"
+        "OutputEvent(output=InputEvent.from_event(InputEvent(input={'a': 1})).input)\n"
+        "print('pydantic.plugin._loader' in sys.modules and not loaded)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
 def test_the_environment_is_made_by_the_runtime(monkeypatch):
     made = []
     for name in ("local", "remote"):

@@ -303,6 +303,13 @@ def test_a_view_of_an_event_without_the_attribute_is_refused():
         InputEvent.from_event(OutputEvent(output=1))
 
 
+def test_plain_classes_are_not_validated_by_pydantic():
+    for cls in (Event, InputEvent, ToolResponseEvent, ShortTermWriteEvent, Mine):
+        assert cls._plain, cls
+    assert not WithField._plain
+    assert Mine(5).__pydantic_private__ is None
+
+
 def test_subclasses_of_users():
     event = Mine(5)
     assert (event.type, event.number, event.id.version) == ("mine", 5, 4)

@@ -195,8 +195,10 @@ def test_a_serializer_that_changes_its_list_does_no_harm():
         _core.encode(items)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x09\x05ab", b"\xff", b"\x00\x00", b"\x09\x01\xff", b"\x0b\xff\xff\xff\xff\x0f",
-                                  b"\x09\x80\x00", b"\x0b\x01" * 300 + b"\x00"])
+@pytest.mark.parametrize("data", [
+    b"", b"\x09\x05ab", b"\xff", b"\x00\x00", b"\x09\x01\xff", b"\x0b\xff\xff\xff\xff\x0f", b"\x09\x80\x00",
+    b"\x0b\x01" * 300 + b"\x00",
+])
 def test_malformed_bytes_are_refused(data):
     with pytest.raises(ValueError, match="cannot be read"):
         _core.decode(data)

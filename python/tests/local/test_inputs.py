@@ -48,7 +48,8 @@ def test_a_wrong_element_is_named_by_its_index(environment, elements, words):
 
 
 def test_outputs_before_a_wrong_element_stay(environment):
-    outputs = environment.from_list([{"key": n, "value": n} for n in range(200)] + [None]).apply(agent_of(ECHO)).to_list()
+    elements = [{"key": n, "value": n} for n in range(200)]
+    outputs = environment.from_list([*elements, None]).apply(agent_of(ECHO)).to_list()
     with pytest.raises(TypeError, match="element 200"):
         environment.execute()
     assert len(outputs) >= 128

@@ -1,5 +1,7 @@
 """Sensory and short-term memory of actions."""
 
+import asyncio
+
 import pytest
 
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
@@ -95,6 +97,26 @@ def test_the_tree_of_objects_and_values(run):
 
 def test_memory_holds_copies(run):
     assert run([("k", 0)], (INPUT, own_copy)) == [("k", 2)]
+
+
+def many(event, ctx):
+    n = event.get_attr("input")
+    ctx.short_term_memory.set(f"p{n}.q", n)
+    ctx.send_event(Event(type=f"type{n}"))
+    if n == 9_999:
+        memory = ctx.short_term_memory
+        names = memory.get_field_names()
+        ctx.send_event(OutputEvent(output=[len(names), sum(memory.get(f"{name}.q") for name in names)]))
+
+
+async def many_later(event, ctx):
+    await asyncio.sleep(0)
+    many(event, ctx)
+
+
+@pytest.mark.parametrize("action", [many, many_later])
+def test_many_paths_and_event_types(run, action):
+    assert run([("k", n) for n in range(10_000)], (INPUT, action)) == [("k", [10_000, sum(range(10_000))])]
 
 
 def test_sensory_memory_lasts_for_one_run(run):

@@ -125,6 +125,26 @@ def test_a_wrong_element_of_a_source_is_named(environment):
         environment.execute()
 
 
+async def answer_once(event, ctx):
+    if event.get_attr("input") > 0:
+        await asyncio.Event().wait()
+    ctx.send_event(OutputEvent(output=0))
+
+
+def test_a_stream_inside_a_running_loop_can_be_closed_while_actions_wait(environment):
+    before = threading.active_count()
+
+    async def notebook():
+        stream = environment.from_list([{"value": n} for n in range(5)]).apply(
+            agent_of((INPUT, answer_once))).execute_stream()
+        first = next(stream)
+        stream.close()
+        return first
+
+    assert asyncio.run(notebook()) == {0: 0}
+    assert threading.active_count() == before
+
+
 @SOURCES
 def test_streams_work_inside_a_running_loop(environment, source):
     async def notebook():

@@ -89,7 +89,6 @@ pub(crate) struct Local {
     values: Slab<Stored>,
     /// By the slot of the task's id.
     tasks: Vec<Task>,
-    running: usize,
     symbols_limit: usize,
     outputs: Py<PyList>,
     key_text: String,
@@ -221,7 +220,8 @@ impl Local {
     }
 
     fn forget_unused_symbols(&mut self) {
-        if self.running == 0 && self.machine.symbols().len() > self.symbols_limit {
+        // At any time: no number of a symbol is kept outside of the machine.
+        if self.machine.symbols().len() > self.symbols_limit {
             self.machine.collect_symbols();
             self.symbols_limit = MANY_SYMBOLS.max(2 * self.machine.symbols().len());
         }
@@ -335,7 +335,6 @@ impl Local {
             idle: FxHashMap::default(),
             values: Slab::new(),
             tasks: Vec::new(),
-            running: 0,
             symbols_limit: MANY_SYMBOLS,
             outputs: PyList::empty(py).unbind(),
             key_text: String::new(),
@@ -437,7 +436,6 @@ impl Local {
                         self.tasks.resize(slot + 1, entry);
                     }
                     self.tasks[slot] = entry;
-                    self.running += 1;
                     let (Some(Stored::Event(event)), Some(key)) =
                         (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
                     else {
@@ -463,7 +461,6 @@ impl Local {
                     return Ok(Some(step.into_pyobject(py)?.into_any()));
                 }
                 Effect::Resume { task, .. } => {
-                    self.running += 1;
                     return Ok(Some(task.to_bits().into_pyobject(py)?.into_any()));
                 }
                 other => self.apply(py, other)?,
@@ -574,11 +571,7 @@ impl Local {
 
     /// The action's code has returned: writes are committed, events routed.
     fn finish(&mut self, task: u64) -> PyResult<()> {
-        self.machine
-            .handle_finished(TaskId::from_bits(task))
-            .map_err(from_task)?;
-        self.running -= 1;
-        Ok(())
+        self.machine.handle_finished(TaskId::from_bits(task)).map_err(from_task)
     }
 
     /// The action failed. Without Flink there is nobody to tell: whoever runs the agent raises the error.
@@ -589,9 +582,7 @@ impl Local {
     fn suspend(&mut self, task: u64) -> PyResult<()> {
         self.machine
             .handle_suspended(TaskId::from_bits(task))
-            .map_err(from_task)?;
-        self.running -= 1;
-        Ok(())
+            .map_err(from_task)
     }
 
     /// What a suspended action waited for has come; `next` tells when it may go on.

@@ -7,7 +7,7 @@ pydantic validate them (ten times faster); what is not as plain as expected goes
 from __future__ import annotations
 
 import sys
-from typing import Any, ClassVar, Dict
+from typing import TYPE_CHECKING, Any, ClassVar, Dict
 from uuid import UUID
 
 import pydantic_core
@@ -80,8 +80,10 @@ class Event(BaseModel, extra="allow"):
         serialization_alias="upstreamActionName",
     )
 
-    # Whether the constructor may fill the fields by itself: not for subclasses with fields or validators of their own.
-    _plain: ClassVar[bool] = True
+    if TYPE_CHECKING:
+        # Whether the constructor may fill the fields by itself: not for subclasses with fields or validators of their
+        # own. Set below the class: inside, older versions of pydantic would take it for a private attribute.
+        _plain: ClassVar[bool]
 
     def __init__(
         self,
@@ -294,6 +296,9 @@ class Event(BaseModel, extra="allow"):
             data["attributes"] = {}
         event = Event(**data)
         return event if cls is Event else cls.from_event(event)
+
+
+Event._plain = True
 
 
 def _with_rows(value: Any) -> Any:

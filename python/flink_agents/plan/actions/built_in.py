@@ -18,7 +18,7 @@ def built_in_actions() -> List[Action]:
     return [
         Action(
             CHAT_MODEL_ACTION,
-            PythonFunction(
+            PythonFunction.model_construct(
                 module="flink_agents.plan.actions.chat_model_action",
                 qualname="process_chat_request_or_tool_response",
             ),
@@ -26,12 +26,15 @@ def built_in_actions() -> List[Action]:
         ),
         Action(
             TOOL_CALL_ACTION,
-            PythonFunction(module="flink_agents.plan.actions.tool_call_action", qualname="process_tool_request"),
+            PythonFunction.model_construct(
+                module="flink_agents.plan.actions.tool_call_action",
+                qualname="process_tool_request",
+            ),
             ["_tool_request_event"],
         ),
         Action(
             CONTEXT_RETRIEVAL_ACTION,
-            PythonFunction(
+            PythonFunction.model_construct(
                 module="flink_agents.plan.actions.context_retrieval_action",
                 qualname="process_context_retrieval_request",
             ),
