@@ -24,15 +24,17 @@ from pydantic import BaseModel
 
 from flink_agents import _core
 from flink_agents.api.events.event import Event
+from flink_agents.api.function import PythonFunction
 from flink_agents.runtime.context import ActionContext
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource_context import ResourceContext
+    from flink_agents.plan.agent_plan import AgentPlan
 
 _new_event = Event.__new__
 _uuid_of = _core.uuid_of
@@ -70,6 +72,24 @@ class Action:
         self.function = function
         self.config = config
         self.is_async = inspect.iscoroutinefunction(function)
+
+
+def actions_of(plan: AgentPlan) -> Iterator[Action]:
+    """Yield the actions of a plan that are Python's; their modules are imported.
+
+    Raises
+    ------
+    ImportError
+        If a function cannot be found; the message names agent and action.
+    """
+    for action in plan.actions.values():
+        if isinstance(action.exec, PythonFunction):
+            try:
+                function = action.exec.as_callable()
+            except ImportError as error:
+                msg = f"Agent '{plan.agent_name}', action '{action.name}': {error}"
+                raise ImportError(msg) from error
+            yield Action(action.name, function, action.config)
 
 
 class Executor:
@@ -207,8 +227,8 @@ class Executor:
                 self.loop.run_forever()
         except SystemExit as error:
             msg = (
-                f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must not "
-                "end the process: return to end the task, raise an exception to fail it."
+                f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must "
+                "not end the process: return to end the task, raise an exception to fail it."
             )
             raise RuntimeError(msg) from error
         if self._interrupted:

@@ -20,8 +20,9 @@ class InputReader:
     def __init__(self, source: str) -> None:
         self._source = source
         self.count = 0
-        self._given: set[int] = set()
-        self._numbered: set[int] = set()
+        # Two flags, not sets of keys: a source may be without end.
+        self._integers = False
+        self._numbered = False
 
     def read(self, element: Any) -> tuple[Any, Any]:
         """Return key and record of the next element.
@@ -39,13 +40,11 @@ class InputReader:
                 key, value = element["key"], element["value"]
             except KeyError:
                 key, value = self._take(element, index)
-        else:
-            key, value = self._take(element, index)
-        if key.__class__ is int:
-            if key in self._numbered and key != index:
-                self._clash(key, index)
-            self._given.add(key)
-        return key, value
+            else:
+                if not self._integers:
+                    self._given(key)
+            return key, value
+        return self._take(element, index)
 
     def where(self) -> str:
         """Name the element that was read last."""
@@ -67,11 +66,24 @@ class InputReader:
             msg = f"{self.where()} has entries that mean nothing here: {list(element)}. Known are key or k, value or v"
             raise ValueError(msg)
         if key_name is not None:
+            self._given(element[key_name])
             return element[key_name], element[value_name]
-        if index in self._given:
-            self._clash(index, index)
-        self._numbered.add(index)
+        self._numbered = True
+        self._check_distinct()
         return index, element[value_name]
+
+    def _given(self, key: Any) -> None:
+        if isinstance(key, int) and not isinstance(key, bool):
+            self._integers = True
+            self._check_distinct()
+
+    def _check_distinct(self) -> None:
+        if self._integers and self._numbered:
+            msg = (
+                f"{self.where()}: elements without key have their index as key, which could be the integer key of "
+                "another element: give all elements a key, or none"
+            )
+            raise ValueError(msg)
 
     def _name(self, element: dict[Any, Any], names: frozenset[str]) -> str | None:
         found = [name for name in element if isinstance(name, str) and name in names]
@@ -79,10 +91,3 @@ class InputReader:
             msg = f"{self.where()} has both of {found}, which mean the same: leave one out"
             raise ValueError(msg)
         return found[0] if found else None
-
-    def _clash(self, key: int, index: int) -> None:
-        msg = (
-            f"{self._source}: an element without key has its index {key} as its key, but another element has the key "
-            f"{key} too (seen at element {index}): give all elements a key, or none"
-        )
-        raise ValueError(msg)

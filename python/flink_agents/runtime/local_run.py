@@ -7,8 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from flink_agents import _core
-from flink_agents.api.function import PythonFunction
-from flink_agents.runtime.executor import Action, Executor
+from flink_agents.runtime.executor import Executor, actions_of
 from flink_agents.runtime.local_inputs import InputReader
 from flink_agents.runtime.metrics import MemoryMetricGroup
 from flink_agents.runtime.resources import ResourceCache
@@ -28,24 +27,6 @@ _SLOW_SECONDS = 0.005
 _QUIET_SECONDS = 2.0
 
 _END = object()
-
-
-def actions_of(plan: AgentPlan) -> Iterator[Action]:
-    """Yield the actions of a plan that are Python's; their modules are imported.
-
-    Raises
-    ------
-    ImportError
-        If a function cannot be found; the message names agent and action.
-    """
-    for action in plan.actions.values():
-        if isinstance(action.exec, PythonFunction):
-            try:
-                function = action.exec.as_callable()
-            except ImportError as error:
-                msg = f"Agent '{plan.agent_name}', action '{action.name}': {error}"
-                raise ImportError(msg) from error
-            yield Action(action.name, function, action.config)
 
 
 class LocalRun:

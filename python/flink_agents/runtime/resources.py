@@ -91,6 +91,6 @@ class ResourceCache(ResourceContext):
 def _no_skills(names: tuple[str, ...]) -> NotImplementedError:
     shown = ", ".join(repr(name) for name in names) or "of this agent"
     return NotImplementedError(
-        f"The skills {shown} cannot be used when the agent runs in this release of flink-agents-rs. Put their text into "
-        "a prompt."
+        f"The skills {shown} cannot be used when the agent runs in this release of flink-agents-rs. Put their text "
+        "into a prompt."
     )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flink_agents.api.agents.agent import Agent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from local_agents import agent_of
 
 
 @pytest.fixture
@@ -29,11 +29,3 @@ def run(environment):
         return [(key, value) for output in outputs for key, value in output.items()]
 
     return run
-
-
-def agent_of(*actions):
-    """Return an agent with these actions: (triggers, function)."""
-    agent = Agent()
-    for triggers, function in actions:
-        agent.add_action(function.__name__, [triggers] if isinstance(triggers, str) else triggers, function)
-    return agent

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from conftest import agent_of
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.runtime.executor import ActionExecutionError
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 STATE = {}

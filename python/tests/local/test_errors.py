@@ -7,11 +7,12 @@ import weakref
 
 import pytest
 
-from conftest import agent_of
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from flink_agents.api.function import JavaFunction, PythonFunction
 from flink_agents.api.resource import Resource, ResourceDescriptor, ResourceType
 from flink_agents.runtime.executor import ActionExecutionError
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 KEPT = []
@@ -189,8 +190,6 @@ def test_a_thread_left_behind_cannot_use_the_context_of_an_ended_action(environm
     agent = agent_of()
     # Captures are refused for agents that travel; here a thread needs them.
     agent.add_action("echo", [INPUT], echo)
-    from flink_agents.api.function import PythonFunction
-
     function = PythonFunction(module=__name__, qualname="start_thread")
     function._func = start_thread
     agent.add_action("start_thread", [INPUT], function)
@@ -237,6 +236,44 @@ def with_resources(environment, value, **arguments):
         environment.add_resource(name, ResourceType.CHAT_MODEL, descriptor)
     environment.from_list([{"value": value}]).apply(agent_of((INPUT, use_resources)))
     environment.execute()
+
+
+def run_agent(agent):
+    environment = AgentsExecutionEnvironment.get_execution_environment()
+    outputs = environment.from_list([{"value": 1}]).apply(agent).to_list()
+    environment.execute()
+    return outputs
+
+
+def run_another(event, ctx):
+    ctx.send_event(OutputEvent(output=run_agent(agent_of((INPUT, echo)))[0][0]))
+
+
+def stop_iteration(event, ctx):
+    raise StopIteration
+
+
+def test_an_action_may_run_an_environment_of_its_own(run):
+    assert run([("k", 0)], (INPUT, run_another)) == [("k", 1)]
+
+
+def test_stop_iteration_does_not_end_the_run_silently(run):
+    with pytest.raises(ActionExecutionError, match="action 'stop_iteration'.*StopIteration"):
+        run([("k", 0)], (INPUT, stop_iteration))
+
+
+def test_an_action_in_java_is_named():
+    agent = agent_of()
+    agent.add_action("in_java", [INPUT], JavaFunction.for_action("com.example.Actions", "run"))
+    with pytest.raises(NotImplementedError, match="action 'in_java' is not written in Python"):
+        run_agent(agent)
+
+
+def test_a_function_whose_module_is_missing_is_named():
+    agent = agent_of()
+    agent.add_action("elsewhere", [INPUT], PythonFunction(module="nowhere.at_all", qualname="f"))
+    with pytest.raises(ImportError, match=r"action 'elsewhere'.*nowhere\.at_all"):
+        run_agent(agent)
 
 
 @pytest.fixture(autouse=True)

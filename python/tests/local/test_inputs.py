@@ -2,9 +2,9 @@
 
 import pytest
 
-from conftest import agent_of
 from flink_agents.api.events.event import InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 
@@ -39,8 +39,8 @@ def test_a_record_without_key_has_its_index_as_key(environment):
     ([{"key": 1, "value": 2, "time": 3}], "mean nothing here"),
     ([{"key": {}, "value": 1}], r"element 0 \(from 0\): .*'dict' cannot be a key"),
     ([{"key": 1, "value": {"a": [object()]}}], r"element 0 \(from 0\): input\.a\[0\]: a value of type 'object'"),
-    ([{"key": 1, "value": 0}, {"value": 0}], "another element has the key 1"),
-    ([{"value": 0}, {"key": 0, "value": 0}], "another element has the key 0"),
+    ([{"key": 1, "value": 0}, {"value": 0}], "give all elements a key, or none"),
+    ([{"value": 0}, {"k": 0, "v": 0}], r"element 1 \(from 0\).*could be the integer key"),
 ])
 def test_a_wrong_element_is_named_by_its_index(environment, elements, words):
     with pytest.raises((TypeError, ValueError), match=words):

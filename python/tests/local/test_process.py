@@ -142,3 +142,25 @@ def test_progress_is_shown_on_a_terminal_only():
     assert b"Mine: " in shown and b"of 20,000 inputs" in shown
     # The line is gone at the end.
     assert shown.endswith(b"\r\x1b[K")
+
+
+def test_an_interrupt_ends_a_run_whose_actions_wait():
+    done = run_program(HEAD, """
+        import asyncio, os, signal
+
+        class Mine(Agent):
+            @action(InputEvent.EVENT_TYPE)
+            @staticmethod
+            async def start(event, ctx):
+                try:
+                    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
+                    await asyncio.Event().wait()
+                finally:
+                    print("unwound")
+
+        try:
+            run(Mine(), [{'value': 1}])
+        except KeyboardInterrupt:
+            print("interrupted")
+        """)
+    assert done.stdout == "unwound\ninterrupted\n", done.stderr

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from conftest import agent_of
 from flink_agents.api.events.event import InputEvent, OutputEvent
 from flink_agents.runtime import local_run
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 

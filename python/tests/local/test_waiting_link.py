@@ -6,14 +6,13 @@ import contextvars
 import greenlet
 import pytest
 
-from conftest import agent_of
 from flink_agents import _core
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.plan.agent_plan import AgentPlan
-from flink_agents.runtime.executor import ActionExecutionError, Executor
-from flink_agents.runtime.local_run import actions_of
+from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of
 from flink_agents.runtime.metrics import MemoryMetricGroup
 from flink_agents.runtime.resources import ResourceCache
+from local_agents import agent_of
 
 INPUT = InputEvent.EVENT_TYPE
 ORDER = []

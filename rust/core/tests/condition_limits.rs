@@ -425,3 +425,61 @@ proptest! {
         }
     }
 }
+
+/// A condition is short, but names a large attribute thousands of times: what it makes counts in all, not each part.
+#[test]
+fn one_evaluation_makes_a_bounded_amount_whatever_the_values() {
+    const MEBI: usize = 1 << 20;
+    let attributes = [
+        ("t".to_owned(), Value::Text("x".repeat(4 * MEBI))),
+        ("b".to_owned(), Value::Bytes(vec![b'x'; 4 * MEBI])),
+        ("w".to_owned(), Value::Wtf16(vec![0xe4; 2 * MEBI])),
+        ("l".to_owned(), Value::List(vec![Value::Null; MEBI / 4])),
+        (
+            "m".to_owned(),
+            Value::Map(vec![("w".to_owned(), Value::Wtf16(vec![0xe4; 2 * MEBI]))]),
+        ),
+    ];
+    let list_of = |item: &str, times: usize| format!("[{}] != []", vec![item; times].join(", "));
+    let within = [
+        "t + t + t + t != ''".to_owned(),
+        "b + b + b + b != b'x'".to_owned(),
+        "size(l + l + l + l) == 1048576".to_owned(),
+        list_of("string(b)", 4),
+        list_of("bytes(t)", 500),
+        list_of("w", 4),
+        list_of("m.w", 4),
+        list_of("t", 1_000),
+        list_of("l", 1_000),
+    ];
+    let beyond = [
+        "t + t + t + t + 'x' != ''".to_owned(),
+        "b + b + b + b + b'x' != b'x'".to_owned(),
+        "size(l + l + l + l + [1]) == 0".to_owned(),
+        list_of("t + t", 3),
+        list_of("t + t", 900),
+        list_of("b + b", 3),
+        list_of("l + l", 3),
+        list_of("string(b)", 5),
+        list_of("w", 5),
+        list_of("m.w", 5),
+        list_of("m['w']", 500),
+        list_of("([w] + l)[0]", 5),
+    ];
+    for entry in &within {
+        assert_eq!(outcome(entry, &attributes), "true", "{}", &entry[..30.min(entry.len())]);
+    }
+    for entry in &beyond {
+        assert_eq!(
+            outcome(entry, &attributes),
+            "error",
+            "{}",
+            &entry[..30.min(entry.len())]
+        );
+    }
+    assert_eq!(
+        outcome(&within[0], &attributes),
+        "true",
+        "each evaluation has its own budget"
+    );
+}

@@ -158,11 +158,17 @@ fn numbers_the_machine_did_not_give_out_are_refused() {
     let absurd = event(&mut machine, "_input_event", 1);
     assert_eq!(
         machine.handle_input(KeySlot(u32::MAX), absurd, None),
-        Err(InputError::KeySlot(u32::MAX))
+        Err(InputError::KeySlot {
+            slot: u32::MAX,
+            used: 0
+        })
     );
     assert_eq!(
         machine.handle_key_opened(KeySlot(u32::MAX), 0),
-        Err(InputError::KeySlot(u32::MAX))
+        Err(InputError::KeySlot {
+            slot: u32::MAX,
+            used: 0
+        })
     );
     input(&mut machine, KEY, 2);
     let task = next(&mut machine);
@@ -224,4 +230,49 @@ fn an_action_that_sends_without_end_is_stopped_while_it_runs() {
         text.contains("'begin'") && text.contains("max-events-per-run"),
         "{text}"
     );
+}
+
+/// Everything below a slot takes room: one wrong number must not cost gigabytes.
+#[test]
+fn a_slot_far_above_those_used_is_refused_and_allocates_nothing() {
+    let mut machine = machine(&[("only", "_input_event")]);
+    input(&mut machine, KeySlot(4_096), 1);
+    let far = event(&mut machine, "_input_event", 2);
+    let text = machine.handle_input(KeySlot(8_194), far, None).unwrap_err().to_string();
+    for part in ["slot 8194", "4097 have been used", "at most 8193", "lowest free number"] {
+        assert!(text.contains(part), "{part} is missing in: {text}");
+    }
+    assert_eq!(machine.in_flight(), 1);
+    for slot in [8_193, 1_000_000, 1 << 25] {
+        let opened = machine.handle_key_opened(KeySlot(slot), 0);
+        assert_eq!(opened.is_ok(), slot == 8_193, "{slot}");
+    }
+}
+
+#[test]
+fn no_snapshot_is_made_of_what_a_failure_left() {
+    let mut machine = looping(2);
+    input(&mut machine, KEY, 1);
+    input(&mut machine, KeySlot(1), 50);
+    assert_eq!(machine.take_dirty(), Ok(vec![KEY, KeySlot(1)]));
+    let task = next(&mut machine);
+    for number in 2..5 {
+        send(&mut machine, task, "again", number);
+    }
+    machine.handle_finished(task).unwrap();
+    for polled in [false, true] {
+        for key in [KEY, KeySlot(1), KeySlot(77)] {
+            let text = machine.snapshot_key(key).unwrap_err().to_string();
+            assert!(
+                text.contains("has failed") && text.contains("`max-events-per-run`"),
+                "{polled}: {text}"
+            );
+        }
+        assert!(machine.take_dirty().is_err());
+        let fails = effects(&mut machine)
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Fail { .. }))
+            .count();
+        assert_eq!(fails, usize::from(!polled));
+    }
 }

@@ -36,9 +36,80 @@ fn a_run_leaves_nothing_behind_in_the_snapshot_of_the_next() {
         machine.handle_finished(task).unwrap();
         let task = next(&mut machine);
         machine.handle_finished(task).unwrap();
-        sizes.push(machine.snapshot_key(KEY).unwrap().bytes.len());
+        sizes.push(machine.snapshot_key(KEY).unwrap().unwrap().bytes.len());
     }
     assert!(sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+}
+
+/// An agent that goes on for thousands of steps in one run would otherwise store all of them at each checkpoint.
+#[test]
+fn finished_tasks_are_not_stored_unless_unfinished_ones_came_from_them() {
+    let mut machine = machine(&[("begin", "_input_event"), ("next", "n"), ("leaf", "n")]);
+    input(&mut machine, KEY, 1);
+    let mut length = 0;
+    let task = next(&mut machine);
+    let sent = event(&mut machine, "n", 2);
+    machine.handle_sent(task, sent).unwrap();
+    machine.handle_finished(task).unwrap();
+    let mut sizes = Vec::new();
+    for step in 0..50 {
+        let task = next(&mut machine);
+        let sent = event(&mut machine, "n", 100 + step);
+        machine.handle_sent(task, sent).unwrap();
+        machine.handle_finished(task).unwrap();
+        let leaf = next(&mut machine);
+        length = machine.task_path(leaf).unwrap().len();
+        machine.handle_finished(leaf).unwrap();
+        sizes.push(machine.snapshot_key(KEY).unwrap().unwrap().bytes.len());
+    }
+    // The chain that leads to the unfinished task is its place in the run; the leaves are not.
+    let steps: Vec<usize> = sizes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(steps.iter().all(|step| *step <= 3), "{steps:?}");
+
+    let stored = machine.snapshot_key(KEY).unwrap().unwrap();
+    let mut restored = run_support::machine(&[("begin", "_input_event"), ("next", "n"), ("leaf", "n")]);
+    let plan = RestorePlan::parse(&stored.bytes).unwrap();
+    restored.restore_key(KEY, plan, &stored.values, Vec::new()).unwrap();
+    assert_eq!(restored.snapshot_key(KEY).unwrap().unwrap().bytes, stored.bytes);
+    for _ in 0..2 {
+        let (there, here) = (next(&mut machine), next(&mut restored));
+        let path = machine.task_path(there).unwrap();
+        assert_eq!(restored.task_path(here).unwrap(), path);
+        assert_eq!(path.len(), length + 1);
+        machine.handle_finished(there).unwrap();
+        restored.handle_finished(here).unwrap();
+    }
+}
+
+/// Siblings of which one waits: the finished ones go, and the waiting one keeps its place.
+#[test]
+fn a_task_that_waits_keeps_its_path_when_those_beside_it_are_gone() {
+    let mut machine = machine(&ACTIONS);
+    input(&mut machine, KEY, 1);
+    let task = next(&mut machine);
+    for number in 2..1_002 {
+        let sent = event(&mut machine, "n", number);
+        machine.handle_sent(task, sent).unwrap();
+    }
+    machine.handle_finished(task).unwrap();
+    let full = machine.snapshot_key(KEY).unwrap().unwrap().bytes.len();
+    for _ in 0..998 {
+        let task = next(&mut machine);
+        machine.handle_finished(task).unwrap();
+    }
+    let waits = next(&mut machine);
+    machine.handle_suspended(waits).unwrap();
+    let stored = machine.snapshot_key(KEY).unwrap().unwrap();
+    assert!(stored.bytes.len() < full / 100, "{} of {full}", stored.bytes.len());
+    let plan = RestorePlan::parse(&stored.bytes).unwrap();
+    let mut restored = run_support::machine(&ACTIONS);
+    restored.restore_key(KEY, plan, &stored.values, Vec::new()).unwrap();
+    let waiting = next(&mut restored);
+    assert_eq!(restored.task_path(waiting), machine.task_path(waits));
+    restored.handle_finished(waiting).unwrap();
+    let last = next(&mut restored);
+    let there = next(&mut machine);
+    assert_eq!(restored.task_path(last), machine.task_path(there));
 }
 
 #[test]
@@ -49,7 +120,7 @@ fn a_slot_used_by_another_key_starts_empty() {
     let task = next(&mut machine);
     set(&mut machine, task, Space::Sensory, "s", 2);
     set(&mut machine, task, Space::ShortTerm, "t", 3);
-    assert!(machine.snapshot_key(KEY).is_some());
+    assert!(machine.snapshot_key(KEY).unwrap().is_some());
     machine.handle_finished(task).unwrap();
     let ended = effects(&mut machine);
     assert!(ended.contains(&Effect::RunEnded {
@@ -58,7 +129,7 @@ fn a_slot_used_by_another_key_starts_empty() {
         idle: true,
         persisted: true
     }));
-    assert_eq!(machine.snapshot_key(KEY), None);
+    assert_eq!(machine.snapshot_key(KEY), Ok(None));
     input(&mut machine, KEY, 4);
     let task = next(&mut machine);
     assert_eq!(machine.run_of(task), Ok(0));
@@ -90,7 +161,7 @@ fn keys_restored_late_hold_back_only_later_markers() {
     let mut source = machine(&ACTIONS);
     input(&mut source, KEY, 1);
     input(&mut source, KEY, 2);
-    let stored = source.snapshot_key(KEY).unwrap();
+    let stored = source.snapshot_key(KEY).unwrap().unwrap();
 
     let mut machine = machine(&ACTIONS);
     input(&mut machine, KEY, 50);

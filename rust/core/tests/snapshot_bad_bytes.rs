@@ -28,7 +28,7 @@ fn sample() -> Vec<u8> {
     machine.handle_finished(task).unwrap();
     let task = next(&mut machine);
     machine.handle_suspended(task).unwrap();
-    machine.snapshot_key(KEY).unwrap().bytes
+    machine.snapshot_key(KEY).unwrap().unwrap().bytes
 }
 
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {

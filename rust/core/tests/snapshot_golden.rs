@@ -54,7 +54,7 @@ fn busy() -> (Machine<Exact>, Vec<u8>, Vec<ValueHandle>) {
     machine.handle_finished(task).unwrap();
     let task = next(&mut machine);
     machine.handle_suspended(task).unwrap();
-    let snapshot = machine.snapshot_key(KEY).unwrap();
+    let snapshot = machine.snapshot_key(KEY).unwrap().unwrap();
     (machine, snapshot.bytes, snapshot.values)
 }
 
@@ -62,7 +62,7 @@ fn busy() -> (Machine<Exact>, Vec<u8>, Vec<ValueHandle>) {
 fn fresh() -> Vec<u8> {
     let mut machine = machine(&ACTIONS);
     input(&mut machine, KEY, 7);
-    machine.snapshot_key(KEY).unwrap().bytes
+    machine.snapshot_key(KEY).unwrap().unwrap().bytes
 }
 
 const BUSY_1: &str = include_str!("snapshot_golden_files/v1_busy.hex");
@@ -184,10 +184,10 @@ fn version_1_is_still_what_is_written() {
 fn a_snapshot_does_not_change_the_run_it_is_taken_of() {
     let (mut machine, bytes, values) = busy();
     for _ in 0..3 {
-        let again = machine.snapshot_key(KEY).unwrap();
+        let again = machine.snapshot_key(KEY).unwrap().unwrap();
         assert_eq!((&again.bytes, &again.values), (&bytes, &values));
     }
     assert_eq!((machine.in_flight(), machine.suspended_tasks()), (2, 1));
-    assert_eq!(machine.snapshot_key(KeySlot(1)), None);
-    assert_eq!(machine.snapshot_key(KeySlot(u32::MAX)), None);
+    assert_eq!(machine.snapshot_key(KeySlot(1)), Ok(None));
+    assert_eq!(machine.snapshot_key(KeySlot(u32::MAX)), Ok(None));
 }

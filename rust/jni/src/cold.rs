@@ -7,8 +7,9 @@ use crate::handles::{self, Guard};
 use crate::hot::guarded;
 use flink_agents_core::config;
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId, ValueHandle};
-use flink_agents_core::memory::Space;
+use flink_agents_core::memory::{MAX_PATH_BYTES, Space};
 use flink_agents_core::run::RestorePlan;
+use flink_agents_core::symbols::MAX_TEXT_BYTES;
 use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, jbyteArray, jclass, jint, jintArray, jlong, jobject};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,6 +126,12 @@ cold! {
 cold! {
     /// The symbol of a text (UTF-8).
     fn Java_org_apache_flink_agents_core_Natives_intern(env, engine, text: jbyteArray) -> jint = 0; {
+        let bytes = env.length(text)?;
+        if bytes > MAX_TEXT_BYTES {
+            return Err(Failure::argument(format!(
+                "An event type or memory path has {bytes} bytes: {MAX_TEXT_BYTES} are the most for an event type, {MAX_PATH_BYTES} for a memory path; put what is long into the event or value, not into its name"
+            )));
+        }
         let text = String::from_utf8(env.bytes(text)?)
             .map_err(|_| Failure::argument("an event type or memory path is not valid Unicode text"))?;
         Ok(engine.machine.intern(&text).0 as jint)
@@ -232,7 +239,7 @@ cold! {
 cold! {
     /// Keys changed since the last call.
     fn Java_org_apache_flink_agents_core_Natives_takeDirty(env, engine) -> jintArray = NULL; {
-        let dirty: Vec<jint> = engine.machine.take_dirty().iter().map(|key| key.0 as jint).collect();
+        let dirty: Vec<jint> = engine.machine.take_dirty()?.iter().map(|key| key.0 as jint).collect();
         env.new_ints(&dirty)
     }
 }
@@ -240,7 +247,7 @@ cold! {
 cold! {
     /// State of a key: u32 number of values, that many u32 values, then the core's bytes. Null when the key is idle.
     fn Java_org_apache_flink_agents_core_Natives_snapshotKey(env, engine, key: jint) -> jbyteArray = NULL; {
-        let Some(snapshot) = engine.machine.snapshot_key(KeySlot(key as u32)) else { return Ok(NULL) };
+        let Some(snapshot) = engine.machine.snapshot_key(KeySlot(key as u32))? else { return Ok(NULL) };
         let mut out = Vec::with_capacity(4 + snapshot.values.len() * 4 + snapshot.bytes.len());
         out.extend_from_slice(&(snapshot.values.len() as u32).to_le_bytes());
         for value in &snapshot.values {

@@ -85,6 +85,16 @@ impl Env {
         Ok(address as i64)
     }
 
+    /// Length of a Java `byte[]`.
+    pub(crate) fn length(self, array: jbyteArray) -> Result<usize, Failure> {
+        if array.is_null() {
+            return Err(Failure::argument("a byte array is null"));
+        }
+        // SAFETY: the JVM passed a live `byte[]`.
+        let length = unsafe { ((**self.0).v1_1.GetArrayLength)(self.0, array) };
+        Ok(length as usize)
+    }
+
     /// Copies a Java `int[]`.
     pub(crate) fn ints(self, array: jintArray) -> Result<Vec<jint>, Failure> {
         if array.is_null() {

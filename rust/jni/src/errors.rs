@@ -7,7 +7,7 @@
 //! | `AgentsCoreException` | the core cannot go on: unreadable snapshot, panic |
 
 use flink_agents_core::memory::MemoryError;
-use flink_agents_core::run::{AccessError, InputError, RestoreError, TaskError};
+use flink_agents_core::run::{AccessError, InputError, RestoreError, SnapshotError, TaskError};
 use std::cell::RefCell;
 use std::ffi::CStr;
 
@@ -102,6 +102,13 @@ impl From<AccessError> for Failure {
 impl From<InputError> for Failure {
     #[cold]
     fn from(error: InputError) -> Self {
+        Failure::state(error.to_string())
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    #[cold]
+    fn from(error: SnapshotError) -> Self {
         Failure::state(error.to_string())
     }
 }

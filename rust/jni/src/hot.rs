@@ -202,9 +202,12 @@ hot! {
 /// Set in the result of [`poll`] when there may be more effects.
 const MORE: i64 = 1 << 31;
 
+/// Set in the result of [`poll`] when the host should call `collectSymbols` before it asks for more.
+const COLLECT: i64 = 1 << 30;
+
 /// Writes effects to `address`, at most `capacity` of them; one that runs or resumes an action is always the last, and
 /// there is none without `may_run`.
-/// Returns `unfinished inputs << 32 | MORE | number of effects`.
+/// Returns `unfinished inputs << 32 | MORE | COLLECT | number of effects`.
 fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> i64 {
     let mut count = 0;
     let mut more = MORE;
@@ -225,7 +228,12 @@ fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> i64 
             break;
         }
     }
-    (engine.machine.in_flight() as i64) << 32 | more | i64::from(count)
+    let collect = if engine.machine.symbols().should_collect() {
+        COLLECT
+    } else {
+        0
+    };
+    (engine.machine.in_flight() as i64) << 32 | more | collect | i64::from(count)
 }
 
 fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {

@@ -1,12 +1,29 @@
 //! `Natives.version()`: lets the loader refuse a library of another build before anything else is called.
+//!
+//! It names the release, a hash of the natives with their types (made by `build.rs`), and the layout: what the numbers
+//! mean that cross. The layout is raised together with `Natives.LAYOUT` whenever an effect, a result or a flag changes its
+//! meaning while the types stay.
 
 use jni_sys::{JNIEnv, jclass, jstring};
+use std::ffi::CStr;
 
-const VERSION: &std::ffi::CStr =
-    match std::ffi::CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => panic!("a version has no NUL inside"),
+macro_rules! version {
+    (layout $layout:literal) => {
+        concat!(
+            env!("CARGO_PKG_VERSION"),
+            " (natives ",
+            env!("NATIVES_ID"),
+            ", layout ",
+            $layout,
+            ")\0"
+        )
     };
+}
+
+const VERSION: &CStr = match CStr::from_bytes_with_nul(version!(layout 1).as_bytes()) {
+    Ok(version) => version,
+    Err(_) => panic!("a version has no NUL inside"),
+};
 
 /// `static native String version()`. Returns null, with `OutOfMemoryError` pending, if the JVM has no memory left.
 ///

@@ -651,7 +651,7 @@ impl Subtask {
     /// Writes what changed to the keyed state, and returns all of it with the reference's.
     pub fn checkpoint(&mut self, shared: &mut Shared) -> (BTreeMap<String, KeyState>, BTreeMap<String, RefKey>) {
         shared.count("checkpoint");
-        let dirty = self.machine.take_dirty();
+        let dirty = self.machine.take_dirty().unwrap();
         for slot in &dirty {
             let key = self.slots.iter().find(|(_, number)| **number == slot.0);
             let key = key.map(|(key, _)| key.clone());
@@ -661,7 +661,7 @@ impl Subtask {
                 (key, stored) => panic!("{slot:?} of {key:?} has the snapshot {stored:?}"),
             }
         }
-        assert_eq!(self.machine.take_dirty(), Vec::new());
+        assert_eq!(self.machine.take_dirty(), Ok(Vec::new()));
         // What is not dirty has to be what was stored, and idle keys store nothing.
         let active = self.slots.clone();
         for (key, slot) in &active {
@@ -677,7 +677,7 @@ impl Subtask {
     }
 
     fn stored(&mut self, slot: KeySlot) -> Option<Inflight> {
-        let snapshot = self.machine.snapshot_key(slot)?;
+        let snapshot = self.machine.snapshot_key(slot).unwrap()?;
         let values = snapshot.values.iter().map(|handle| self.handles.value(*handle).clone());
         Some(Inflight {
             bytes: snapshot.bytes,
@@ -701,7 +701,7 @@ fn plain((index, action): (u32, ActionId)) -> (u32, usize) {
 
 fn refusal(error: &AccessError) -> String {
     match error {
-        AccessError::Memory(MemoryError::Path(_)) => "!path",
+        AccessError::Memory(MemoryError::Path(_) | MemoryError::TooLong { .. }) => "!path",
         AccessError::Memory(MemoryError::ObjectInTheWay(_)) => "!object",
         AccessError::Memory(MemoryError::ValueInTheWay(_)) => "!value",
         AccessError::Memory(MemoryError::ParentIsValue { .. }) => "!parent",

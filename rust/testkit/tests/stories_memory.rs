@@ -260,6 +260,45 @@ fn a_value_that_wins_over_an_object_leaves_no_orphans_in_the_stored_state() {
     });
 }
 
+/// The object's children are in the host's state and unknown to the core: nobody may put a value over them.
+#[test]
+fn a_value_never_replaces_an_object_whose_children_were_not_loaded() {
+    let agent = Agent::new()
+        .on("fill", &["fill"], [set("o.x.y", "1"), set("o.z", "2")])
+        .on("start", IN, [send("fill", "f"), send("later", "l")])
+        .on(
+            "slow",
+            &["later"],
+            [set("p.q", "3"), suspend(), set("o", "4"), set("o.x", "5")],
+        )
+        .on(
+            "quick",
+            &["later"],
+            [set("o.new", "6"), object_over("o"), set("o", "7")],
+        );
+    let steps = [
+        Input("k", "a", None),
+        Wake("k", "slow"),
+        Input("k", "b", None),
+        Wake("k", "slow"),
+        Run,
+    ];
+    Story::new(agent, steps).tell(|cluster, _| {
+        let expected = [
+            ("o", Stored::Object),
+            ("o.new", value("6")),
+            ("o.x", Stored::Object),
+            ("o.x.y", value("1")),
+            ("o.z", value("2")),
+            ("p", Stored::Object),
+            ("p.q", value("3")),
+        ];
+        let expected = expected.map(|(path, node)| (path.to_owned(), node));
+        assert_eq!(cluster.short_term("k"), expected.into());
+        cluster.assert_idle();
+    });
+}
+
 #[test]
 fn symbols_are_collected_while_runs_are_in_flight() {
     let agent = Agent::new()

@@ -204,12 +204,12 @@ fn checkpoints_store_only_what_changed_and_idle_keys_leave_nothing() {
         cluster.input(key, "x", None);
     }
     cluster.run();
-    assert_eq!(cluster.subtasks[0].machine.take_dirty().len(), 3);
-    assert_eq!(cluster.subtasks[0].machine.take_dirty().len(), 0);
+    assert_eq!(cluster.subtasks[0].machine.take_dirty().unwrap().len(), 3);
+    assert_eq!(cluster.subtasks[0].machine.take_dirty().unwrap().len(), 0);
     cluster.input("b", "y", None);
     cluster.wake("c", "slow");
     assert_eq!(
-        cluster.subtasks[0].machine.take_dirty().len(),
+        cluster.subtasks[0].machine.take_dirty().unwrap().len(),
         1,
         "waking changes nothing that is stored"
     );

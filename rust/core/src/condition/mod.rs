@@ -21,8 +21,8 @@
 //! # Limits
 //!
 //! 8,192 code points; brackets and conditionals nest 32 deep. Both are checked before parsing, and chains of operators
-//! or selections make no deep trees, so no phase needs more than 512 KiB of stack. Texts made by `+` are limited to
-//! 16 MiB and lists to 1,048,576 items.
+//! or selections make no deep trees, so no phase needs more than 512 KiB of stack. One evaluation makes at most 16 MiB of
+//! text and bytes by `+` and conversions, and 1,048,576 items of lists by `+`; beyond, it has no value.
 
 mod ast;
 mod check;
@@ -152,7 +152,7 @@ impl Program {
     /// # Errors
     /// Whatever keeps the expression from having a Boolean value for this event.
     pub fn eval(&self, event: &EventView<'_>) -> Result<bool, EvalError> {
-        match eval::eval(&self.node, event).map_err(|error| *error)? {
+        match eval::eval(&self.node, &eval::Scope::new(event)).map_err(|error| *error)? {
             value::Cel::Bool(truth) => Ok(truth),
             other => Err(EvalError::NotBoolean(other.type_name().to_owned())),
         }

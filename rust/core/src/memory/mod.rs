@@ -4,9 +4,13 @@
 //! (when its task finishes), and who wins on a conflict (the last task to finish, with a warning). Values stay with the
 //! host; short-term memory is loaded path by path from the host's state on first access.
 //!
-//! A path is one or more names joined by `.`; no name may be empty. The root is an object and always exists. Stored
-//! short-term memory is flat: one entry per node, objects included, so a node's children are the stored paths one name
-//! longer than its own.
+//! A path is one or more names joined by `.`; no name may be empty. A path has at most [`MAX_PATH_BYTES`] bytes and
+//! [`MAX_PATH_NAMES`] names, since each ancestor is a node with a path of its own. The root is an object and always exists.
+//! Stored short-term memory is flat: one entry per node, objects included, so a node's children are the stored paths one
+//! name longer than its own.
+//!
+//! What is stored and what a task sees is a tree at any time: above an object are only objects. So looking for missing
+//! parents starts with the nearest and ends at the first object, and most of what is above is never loaded.
 
 mod mirror;
 mod overlay;
@@ -17,6 +21,15 @@ pub(crate) use overlay::Overlay;
 use crate::ids::{Symbol, ValueHandle};
 use crate::symbols::Symbols;
 use rustc_hash::FxHashMap;
+
+/// Longest path, in bytes of UTF-8.
+pub const MAX_PATH_BYTES: usize = 4_096;
+
+/// Most names in a path.
+pub const MAX_PATH_NAMES: usize = 256;
+
+/// Nodes of a memory that is empty for which room is kept.
+const KEPT: usize = 512;
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +75,20 @@ pub enum MemoryError {
     /// Not a path.
     #[error("Invalid memory path \"{0}\": a path is one or more names joined by '.', and no name may be empty")]
     Path(String),
+    /// Longer or deeper than a path may be.
+    #[error(
+        "The memory path \"{start}…\", used by action '{action}', is too long: it has {bytes} bytes and {names} names, and a path may have {MAX_PATH_BYTES} bytes (UTF-8) and {MAX_PATH_NAMES} names joined by '.'; put what is long into the value, not into the path"
+    )]
+    TooLong {
+        /// Name of the action.
+        action: String,
+        /// How the path starts.
+        start: String,
+        /// Its length.
+        bytes: usize,
+        /// Its depth.
+        names: usize,
+    },
     /// A value would replace an object.
     #[error("Cannot overwrite object with value: \"{0}\" is an object; write to a path below it, or use another name")]
     ObjectInTheWay(String),
@@ -158,7 +185,8 @@ impl Committed {
     }
 
     /// Keeps the tree a tree when tasks that overlapped wrote a value and below it: the last to finish wins. Returns an
-    /// ancestor whose value is replaced. All nodes concerned are known, since the overlapping tasks wrote or read them.
+    /// ancestor whose value is replaced. All nodes concerned are known: whoever wrote below an ancestor has noted what it is.
+    /// And nothing of the host's state that was not loaded lies below a value: whoever wrote that value found nothing there, so what is below now came in this run.
     fn make_room(
         &mut self,
         path: Symbol,
@@ -203,6 +231,15 @@ impl Committed {
             }
         }
         self.commits = 0;
+        // Going through a map costs its room, not its entries: later runs of the key would pay for a huge one.
+        if self.nodes.capacity() > KEPT {
+            self.nodes = FxHashMap::default();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.nodes.capacity()
     }
 
     /// Known nodes that exist, in no particular order.
@@ -220,9 +257,34 @@ impl Committed {
 
 /// Ancestors of `path` from the outermost to the parent, the root left out.
 fn ancestors(symbols: &mut Symbols, path: Symbol) -> Vec<Symbol> {
-    let text = symbols.name(path).unwrap_or_default().to_owned();
+    let text = symbols.shared_name(path);
     let ends = text.match_indices('.').map(|(at, _)| at);
     ends.map(|end| symbols.intern(&text[..end])).collect()
+}
+
+fn names_of(path: &str) -> usize {
+    path.bytes().filter(|byte| *byte == b'.').count() + 1
+}
+
+#[cold]
+fn too_long(path: &str) -> MemoryError {
+    MemoryError::TooLong {
+        action: String::new(),
+        start: path.chars().take(60).collect(),
+        bytes: path.len(),
+        names: names_of(path),
+    }
+}
+
+impl MemoryError {
+    /// Views know no names of actions; what needs one gets it on its way out.
+    #[cold]
+    pub(crate) fn of_action(mut self, name: &str) -> Self {
+        if let MemoryError::TooLong { action, .. } = &mut self {
+            name.clone_into(action);
+        }
+        self
+    }
 }
 
 /// Whether `path` lies strictly below `above`.
@@ -283,6 +345,10 @@ impl View<'_> {
         let Some(text) = self.symbols.name(path) else {
             return Err(MemoryError::Path(format!("#{}", path.0)));
         };
+        // A path with more names than allowed is longer than this; most are far shorter.
+        if text.len() >= 2 * MAX_PATH_NAMES && (text.len() > MAX_PATH_BYTES || names_of(text) > MAX_PATH_NAMES) {
+            return Err(too_long(text));
+        }
         // One pass without splitting: this runs at every access.
         let bytes = text.as_bytes();
         let mut after_dot = true;
@@ -319,26 +385,50 @@ impl View<'_> {
         }
     }
 
-    /// Checks that `path` may become a node below objects, and lists the ancestors that have to be created.
+    /// Checks that `path` may become a node below objects, and lists the ancestors that have to be created, the outermost
+    /// first.
     fn prepare(&mut self, path: Symbol) -> Result<Result<Vec<Symbol>, Symbol>, MemoryError> {
         self.check_path(path)?;
         let mut missing = Vec::new();
-        if self.symbols.name(path).is_some_and(|text| text.contains('.')) {
-            for ancestor in ancestors(self.symbols, path) {
-                match self.peek(ancestor) {
-                    Lookup::Load(path) => return Ok(Err(path)),
-                    Lookup::Found(Node::Object) => {}
-                    Lookup::Found(Node::Absent) => missing.push(ancestor),
-                    Lookup::Found(Node::Value(_)) => {
-                        return Err(MemoryError::ParentIsValue {
-                            path: self.text(path),
-                            parent: self.text(ancestor),
-                        });
-                    }
+        if !self.symbols.name(path).is_some_and(|text| text.contains('.')) {
+            return Ok(Ok(missing));
+        }
+        let text = self.symbols.shared_name(path);
+        let mut above = text.rfind('.');
+        while let Some(end) = above {
+            let ancestor = self.symbols.intern(&text[..end]);
+            match self.peek(ancestor) {
+                Lookup::Load(path) => return Ok(Err(path)),
+                Lookup::Found(Node::Object) => {
+                    self.know_objects_above(&text[..end]);
+                    break;
+                }
+                Lookup::Found(Node::Absent) => missing.push(ancestor),
+                Lookup::Found(Node::Value(_)) => {
+                    return Err(MemoryError::ParentIsValue {
+                        path: self.text(path),
+                        parent: self.text(ancestor),
+                    });
                 }
             }
+            above = text[..end].rfind('.');
         }
+        missing.reverse();
         Ok(Ok(missing))
+    }
+
+    /// Notes that what is above an object is an object, without asking the host: its entries may expire before the run ends,
+    /// and a parent that is gone then would let a value take its place.
+    fn know_objects_above(&mut self, object: &str) {
+        let mut above = object.rfind('.');
+        while let Some(end) = above {
+            let ancestor = self.symbols.intern(&object[..end]);
+            if self.overlay.get(ancestor).is_some() || self.committed.get(ancestor).is_some() {
+                return;
+            }
+            self.committed.loaded(ancestor, Node::Object);
+            above = object[..end].rfind('.');
+        }
     }
 
     /// Writes a value, creating missing parents.

@@ -93,7 +93,23 @@ pub(crate) struct Key {
     pub(crate) short_term: Committed,
 }
 
+/// Entries that each collection of an idle key keeps room for: the usual run fits. Without a bound, every slot would keep
+/// what the largest run needed that ever came by.
+pub(crate) const KEPT_BY_KEY: usize = 256;
+
 impl Key {
+    /// Forgets the tasks of a run that has ended, and gives back the room of an unusually large one.
+    pub(crate) fn forget_tasks(&mut self) {
+        let large = self.nodes.len() > KEPT_BY_KEY;
+        self.nodes.clear();
+        if large {
+            // No more of its tasks waited at a time than there were, and none does now.
+            self.nodes.shrink_to(KEPT_BY_KEY);
+            self.queue.shrink_to(KEPT_BY_KEY);
+            self.suspended.shrink_to(KEPT_BY_KEY);
+        }
+    }
+
     /// Unfinished inputs, the one in progress included.
     pub(crate) fn unfinished(&self) -> usize {
         usize::from(self.active) + self.waiting.len()

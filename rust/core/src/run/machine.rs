@@ -25,8 +25,9 @@
 //! The shape (getters, `handle_*`, `poll_*`) is that of quinn-proto's `Connection`; asking the host to run code instead of
 //! calling it is that of Restate's shared core.
 
-use super::key::{Event, EventIndex, Key, ROOT, Task, TaskIndex, TaskNode, TaskState, Waiting};
+use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, ROOT, Task, TaskIndex, TaskNode, TaskState, Waiting};
 use super::segments::Segments;
+use super::snapshot::SnapshotError;
 use super::{Effect, Marker, Router};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::memory::Overlay;
@@ -74,9 +75,17 @@ pub enum InputError {
     /// The type is not interned.
     #[error("Unknown event type symbol {0}")]
     UnknownType(u32),
-    /// The key's number is absurd: numbers are to be small and reused.
-    #[error("Key slot {0} is out of range")]
-    KeySlot(u32),
+    /// The key's number is absurd: everything below it takes room.
+    #[error(
+        "Key slot {slot} is out of range: slots are to be small and reused, and {used} have been used so far, so that at most {} may be next; give out the lowest free number",
+        used + MAX_SLOT_GAP
+    )]
+    KeySlot {
+        /// The number.
+        slot: u32,
+        /// One past the highest used so far.
+        used: u32,
+    },
 }
 
 /// A report about a task that is not running.
@@ -106,7 +115,12 @@ pub enum TaskError {
     TooManyEvents(String, u32),
 }
 
-const MAX_KEY_SLOT: u32 = 1 << 26;
+/// How far above the slots used so far a new one may lie. Hosts give out the lowest free number; the gap leaves room for
+/// those that restore keys in some other order.
+const MAX_SLOT_GAP: u32 = 1 << 12;
+/// Entries that the machine's own collections keep room for when nothing is in flight; see [`KEPT_BY_KEY`].
+pub(super) const KEPT_BY_MACHINE: usize = 1 << 14;
+
 const NO_ROUTES: (u32, u32) = (u32::MAX, 0);
 
 /// Decides for one subtask.
@@ -120,7 +134,7 @@ pub struct Machine<R: Router> {
     pub(super) symbols: Symbols,
     /// Where the exact matches of an interned type lie in `route_actions`.
     routes: Vec<(u32, u32)>,
-    route_actions: Vec<ActionId>,
+    pub(super) route_actions: Vec<ActionId>,
     pub(super) keys: Vec<Key>,
     pub(super) events: Slab<Event<R::Attributes>>,
     pub(super) tasks: Slab<Task>,
@@ -132,12 +146,13 @@ pub struct Machine<R: Router> {
     unfinished: usize,
     frozen: bool,
     ended: bool,
-    failed: bool,
+    /// Why nothing can go on.
+    failed: Option<String>,
     /// The failure was handed out.
     over: bool,
     selected: Vec<ActionId>,
     warnings: Vec<String>,
-    spare_sent: Vec<Vec<EventIndex>>,
+    pub(super) spare_sent: Vec<Vec<EventIndex>>,
 }
 
 impl<R: Router> Machine<R> {
@@ -160,7 +175,7 @@ impl<R: Router> Machine<R> {
             unfinished: 0,
             frozen: false,
             ended: false,
-            failed: false,
+            failed: None,
             over: false,
             selected: Vec::new(),
             warnings: Vec::new(),
@@ -197,7 +212,7 @@ impl<R: Router> Machine<R> {
 
     /// Whether [`Machine::poll_effect`] with `may_run` would run something.
     pub fn has_ready(&self) -> bool {
-        !self.frozen && !self.failed && !self.ready.is_empty()
+        !self.frozen && self.failed.is_none() && !self.ready.is_empty()
     }
 
     /// Interned event types and paths.
@@ -349,10 +364,13 @@ impl<R: Router> Machine<R> {
         self.keys[key.0 as usize].running = None;
         self.commit(&mut task);
         let mut sent = std::mem::take(&mut task.sent);
+        let usual = sent.len() <= KEPT_BY_KEY;
         for (event_index, event) in sent.drain(..).enumerate() {
             self.route(key, event, task.node, event_index as u32);
         }
-        self.spare_sent.push(sent);
+        if usual && self.spare_sent.len() < KEPT_BY_MACHINE {
+            self.spare_sent.push(sent);
+        }
         self.drop_use(task.event);
         self.settle(key);
         Ok(())
@@ -418,7 +436,10 @@ impl<R: Router> Machine<R> {
             self.over = matches!(effect, Effect::Fail { .. });
             return Some(effect);
         }
-        if !may_run || self.failed {
+        if self.effects.capacity() > KEPT_BY_MACHINE {
+            self.effects.shrink_to(KEPT_BY_MACHINE);
+        }
+        if !may_run || self.failed.is_some() {
             return None;
         }
         let key = self.ready.pop_front()?;
@@ -481,13 +502,22 @@ impl<R: Router> Machine<R> {
     // ---- inner steps
 
     pub(super) fn ensure_key(&mut self, key: KeySlot) -> Result<(), InputError> {
-        if key.0 >= MAX_KEY_SLOT {
-            return Err(InputError::KeySlot(key.0));
-        }
         if key.0 as usize >= self.keys.len() {
+            let used = self.keys.len() as u32;
+            if key.0 - used > MAX_SLOT_GAP {
+                return Err(InputError::KeySlot { slot: key.0, used });
+            }
             self.keys.resize_with(key.0 as usize + 1, Key::default);
         }
         Ok(())
+    }
+
+    /// Refuses to make a snapshot of a run that broke off in the middle.
+    pub(super) fn check_sound(&self) -> Result<(), SnapshotError> {
+        match &self.failed {
+            Some(reason) => Err(SnapshotError(reason.clone())),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn mark_dirty(&mut self, key: KeySlot) {
@@ -604,7 +634,7 @@ impl<R: Router> Machine<R> {
             .clear(|value| effects.push_back(Effect::Release(value)));
         state.active = false;
         state.events_seen = 0;
-        state.nodes.clear();
+        state.forget_tasks();
         let idle = state.waiting.is_empty();
         let persisted = state.persisted;
         let segment = state.segment;
@@ -613,8 +643,15 @@ impl<R: Router> Machine<R> {
         if idle {
             state.sequence = 0;
             state.persisted = false;
+            if state.waiting.capacity() > KEPT_BY_KEY {
+                state.waiting.shrink_to(KEPT_BY_KEY);
+            }
         }
         self.unfinished -= 1;
+        if self.unfinished == 0 {
+            trim_slab(&mut self.events);
+            trim_slab(&mut self.tasks);
+        }
         effects.push_back(Effect::RunEnded {
             key,
             sequence,
@@ -762,71 +799,15 @@ impl<R: Router> Machine<R> {
     }
 
     fn fail(&mut self, key: KeySlot, reason: String) {
-        if !self.failed {
-            self.failed = true;
+        if self.failed.is_none() {
+            self.failed = Some(reason.clone());
             self.effects.push_back(Effect::Fail { key, reason });
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::symbols::INPUT_EVENT;
-
-    struct OneAction;
-
-    impl Router for OneAction {
-        type Attributes = ();
-
-        fn action_count(&self) -> usize {
-            1
-        }
-
-        fn action_name(&self, _: ActionId) -> &str {
-            "only"
-        }
-
-        fn exact(&self, event_type: &str) -> &[ActionId] {
-            if event_type == INPUT_EVENT { &[] } else { &[ActionId(0)] }
-        }
-
-        fn has_conditions(&self) -> bool {
-            false
-        }
-
-        fn conditional(
-            &self,
-            _: &str,
-            _: EventId,
-            _: Option<&()>,
-            _: &mut Vec<ActionId>,
-            _: &mut Vec<String>,
-        ) -> Result<(), String> {
-            Ok(())
-        }
-    }
-
-    /// Every collection forgets routes; asking for them again must not keep the forgotten ones.
-    #[test]
-    fn routes_do_not_pile_up_when_symbols_are_collected() {
-        let mut machine = Machine::new(OneAction, Limits::default());
-        for round in 0..100 {
-            let event_type = machine.intern("t");
-            let event = EventIn {
-                id: EventId(round),
-                event_type,
-                value: ValueHandle(0),
-                attributes: None,
-            };
-            assert!(machine.handle_input(KeySlot(0), event, None).is_ok());
-            while let Some(effect) = machine.poll_effect(true) {
-                if let Effect::RunAction { task, .. } = effect {
-                    assert!(machine.handle_finished(task).is_ok());
-                }
-            }
-            assert_eq!(machine.collect_symbols(), vec![event_type]);
-            assert!(machine.route_actions.len() <= 1, "round {round}");
-        }
+fn trim_slab<T>(slab: &mut Slab<T>) {
+    if slab.is_empty() && slab.capacity() > KEPT_BY_MACHINE {
+        *slab = Slab::new();
     }
 }

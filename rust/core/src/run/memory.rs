@@ -38,12 +38,24 @@ impl<R: Router> Machine<R> {
         })
     }
 
+    #[cold]
+    fn refusal(&self, task: TaskId, error: MemoryError) -> AccessError {
+        match self.live(task) {
+            Ok(index) => {
+                let action = self.tasks[index as usize].action;
+                error.of_action(self.router.action_name(action)).into()
+            }
+            Err(ended) => ended.into(),
+        }
+    }
+
     /// What stands at a path, the task's own writes included. The empty path is the root, an object.
     ///
     /// # Errors
     /// When the task is not running or the path is not one.
     pub fn memory_get(&mut self, task: TaskId, space: Space, path: Symbol) -> Result<Lookup, AccessError> {
-        Ok(self.view(task, space)?.get(path)?)
+        let outcome = self.view(task, space)?.get(path);
+        outcome.map_err(|error| self.refusal(task, error))
     }
 
     /// Writes a value, creating missing parents.
@@ -57,7 +69,8 @@ impl<R: Router> Machine<R> {
         path: Symbol,
         value: ValueHandle,
     ) -> Result<Written, AccessError> {
-        Ok(self.view(task, space)?.set(path, value)?)
+        let outcome = self.view(task, space)?.set(path, value);
+        outcome.map_err(|error| self.refusal(task, error))
     }
 
     /// Makes an object, creating missing parents. An object that exists is kept with its children.
@@ -71,7 +84,8 @@ impl<R: Router> Machine<R> {
         path: Symbol,
         overwrite: bool,
     ) -> Result<Written, AccessError> {
-        Ok(self.view(task, space)?.new_object(path, overwrite)?)
+        let outcome = self.view(task, space)?.new_object(path, overwrite);
+        outcome.map_err(|error| self.refusal(task, error))
     }
 
     /// The host's answer to `Load`: what its state holds for a path of short-term memory. Returns a handle that is not
@@ -102,6 +116,7 @@ impl<R: Router> Machine<R> {
         path: Symbol,
         stored: impl Iterator<Item = &'s str>,
     ) -> Result<Result<Vec<String>, Symbol>, AccessError> {
-        Ok(self.view(task, space)?.children(path, stored)?)
+        let outcome = self.view(task, space)?.children(path, stored);
+        outcome.map_err(|error| self.refusal(task, error))
     }
 }

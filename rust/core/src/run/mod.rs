@@ -7,9 +7,11 @@ mod memory;
 mod router;
 mod segments;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use effect::{Effect, Marker};
 pub use machine::{EventIn, InputError, Limits, Machine, TaskError};
 pub use memory::AccessError;
 pub use router::Router;
-pub use snapshot::{KeySnapshot, RestoreError, RestorePlan};
+pub use snapshot::{KeySnapshot, RestoreError, RestorePlan, SnapshotError};

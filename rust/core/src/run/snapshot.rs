@@ -2,8 +2,8 @@
 //!
 //! A snapshot holds what is committed: queued and unfinished tasks, waiting inputs, sensory memory. A task that has
 //! started but not finished is stored as not started, since nothing of it is visible before it finishes; after a
-//! restore it runs from its first line, before the tasks that were queued behind it. Short-term memory is the host's
-//! state already. Markers are not state.
+//! restore it runs from its first line, before the tasks that were queued behind it. Of finished tasks those are stored
+//! that an unfinished one came from. Short-term memory is the host's state already. Markers are not state.
 
 use super::key::{Event, EventIndex, Key, ROOT, TaskIndex, TaskNode, TaskState, Waiting};
 use super::{InputError, Machine, Router};
@@ -21,6 +21,13 @@ pub struct KeySnapshot {
     /// Values to store beside it, in this order: first events, then memory values.
     pub values: Vec<ValueHandle>,
 }
+
+/// A snapshot that cannot be taken: a run has failed, and what is left of it is neither before nor after an action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Unfinished runs cannot be stored, since one has failed; restore the last snapshot before. It failed because: {0}"
+)]
+pub struct SnapshotError(pub String);
 
 /// A snapshot that cannot be restored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -189,20 +196,27 @@ impl Texts {
 
 impl<R: Router> Machine<R> {
     /// Keys changed since the last call. Those that are idle need no snapshot; [`Machine::snapshot_key`] says so.
-    pub fn take_dirty(&mut self) -> Vec<KeySlot> {
+    ///
+    /// # Errors
+    /// When a run has failed, whether [`super::Effect::Fail`] was polled or not.
+    pub fn take_dirty(&mut self) -> Result<Vec<KeySlot>, SnapshotError> {
+        self.check_sound()?;
         let dirty = std::mem::take(&mut self.dirty);
         for key in &dirty {
             self.keys[key.0 as usize].dirty = false;
         }
-        dirty
+        Ok(dirty)
     }
 
     /// The state of a key that has to be stored; nothing when the key is idle.
-    pub fn snapshot_key(&mut self, key: KeySlot) -> Option<KeySnapshot> {
-        let state = self.keys.get(key.0 as usize)?;
-        if state.unfinished() == 0 {
-            return None;
-        }
+    ///
+    /// # Errors
+    /// As for [`Machine::take_dirty`].
+    pub fn snapshot_key(&mut self, key: KeySlot) -> Result<Option<KeySnapshot>, SnapshotError> {
+        self.check_sound()?;
+        let Some(state) = self.keys.get(key.0 as usize).filter(|state| state.unfinished() > 0) else {
+            return Ok(None);
+        };
         let mut texts = Texts::default();
         let mut body: Vec<u64> = Vec::new();
         let mut values = Vec::new();
@@ -215,10 +229,13 @@ impl<R: Router> Machine<R> {
             })
         };
         let mut tasks = Vec::new();
+        let mut kept = vec![false; state.nodes.len()];
         for task in self.tasks_in_order(state) {
             let task = &self.tasks[task as usize];
-            tasks.push((place(task.event, &mut events), u64::from(task.node)));
+            tasks.push((place(task.event, &mut events), task.node));
+            mark_with_ancestors(&state.nodes, task.node, &mut kept);
         }
+        let place_of_node = places(&kept);
         let waiting: Vec<u64> = state
             .waiting
             .iter()
@@ -236,11 +253,13 @@ impl<R: Router> Machine<R> {
         let nodes: Vec<(u64, u64, u64)> = state
             .nodes
             .iter()
-            .map(|node| {
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(node, _)| {
                 let parent = if node.parent == ROOT {
                     0
                 } else {
-                    u64::from(node.parent) + 1
+                    place_of_node[node.parent as usize] + 1
                 };
                 (
                     parent,
@@ -290,7 +309,7 @@ impl<R: Router> Machine<R> {
         out.number(tasks.len() as u64);
         for (event, node) in tasks {
             out.number(event);
-            out.number(node);
+            out.number(place_of_node[node as usize]);
         }
         out.number(sensory.len() as u64);
         for (path, (_, node)) in body.into_iter().zip(sensory) {
@@ -303,10 +322,10 @@ impl<R: Router> Machine<R> {
         out.number(waiting.len() as u64);
         waiting.into_iter().for_each(|event| out.number(event));
         self.keys[key.0 as usize].persisted = true;
-        Some(KeySnapshot {
+        Ok(Some(KeySnapshot {
             bytes: out.finish(),
             values,
-        })
+        }))
     }
 
     /// Unfinished tasks of a run: those already started first, in the order they were made, then the queued ones.
@@ -435,6 +454,25 @@ impl<R: Router> Machine<R> {
         self.begin_restored(key);
         Ok(())
     }
+}
+
+/// Finished tasks are left out unless an unfinished one came from them: a long run would store more with every step.
+fn mark_with_ancestors(nodes: &[TaskNode], node: u32, kept: &mut [bool]) {
+    let mut at = node;
+    while at != ROOT && !std::mem::replace(&mut kept[at as usize], true) {
+        at = nodes[at as usize].parent;
+    }
+}
+
+/// Where each node that is kept will stand; parents stay before their children.
+fn places(kept: &[bool]) -> Vec<u64> {
+    let mut next = 0;
+    let place = |kept: &bool| {
+        let place = next;
+        next += u64::from(*kept);
+        place
+    };
+    kept.iter().map(place).collect()
 }
 
 fn write_optional(out: &mut Writer, value: Option<i64>) {

@@ -36,6 +36,21 @@ class BoundaryTest {
         }
     }
 
+    /** False would say that all is done. */
+    @Test
+    void aPollAfterAPanicIsRefusedEvenWhenNothingWasLeftToTell() {
+        try (AgentsCore core = AgentsCore.open(PLAN)) {
+            assertThat(BoundaryMain.runOnce(core)).isEqualTo(1);
+            assertThat(core.poll(true)).isFalse();
+            assertThatThrownBy(core::panicForTest).isInstanceOf(AgentsCoreException.class);
+            for (final boolean mayRun : new boolean[] {false, true}) {
+                assertThatThrownBy(() -> core.poll(mayRun))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("panic");
+            }
+        }
+    }
+
     @Test
     void aClosedCoreRefusesEverything() {
         final AgentsCore core = AgentsCore.open(PLAN);
@@ -100,7 +115,12 @@ class BoundaryTest {
             assertThatThrownBy(() -> core.input(0, "e", 1, 2, false, 0, null, 1)).hasMessageContaining("no buffer");
             assertThatThrownBy(() -> core.input(0, "e", 1, 2, false, 0, ByteBuffer.allocate(8), 8))
                     .isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> core.input(-1, "e", 1, 2, false, 0, null, 0)).hasMessageContaining("slot");
+            for (final int slot : new int[] {-1, Integer.MAX_VALUE, 1 << 25, 5_000}) {
+                assertThatThrownBy(() -> core.input(slot, "e", 1, 2, false, 0, null, 0))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("slot")
+                        .hasMessageContaining("lowest free number");
+            }
             assertThatThrownBy(() -> core.restoreKey(0, new KeySnapshot(new byte[] {1, 2, 3}, new Object[0]), null))
                     .isInstanceOf(AgentsCoreException.class);
             assertThat(core.heldValues()).as("what was refused is not kept").isZero();

@@ -92,6 +92,7 @@ public final class AgentsCore implements AutoCloseable {
 
     private static final int LOAD = 3;
     private static final int MORE = 1 << 31;
+    private static final int COLLECT = 1 << 30;
     private static final int RECORD = 32;
     private static final int CAPACITY = 128;
     /** Where an action waits that was fetched before the host wanted to run one. */
@@ -113,8 +114,13 @@ public final class AgentsCore implements AutoCloseable {
     private int count;
     private int next;
     private int at;
-    /** The core may have effects beside those in the buffer. */
+    /**
+     * The core may have effects beside those in the buffer, or none any more: set before each call that changes it, so that a
+     * poll after a call that broke the core asks it and is refused.
+     */
     private boolean more;
+    /** The core has many texts: those that are not used should be given back. */
+    private boolean collect;
     private boolean held;
     private boolean frozen;
     private int inFlight;
@@ -203,11 +209,18 @@ public final class AgentsCore implements AutoCloseable {
 
     /** Unfinished inputs, waiting inputs, suspended tasks, held markers, interned texts, 1 if a task is ready to run. */
     public int[] counts() {
+        more = true;
         return Natives.counts(handle);
     }
 
-    /** The number of an event type or memory path. */
+    /**
+     * The number of an event type or memory path. Use it at once: when nothing refers to a text any more, a later {@link
+     * #poll} may give its number back.
+     *
+     * @throws IllegalArgumentException if it has more than 65,536 bytes in UTF-8 or is no valid Unicode text
+     */
     public int symbol(final String text) {
+        more = true;
         return symbols.of(text);
     }
 
@@ -238,6 +251,7 @@ public final class AgentsCore implements AutoCloseable {
             final int attributesLength) {
         final long at = addressOf(attributes, attributesLength);
         final int value = values.add(event);
+        more = true;
         try {
             polled(
                     Natives.input(
@@ -279,16 +293,17 @@ public final class AgentsCore implements AutoCloseable {
     private void polled(final long result) {
         inFlight = (int) (result >>> 32);
         more = ((int) result & MORE) != 0;
+        collect = ((int) result & COLLECT) != 0;
         if (next == count) {
             next = 0;
-            count = (int) result & ~MORE;
+            count = (int) result & ~(MORE | COLLECT);
         }
     }
 
     /** A marker of the stream ({@link #WATERMARK}, {@link #IDLE}, {@link #ATTRIBUTES}): passes after all inputs before it. */
     public void marker(final int kind, final long value) {
-        Natives.marker(handle, kind, value);
         more = true;
+        Natives.marker(handle, kind, value);
     }
 
     /**
@@ -314,6 +329,7 @@ public final class AgentsCore implements AutoCloseable {
             final int attributesLength) {
         final long at = addressOf(attributes, attributesLength);
         final int value = values.add(event);
+        more = true;
         try {
             Natives.send(handle, task, type, value, idHigh, idLow, at, attributesLength);
         } catch (final RuntimeException e) {
@@ -324,37 +340,40 @@ public final class AgentsCore implements AutoCloseable {
 
     /** The running action returned: its memory writes are committed and its events routed. */
     public void finish(final long task) {
+        more = true;
         polled(Natives.finish(handle, task, address, room(), held ? 0 : 1));
     }
 
     /** The running action waits: others go on. */
     public void suspend(final long task) {
-        Natives.suspend(handle, task);
         more = true;
+        Natives.suspend(handle, task);
     }
 
     /** What a suspended action waited for has come: a {@link #RESUME} effect follows when it is its turn. */
     public void wake(final long task) {
-        Natives.wake(handle, task);
         more = true;
+        Natives.wake(handle, task);
     }
 
     /** No input follows. */
     public void endOfInput() {
+        more = true;
         Natives.endOfInput(handle);
     }
 
     /** Gives out no effects until {@link #thaw()}: between the snapshot of a synchronous savepoint and its end. */
     public void freeze() {
+        more = true;
         Natives.freeze(handle, 1);
         frozen = true;
     }
 
     /** Ends {@link #freeze()}. */
     public void thaw() {
+        more = true;
         Natives.freeze(handle, 0);
         frozen = false;
-        more = true;
     }
 
     // ---- effects
@@ -374,10 +393,14 @@ public final class AgentsCore implements AutoCloseable {
                     effectValue = kind() == RUN_ACTION ? values.get(effects.getInt(at + 16 + 4)) : null;
                     return true;
                 }
+                if (collect) {
+                    // Here and not only with the next call: that may never come when each brings all its effects.
+                    collect = false;
+                    symbols.collect();
+                }
                 if (!more) {
                     break;
                 }
-                symbols.collectIfMany();
                 polled(Natives.poll(handle, address, CAPACITY, mayRun ? 1 : 0));
                 if (count == 0) {
                     break;
@@ -507,7 +530,7 @@ public final class AgentsCore implements AutoCloseable {
      *
      * @param task the running task
      * @param memory {@link #SENSORY} or {@link #SHORT_TERM}
-     * @param path dotted path; the empty text is the root
+     * @param path dotted path of up to 4,096 bytes (UTF-8) and 256 names; the empty text is the root
      * @param stored the host's store, asked when the path is not known yet
      * @throws IllegalArgumentException if the path is not one
      * @throws IllegalStateException if the action has ended
@@ -515,7 +538,7 @@ public final class AgentsCore implements AutoCloseable {
      */
     public Object memoryGet(final long task, final int memory, final String path, final StoredMemory stored)
             throws Exception {
-        final int symbol = symbols.of(path);
+        final int symbol = symbol(path);
         final long found = Natives.memoryGet(handle, task, memory, symbol);
         switch ((int) (found >> 32)) {
             case NODE_ABSENT:
@@ -540,7 +563,7 @@ public final class AgentsCore implements AutoCloseable {
     public void memorySet(
             final long task, final int memory, final String path, final Object value, final StoredMemory stored)
             throws Exception {
-        final int symbol = symbols.of(path);
+        final int symbol = symbol(path);
         final int added = values.add(value);
         try {
             while (true) {
@@ -566,7 +589,7 @@ public final class AgentsCore implements AutoCloseable {
     public void memoryNewObject(
             final long task, final int memory, final String path, final boolean overwrite, final StoredMemory stored)
             throws Exception {
-        final int symbol = symbols.of(path);
+        final int symbol = symbol(path);
         while (!written(task, Natives.memoryNewObject(handle, task, memory, symbol, overwrite ? 1 : 0), stored)) {
             // A path was loaded: ask again.
         }
@@ -581,7 +604,7 @@ public final class AgentsCore implements AutoCloseable {
      */
     public List<String> memoryChildren(
             final long task, final int memory, final String path, final StoredMemory stored) throws Exception {
-        final int symbol = symbols.of(path);
+        final int symbol = symbol(path);
         final byte[] paths = memory == SHORT_TERM ? Texts.encode(stored.paths(path)) : new byte[0];
         while (true) {
             final byte[] outcome = Natives.memoryChildren(handle, task, memory, symbol, paths);
@@ -624,13 +647,23 @@ public final class AgentsCore implements AutoCloseable {
 
     // ---- snapshots
 
-    /** Keys changed since the last call, idle ones among them. */
+    /**
+     * Keys changed since the last call, idle ones among them.
+     *
+     * @throws IllegalStateException if a run has failed ({@link #FAIL}): what it left must not be stored
+     */
     public int[] takeDirty() {
+        more = true;
         return Natives.takeDirty(handle);
     }
 
-    /** What has to be stored for a key, or null when it is idle. The key counts as {@link #persisted()} from then on. */
+    /**
+     * What has to be stored for a key, or null when it is idle. The key counts as {@link #persisted()} from then on.
+     *
+     * @throws IllegalStateException if a run has failed ({@link #FAIL}): what it left must not be stored
+     */
     public KeySnapshot snapshotKey(final int key) {
+        more = true;
         final byte[] stored = Natives.snapshotKey(handle, key);
         if (stored == null) {
             return null;
@@ -657,6 +690,7 @@ public final class AgentsCore implements AutoCloseable {
         for (int i = 0; i < numbers.length; i++) {
             numbers[i] = values.add(snapshot.values()[i]);
         }
+        more = true;
         try {
             Natives.restoreKey(handle, key, snapshot.bytes(), numbers, attributes);
         } catch (final RuntimeException e) {
@@ -666,7 +700,6 @@ public final class AgentsCore implements AutoCloseable {
             throw e;
         }
         inFlight = counts()[0];
-        more = true;
     }
 
     /** Frees the core. Calling anything afterwards is an {@link IllegalStateException}; closing again does nothing. */
@@ -682,6 +715,7 @@ public final class AgentsCore implements AutoCloseable {
 
     /** Panics inside the core: for tests that show what a defect looks like. */
     void panicForTest() {
+        more = true;
         Natives.panicForTest(handle);
     }
 

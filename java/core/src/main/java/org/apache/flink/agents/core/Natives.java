@@ -9,7 +9,13 @@ import java.nio.ByteBuffer;
 public final class Natives {
     private Natives() {}
 
-    /** The version of the build that the library comes from, such as {@code 0.1.0}. */
+    /**
+     * What the numbers mean that cross: raised, together with that of {@code rust/jni/src/version.rs}, whenever an effect, a
+     * result or a flag changes its meaning while the types below stay.
+     */
+    public static final int LAYOUT = 1;
+
+    /** The build that the library comes from, as {@link org.apache.flink.agents.core.loader.NativeLibrary#jarBuild} has it. */
     public static native String version();
 
     static native long addressOf(ByteBuffer direct);

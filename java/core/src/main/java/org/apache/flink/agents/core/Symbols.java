@@ -10,13 +10,9 @@ import java.util.Map;
 
 /** Java's side of the core's interned texts: event types and memory paths. Not thread-safe. */
 final class Symbols {
-    /** Texts above which unused ones are given back: enough for any fixed set, small enough for generated ones. */
-    private static final int COLLECT_ABOVE = 1 << 16;
-
     private final long handle;
     private final Map<String, Integer> numbers = new HashMap<>();
     private String[] names = new String[64];
-    private int collectAbove = COLLECT_ABOVE;
 
     Symbols(final long handle) {
         this.handle = handle;
@@ -63,11 +59,8 @@ final class Symbols {
         return text;
     }
 
-    /** Gives unused texts back when there are many. Call it while no action runs. */
-    void collectIfMany() {
-        if (numbers.size() <= collectAbove) {
-            return;
-        }
+    /** Gives unused texts back. The core says when; call it before more effects are asked for. */
+    void collect() {
         final boolean[] freed = new boolean[names.length];
         for (final int number : Natives.collectSymbols(handle)) {
             if (number < names.length) {
@@ -76,7 +69,6 @@ final class Symbols {
             }
         }
         numbers.values().removeIf(number -> freed[number]);
-        collectAbove = Math.max(COLLECT_ABOVE, numbers.size() * 2);
     }
 
     int size() {

@@ -2,15 +2,23 @@ package org.apache.flink.agents.core.loader;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
 import java.net.URL;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.security.CodeSource;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Properties;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.apache.flink.agents.core.Natives;
 
 /**
@@ -69,6 +77,29 @@ public final class NativeLibrary {
         return properties.getProperty("version", "unknown");
     }
 
+    /**
+     * The build of this jar: its version, a hash of the natives that its classes declare, and the layout of the numbers that
+     * cross. The library tells the same of itself, or is refused: the JVM binds natives by name, and one with other
+     * parameters would read wrong memory.
+     */
+    public static String jarBuild() {
+        final List<String> natives = new ArrayList<>();
+        for (final Method method : Natives.class.getDeclaredMethods()) {
+            if (Modifier.isNative(method.getModifiers())) {
+                final String types =
+                        Arrays.stream(method.getParameterTypes()).map(Class::getSimpleName).collect(Collectors.joining(","));
+                natives.add(method.getName() + "(" + types + ")" + method.getReturnType().getSimpleName());
+            }
+        }
+        Collections.sort(natives);
+        // FNV-1a, as in rust/jni/build.rs: the lines are ASCII.
+        long hash = 0xcbf29ce484222325L;
+        for (final byte letter : String.join("\n", natives).getBytes(StandardCharsets.US_ASCII)) {
+            hash = (hash ^ letter) * 0x100000001b3L;
+        }
+        return jarVersion() + String.format(Locale.ROOT, " (natives %016x, layout %d)", hash, Natives.LAYOUT);
+    }
+
     private static String loadFrom(final Platform platform) {
         final List<String> tried = new ArrayList<>();
         final String directory = System.getProperty(DIRECTORY_PROPERTY);
@@ -85,7 +116,7 @@ public final class NativeLibrary {
                     tried.add(file + " (from -D" + DIRECTORY_PROPERTY + "): " + e.getMessage());
                 }
                 try (InputStream in = Files.newInputStream(file)) {
-                    if (loadCopy(in, platform, "a copy of " + file, tried)) {
+                    if (loadCopy(in, platform, "a copy of " + file, tried, System::load)) {
                         return file.toString();
                     }
                 } catch (final IOException e) {
@@ -100,7 +131,7 @@ public final class NativeLibrary {
             tried.add(platform.resource() + " in " + jar() + ": not there");
         } else {
             try (InputStream in = resource.openStream()) {
-                if (loadCopy(in, platform, "a copy of " + platform.resource() + " in " + jar(), tried)) {
+                if (loadCopy(in, platform, "a copy of " + platform.resource() + " in " + jar(), tried, System::load)) {
                     return resource.toString();
                 }
             } catch (final IOException e) {
@@ -110,25 +141,35 @@ public final class NativeLibrary {
         throw link(explain(platform, tried), null);
     }
 
-    private static boolean loadCopy(
-            final InputStream in, final Platform platform, final String what, final List<String> tried) {
+    /**
+     * Loads the library by way of a copy that is gone afterwards. One that cannot be removed is left to a later load to clean
+     * up: the library is there all the same.
+     */
+    static boolean loadCopy(
+            final InputStream in,
+            final Platform platform,
+            final String what,
+            final List<String> tried,
+            final Consumer<String> loader) {
         final Path tmp = Paths.get(System.getProperty("java.io.tmpdir", "/tmp")).toAbsolutePath();
+        boolean mapped = false;
         try (PrivateCopies copies = new PrivateCopies(tmp)) {
             copies.removeStale(Instant.now());
             final Path copy = copies.create(in, platform.fileName());
             try {
-                System.load(copy.toString());
-                return true;
+                loader.accept(copy.toString());
+                mapped = true;
             } catch (final UnsatisfiedLinkError e) {
                 tried.add(what + " at " + copy + ": " + e.getMessage());
-                return false;
             } finally {
                 Files.deleteIfExists(copy);
             }
         } catch (final IOException | RuntimeException e) {
-            tried.add(what + " under " + tmp + " (java.io.tmpdir): " + e);
-            return false;
+            if (!mapped) {
+                tried.add(what + " under " + tmp + " (java.io.tmpdir): " + e);
+            }
         }
+        return mapped;
     }
 
     private static String explain(final Platform platform, final List<String> tried) {
@@ -156,12 +197,14 @@ public final class NativeLibrary {
                             + "Check -D" + DIRECTORY_PROPERTY + ".",
                     e);
         }
-        final String jar = jarVersion();
+        final String jar = jarBuild();
         if (!jar.equals(library)) {
             throw link(
                     "The native library and the jar of flink-agents come from different builds: " + origin
                             + " has version " + library + ", " + jar() + " has version " + jar
-                            + ". Use both from one build; check -D" + DIRECTORY_PROPERTY
+                            + ". They do not understand each other even where the first number is the same. Use both from"
+                            + " one build (after a change of the sources, build without -Dcargo.skip); check -D"
+                            + DIRECTORY_PROPERTY
                             + " and that no other flink-agents jar is on the class path or in Flink's lib/ directory.",
                     null);
         }

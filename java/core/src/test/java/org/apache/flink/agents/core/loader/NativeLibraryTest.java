@@ -3,6 +3,7 @@ package org.apache.flink.agents.core.loader;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.management.ManagementFactory;
@@ -13,10 +14,13 @@ import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
+import javax.tools.ToolProvider;
 import org.apache.flink.agents.core.Natives;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -34,7 +38,10 @@ class NativeLibraryTest {
     void theLibraryOfTheJarIsLoadedOnceAndHasTheJarsVersion() {
         NativeLibrary.load();
         NativeLibrary.load();
-        assertThat(Natives.version()).isEqualTo(NativeLibrary.jarVersion()).matches("\\d+\\.\\d+\\.\\d+.*");
+        assertThat(Natives.version())
+                .isEqualTo(NativeLibrary.jarBuild())
+                .startsWith(NativeLibrary.jarVersion() + " ")
+                .matches("\\d+\\.\\d+\\.\\d+.* \\(natives [0-9a-f]{16}, layout \\d+\\)");
     }
 
     @Test
@@ -51,7 +58,7 @@ class NativeLibraryTest {
     void twoClassLoadersEachGetTheirOwnCopy() throws Exception {
         try (URLClassLoader first = load(CLASSES, Optional.empty());
                 URLClassLoader second = load(CLASSES, Optional.empty())) {
-            assertThat(version(first)).isEqualTo(version(second)).isEqualTo(NativeLibrary.jarVersion());
+            assertThat(version(first)).isEqualTo(version(second)).isEqualTo(NativeLibrary.jarBuild());
             assertThat(first.loadClass(Natives.class.getName())).isNotSameAs(second.loadClass(Natives.class.getName()));
         }
     }
@@ -113,8 +120,79 @@ class NativeLibraryTest {
         copyLibrary(libraries);
         assertThatThrownBy(() -> load(other, Optional.of(libraries)))
                 .isInstanceOf(UnsatisfiedLinkError.class)
-                .hasMessageContaining("has version " + NativeLibrary.jarVersion() + ",")
-                .hasMessageContaining("has version 9.9.9");
+                .hasMessageContaining("has version " + NativeLibrary.jarBuild() + ",")
+                .hasMessageContaining("has version 9.9.9 (natives ");
+    }
+
+    /** The JVM would bind them by their names, and hand over a register that nobody has filled. */
+    @Test
+    void aLibraryOfTheSameReleaseWithOtherNativesOrMeaningsIsRefused() throws Exception {
+        final Path libraries = Files.createDirectory(temp.resolve("lib"));
+        copyLibrary(libraries);
+        final String[][] changes = {
+            {"void wake(long handle, long task)", "void wake(long handle, int task)"},
+            {"int[] counts(long handle)", "long counts(long handle)"},
+            {"static native void endOfInput(long handle);", ""},
+            {"LAYOUT = ", "LAYOUT = 9"},
+        };
+        for (int i = 0; i < changes.length; i++) {
+            final Path classes = copyClasses(temp.resolve("classes" + i), NativeLibrary.jarVersion());
+            compileNatives(classes, changes[i][0], changes[i][1]);
+            assertThatThrownBy(() -> load(classes, Optional.of(libraries)))
+                    .as(changes[i][0])
+                    .isInstanceOf(UnsatisfiedLinkError.class)
+                    .hasMessageContaining("different builds")
+                    .hasMessageContaining("has version " + NativeLibrary.jarBuild() + ",")
+                    .hasMessageContaining("cargo.skip");
+        }
+        final Path same = copyClasses(temp.resolve("same"), NativeLibrary.jarVersion());
+        compileNatives(same, "LAYOUT", "LAYOUT");
+        load(same, Optional.of(libraries)).close();
+    }
+
+    /** Compiles {@code Natives} with one change, and what takes constants from it, into a directory of classes. */
+    private void compileNatives(final Path classes, final String from, final String to) throws Exception {
+        final String text = Files.readString(sourceOf(Natives.class));
+        assertThat(text).contains(from);
+        final Path changed = Files.createDirectory(classes.resolve("source")).resolve("Natives.java");
+        Files.writeString(changed, text.replace(from, to));
+        final int failed =
+                ToolProvider.getSystemJavaCompiler()
+                        .run(
+                                null, null, null, "-d", classes.toString(), "-cp", CLASSES.toString(), changed.toString(),
+                                sourceOf(NativeLibrary.class).toString());
+        assertThat(failed).isZero();
+    }
+
+    private static Path sourceOf(final Class<?> type) {
+        return Paths.get("src/main/java", type.getName().replace('.', '/') + ".java");
+    }
+
+    @Test
+    void aCopyThatCannotBeRemovedDoesNotFailALoadThatSucceeded() throws Exception {
+        final String before = System.setProperty("java.io.tmpdir", temp.toString());
+        try {
+            final List<String> tried = new ArrayList<>();
+            final List<Path> copies = new ArrayList<>();
+            final boolean loaded =
+                    NativeLibrary.loadCopy(
+                            new ByteArrayInputStream(new byte[8]), Platform.current(), "a test", tried, copy -> {
+                                // A directory with something in it cannot be deleted.
+                                copies.add(Paths.get(copy));
+                                try {
+                                    Files.delete(copies.get(0));
+                                    Files.createDirectories(copies.get(0).resolve("inner"));
+                                } catch (final IOException e) {
+                                    throw new java.io.UncheckedIOException(e);
+                                }
+                            });
+            assertThat(copies).hasSize(1);
+            assertThat(copies.get(0)).as("it could not be removed").exists();
+            assertThat(tried).isEmpty();
+            assertThat(loaded).isTrue();
+        } finally {
+            System.setProperty("java.io.tmpdir", before);
+        }
     }
 
     @Test
@@ -151,7 +229,7 @@ class NativeLibraryTest {
 
     private static WeakReference<ClassLoader> loadAndForget() throws Exception {
         final URLClassLoader loader = load(CLASSES, Optional.empty());
-        assertThat(version(loader)).isEqualTo(NativeLibrary.jarVersion());
+        assertThat(version(loader)).isEqualTo(NativeLibrary.jarBuild());
         loader.close();
         return new WeakReference<>(loader);
     }

@@ -1,0 +1,241 @@
+"""Main of a worker process: runs an agent's Python actions for a TaskManager.
+
+Started by the TaskManager as ``python -m flink_agents.runtime.worker <socket>``; what it says on the socket is described in
+``rust/runtime/src/worker/frames.rs``. Everything that is printed or logged comes out in the TaskManager's log.
+
+*Order*: take what has come, run what can run, send all answers in one go; then wait for more. *Threads*: one. The process ends
+when the TaskManager says so, when the socket ends, and with the process that started it.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import platform
+import select
+import sys
+import threading
+import time
+import traceback
+from typing import Any
+
+from flink_agents import _core
+from flink_agents.runtime.context import ActionContext
+from flink_agents.runtime.executor import ActionExecutionError, Executor
+from flink_agents.runtime.local_run import actions_of
+from flink_agents.runtime.resources import ResourceCache
+from flink_agents.runtime.worker_metrics import WorkerMetrics
+
+# How long a worker whose action has failed waits to be ended.
+_LAST_SECONDS = 30.0
+# Objects that live as long as the worker are not looked at again and again.
+_COLLECT_EVERY = 10_000
+
+
+class WorkerExecutor(Executor):
+    """Runs actions; errors do not name agent, action and key, since the TaskManager does, as its options allow."""
+
+    def error_of(self, context: ActionContext, exception: BaseException) -> ActionExecutionError:
+        error = super().error_of(context, exception)
+        _, _, what = str(error).partition(f", key {_core.key_of(context.key)!r}: ")
+        return ActionExecutionError(what or str(error), error.agent, error.action, error.key)
+
+
+class LogLines(logging.Handler):
+    """Writes records as lines that the TaskManager takes apart: level, logger, message."""
+
+    _LEVELS = ((logging.ERROR, "E"), (logging.WARNING, "W"), (logging.INFO, "I"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level = next((letter for least, letter in self._LEVELS if record.levelno >= least), "D")
+            text = self.format(record).replace("\n", "\x1d")
+            line = f"\x1e{level}{record.name}\x1f{text}\n".encode("utf-8", "backslashreplace")
+            # Not by way of sys.stderr, which user code may have replaced; one write, so that lines stay whole.
+            os.write(2, line)
+        except Exception:
+            self.handleError(record)
+
+
+class Loop:
+    """Serves one link.
+
+    Parameters
+    ----------
+    link
+        The connection to the TaskManager.
+    executor
+        Runs the actions.
+    metrics
+        What actions have counted.
+    """
+
+    def __init__(self, link: _core.Worker, executor: Executor, metrics: WorkerMetrics) -> None:
+        self._link = link
+        self._executor = executor
+        self._metrics = metrics
+        self._beat = link.beat_seconds
+        self._poll = select.poll()
+        self._poll.register(link.fileno(), select.POLLIN)
+
+    def serve(self) -> None:
+        """Work until the TaskManager ends it.
+
+        Raises
+        ------
+        ActionExecutionError
+            If an action failed; the TaskManager has been told.
+        """
+        wait = self._wait_for_both if self._executor.has_async else self._wait_for_socket
+        try:
+            while self._turn():
+                wait()
+        finally:
+            self._send()
+
+    def _turn(self) -> bool:
+        """Work off what has come; False when the end has come."""
+        link, executor = self._link, self._executor
+        link.receive()
+        executor.pump()
+        answered = link.answered()
+        while answered:
+            executor.answered(answered)
+            executor.pump()
+            answered = link.answered()
+        self._send()
+        return not link.ended
+
+    def _send(self) -> None:
+        self._metrics.send(self._link)
+        self._link.flush()
+
+    def _wait_for_socket(self) -> None:
+        """Sleep until something comes; tell now and then that unfinished actions are not forgotten."""
+        link = self._link
+        while not self._poll.poll(self._beat * 1000 if link.unfinished() else None):
+            link.beat()
+
+    def _wait_for_both(self) -> None:
+        """Run the asyncio loop until something comes or an action can go on."""
+        executor = self._executor
+        loop = executor.loop
+        loop.add_reader(self._link.fileno(), executor.kick)
+        beat = loop.call_later(self._beat, self._beat_again) if self._link.unfinished() else None
+        try:
+            executor.wait()
+        finally:
+            loop.remove_reader(self._link.fileno())
+            if beat is not None:
+                beat.cancel()
+
+    def _beat_again(self) -> None:
+        self._link.beat()
+        # The next wait sets the next one.
+        self._executor.kick()
+
+
+def _wait_for_end(link: _core.Worker) -> None:
+    """Wait until the TaskManager, which has been told of the failure, ends this worker."""
+    until = time.monotonic() + _LAST_SECONDS
+    poll = select.poll()
+    poll.register(link.fileno(), select.POLLIN)
+    while link.receive() and time.monotonic() < until:
+        poll.poll(1000)
+
+
+def _prepare_process(link: _core.Worker) -> None:
+    link.end_with_parent()
+    for stream in (sys.stdout, sys.stderr):
+        # Lines are to be seen when they are written, and odd characters must not end an action.
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    handler = LogLines()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+def _make(link: _core.Worker) -> tuple[Executor, WorkerMetrics, ResourceCache]:
+    # Not earlier: it may bring the user's packages along.
+    from flink_agents.plan.agent_plan import AgentPlan
+
+    plan = AgentPlan.from_json(link.plan)
+    metrics = WorkerMetrics()
+    resources = ResourceCache(plan)
+    executor = WorkerExecutor(
+        link,
+        actions_of(plan),
+        agent=plan.agent_name,
+        resources=resources,
+        config=plan.config,
+        metrics=metrics.root,
+    )
+    return executor, metrics, resources
+
+
+def _refusal(error: BaseException) -> str:
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return (
+        f"its agent cannot be loaded: {type(error).__name__}: {error}. Its Python is {sys.executable} "
+        f"({platform.python_version()}); modules are looked for in {sys.path}\n{lines}"
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Run a worker; the argument is the path of the socket."""
+    link = _core.Worker(arguments[0])
+    _prepare_process(link)
+    if not link.plan:
+        # Another version of the protocol: the TaskManager gets ours, and says so.
+        link.ready(platform.python_version())
+        return 1
+    try:
+        executor, metrics, resources = _make(link)
+    except BaseException as error:
+        link.refuse(_refusal(error))
+        return 1
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY, 20, 20)
+    link.ready(platform.python_version())
+    code = 0
+    try:
+        Loop(link, executor, metrics).serve()
+    except ActionExecutionError:
+        code = 1
+        _wait_for_end(link)
+    except ConnectionError:
+        # The TaskManager has gone: there is nobody to tell.
+        code = 1
+    finally:
+        _close(executor, resources)
+    return code
+
+
+def _close(executor: Executor, resources: ResourceCache) -> None:
+    log = logging.getLogger("flink_agents")
+    for what in (executor, resources):
+        try:
+            what.close()
+        except BaseException as error:
+            log.warning("while the worker ended: %s: %s", type(error).__name__, error)
+
+
+def _run(arguments: list[str]) -> Any:
+    code: Any = 1
+    try:
+        code = main(arguments)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    left = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    if left:
+        # The interpreter would wait for them, and the TaskManager's patience is short.
+        sys.stdout.flush()
+        os._exit(code if isinstance(code, int) else 1)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(_run(sys.argv[1:]))
