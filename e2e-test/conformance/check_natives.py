@@ -17,7 +17,7 @@ RUST = ROOT / "rust/jni/src"
 PREFIX = "Java_org_apache_flink_agents_core_Natives_"
 TYPES = {
     "void": "()", "int": "jint", "long": "jlong", "byte[]": "jbyteArray", "int[]": "jintArray",
-    "String": "jstring", "ByteBuffer": "jobject", "Runnable": "jobject",
+    "String": "jstring", "ByteBuffer": "jobject", "Runnable": "jrunnable",
 }
 
 

@@ -82,6 +82,7 @@ fn java(kind: &str) -> Result<&'static str, String> {
         "jintArray" => "int[]",
         "jstring" => "String",
         "jobject" => "ByteBuffer",
+        "jrunnable" => "Runnable",
         other => return Err(format!("build.rs does not know what {other} is in Java")),
     })
 }

@@ -19,6 +19,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+/// A `java.lang.Runnable`.
+#[allow(non_camel_case_types, reason = "named as the types of JNI are")]
+type jrunnable = jobject;
+
 struct Entry {
     worker: Mutex<Worker>,
     log: Log,
@@ -203,7 +207,7 @@ fn attached(vm: *mut JavaVM) -> Option<*mut JNIEnv> {
 plain! {
     /// Starts a worker and waits until it is ready. `request`: JSON.
     fn Java_org_apache_flink_agents_core_Natives_workerStart(
-        env, request: jbyteArray, plan: jbyteArray, wake: jobject
+        env, request: jbyteArray, plan: jbyteArray, wake: jrunnable
     ) -> jlong = 0; {
         let request: Request = serde_json::from_slice(&env.bytes(request)?)
             .map_err(|error| Failure::argument(format!("The settings of a worker cannot be read: {error}")))?;

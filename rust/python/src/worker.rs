@@ -265,6 +265,12 @@ impl Worker {
         true
     }
 
+    /// Ids of events are ints in `next` and `send`, not UUIDs.
+    #[classattr]
+    fn uuids() -> bool {
+        false
+    }
+
     /// Name of the agent.
     #[getter]
     fn agent(&self) -> &str {

@@ -12,11 +12,15 @@ import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.plan.AgentPlan;
+import org.apache.flink.agents.runtime.host.EncodedRecord;
+import org.apache.flink.agents.runtime.host.PlainPython;
+import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -56,6 +60,8 @@ final class Harness<K, IN> implements AutoCloseable {
         private final KeySelector<IN, K> selector;
         private final TypeInformation<K> keyType;
         private final TypeInformation<IN> recordType;
+        private PythonEnvironment python;
+        private boolean encoded;
         private Consumer<KeyedOneInputStreamOperatorTestHarness<K, IN, Object>> setup = harness -> {};
 
         Job(
@@ -81,6 +87,46 @@ final class Harness<K, IN> implements AutoCloseable {
             this.recordType = recordType;
         }
 
+        /** A job of a Python agent. */
+        @SuppressWarnings("unchecked")
+        static Job<String, byte[]> python(final String agentName, final String plan) {
+            return (Job<String, byte[]>)
+                    (Job<?, ?>)
+                            new Job<>(
+                                    agentName,
+                                    plan,
+                                    EncodedRecord::key,
+                                    TypeInformation.of(String.class),
+                                    PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+        }
+
+        private Job(
+                final String name,
+                final String plan,
+                final KeySelector<IN, K> selector,
+                final TypeInformation<K> keyType,
+                final TypeInformation<IN> recordType) {
+            this.name = name;
+            this.plan = plan.getBytes(StandardCharsets.UTF_8);
+            this.selector = selector;
+            this.keyType = keyType;
+            this.recordType = recordType;
+            this.python = PythonTools.environment();
+            this.encoded = true;
+        }
+
+        /** The same job, with a Python for its Python actions. */
+        Job<K, IN> withPython() {
+            python = PythonTools.environment();
+            return this;
+        }
+
+        /** The same job, with another interpreter. */
+        Job<K, IN> withInterpreter(final String interpreter) {
+            python = new PlainPython(interpreter, Map.of());
+            return this;
+        }
+
         /** The same job, its plan's text changed on the way. */
         Job<K, IN> withPlan(final UnaryOperator<String> change) {
             plan = change.apply(new String(plan, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
@@ -103,7 +149,7 @@ final class Harness<K, IN> implements AutoCloseable {
         Harness<K, IN> open(final OperatorSubtaskState state, final int parallelism, final int subtask) throws Exception {
             final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink =
                     new KeyedOneInputStreamOperatorTestHarness<>(
-                            new AgentOperatorFactory<IN>(name, plan, recordType), selector, keyType, MAX_PARALLELISM, parallelism, subtask);
+                            new AgentOperatorFactory<IN>(name, plan, recordType, python, encoded), selector, keyType, MAX_PARALLELISM, parallelism, subtask);
             setup.accept(flink);
             flink.getStreamConfig().setupNetworkInputs(recordType.createSerializer(flink.getExecutionConfig().getSerializerConfig()));
             flink.getStreamConfig().serializeAllConfigs();
@@ -159,6 +205,19 @@ final class Harness<K, IN> implements AutoCloseable {
         while (mail()) {
             // The next one.
         }
+    }
+
+    /** Waits for a mail and runs it. */
+    void awaitMail() throws Exception {
+        flink.getTaskMailbox().take(TaskMailbox.MIN_PRIORITY).run();
+    }
+
+    /** Waits for mails and runs them until so many records have come out. */
+    List<Object> await(final int records) throws Exception {
+        while (flink.getOutput().stream().filter(StreamRecord.class::isInstance).count() < records) {
+            awaitMail();
+        }
+        return out();
     }
 
     /** Puts a mail into the mailbox, as Flink does with notifications. */

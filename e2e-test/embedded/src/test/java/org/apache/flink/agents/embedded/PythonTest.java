@@ -1,0 +1,210 @@
+package org.apache.flink.agents.embedded;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventType;
+import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.annotation.PythonFunction;
+import org.apache.flink.agents.api.context.MemoryObject;
+import org.apache.flink.agents.api.context.RunnerContext;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Python actions in the operator: what they may do, what becomes of it, and what is said when they fail. */
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
+class PythonTest {
+    @AfterEach
+    void noWorkerIsLeft() {
+        assertThat(PythonTools.workers()).isEmpty();
+    }
+
+    /** Java actions that Python's plans name. */
+    public static final class JavaActions {
+        private JavaActions() {}
+
+        public static void middle(final Event event, final RunnerContext context) throws Exception {
+            for (final MemoryObject memory : List.of(context.getShortTermMemory(), context.getSensoryMemory())) {
+                final String name = memory == context.getShortTermMemory() ? "count" : "seen";
+                memory.set(name, (Integer) memory.get(name).getValue() + 1);
+            }
+            context.getShortTermMemory().set("java.was", "here");
+            final List<Object> trace = new ArrayList<>((List<?>) event.getAttr("trace"));
+            trace.add("java");
+            context.sendEvent(new Event("to-python", Map.of("trace", trace, "value", event.getAttr("value"))));
+        }
+    }
+
+    @Test
+    void outputsOfAKeyComeInOrder() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Echo").open()) {
+            for (int i = 0; i < 1_000; i++) {
+                harness.in(PythonTools.record("k" + i % 10, "k" + i % 10 + "/" + i));
+            }
+            final List<Object> outputs = PythonTools.decode(harness.await(1_000));
+            for (int key = 0; key < 10; key++) {
+                final String own = "k" + key + "/";
+                final List<String> expected = new ArrayList<>();
+                for (int i = key; i < 1_000; i += 10) {
+                    expected.add(own + i);
+                }
+                assertThat(outputs).filteredOn(output -> ((String) output).startsWith(own)).isEqualTo(expected);
+            }
+        }
+    }
+
+    @Test
+    void runsOfAKeyFollowOneAnotherAndMemoryOutlivesThem() throws Exception {
+        for (final String agent : List.of("Walker", "AsyncWalker")) {
+            try (Harness<String, byte[]> harness = PythonTools.job(agent).open()) {
+                final List<String> expected = new ArrayList<>();
+                for (int i = 0; i < 60; i++) {
+                    final String key = "k" + i % 3;
+                    harness.in(PythonTools.record(key, List.of(key, i % 5, "t" + i)));
+                    expected.add(key + "/t" + i + "#" + (i / 3 + 1) + " after " + i % 5);
+                }
+                assertThat(Cluster.byKey(PythonTools.decode(harness.await(60)))).isEqualTo(Cluster.byKey(expected));
+            }
+        }
+    }
+
+    @Test
+    void valuesComeBackAsTheyWere() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Echo").open()) {
+            final Map<String, Object> value = new java.util.LinkedHashMap<>();
+            value.put("text", "ä😀");
+            value.put("none", null);
+            value.put("list", new ArrayList<>(List.of(1, 1L << 40, 2.5, true, new ArrayList<>())));
+            harness.in(PythonTools.record("k", value));
+            assertThat(PythonTools.decode(harness.await(1))).isEqualTo(List.of(value));
+            harness.in(PythonTools.record("k", "x".repeat(3_000_000)));
+            assertThat(PythonTools.decode(harness.await(1))).isEqualTo(List.of("x".repeat(3_000_000)));
+        }
+    }
+
+    @Test
+    void javaAndPythonActionsOfOnePlanShareEventsAndMemory() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Mixed").open()) {
+            for (int i = 1; i <= 3; i++) {
+                harness.in(PythonTools.record("k", i));
+                final Map<?, ?> output = (Map<?, ?>) PythonTools.decode(harness.await(1)).get(0);
+                assertThat(output.get("trace")).isEqualTo(List.of("python", "java", "python"));
+                assertThat(output.get("value")).isEqualTo(i);
+                assertThat(output.get("count")).isEqualTo(3 * i);
+                assertThat(output.get("seen")).isEqualTo(3);
+                assertThat(output.get("fields")).isEqualTo(List.of("count", "java"));
+                assertThat(output.get("upstream")).isEqualTo("middle");
+            }
+        }
+    }
+
+    /** A Java agent with an action of Python. */
+    public static final class WithPython extends Agent {
+        @Action(EventType.InputEvent)
+        public static void start(final Event event, final RunnerContext context) {
+            context.sendEvent(new Event("to-python", Map.of("number", InputEvent.fromEvent(event).getInput())));
+        }
+
+        @Action(
+                value = "to-python",
+                target = @PythonFunction(module = "embedded_agents", qualname = "from_java"))
+        public static void python(final Event event, final RunnerContext context) {
+            throw new IllegalStateException("stands for the function of Python");
+        }
+
+        @Action("back")
+        public static void end(final Event event, final RunnerContext context) throws Exception {
+            final Object memory = context.getShortTermMemory().get("from.python").getValue();
+            context.sendEvent(new OutputEvent(event.getAttr("doubled") + " " + event.getAttr("got") + " " + memory));
+        }
+    }
+
+    @Test
+    void aPythonActionOfAJavaAgentGetsItsEventsAndItsMemoryIsSeen() throws Exception {
+        final Harness.Job<String, Long> job =
+                new Harness.Job<String, Long>(new WithPython(), number -> "k" + number, String.class, Long.class, Map.of());
+        try (Harness<String, Long> harness = job.withPython().open()) {
+            harness.in(21L);
+            assertThat(harness.await(1)).isEqualTo(List.of("42 {number=21} [1, {a=b}]"));
+        }
+    }
+
+    @Test
+    void conditionsSeeInputsAndEventsOfPython() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Conditions").open()) {
+            for (final int size : new int[] {3, 30}) {
+                harness.in(PythonTools.record("k", Map.of("size", size, "other", "x")));
+            }
+            assertThat(PythonTools.decode(harness.await(2))).isEqualTo(List.of("small 3", "LARGE 30"));
+        }
+    }
+
+    @Test
+    void configurationReachesTheAction() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Counts", Map.of("my.option", "x")).open()) {
+            harness.in(PythonTools.record("k", 1));
+            final List<?> output = (List<?>) PythonTools.decode(harness.await(1)).get(0);
+            assertThat(output.get(0)).isEqualTo("x");
+            assertThat(PythonTools.workers()).extracting(ProcessHandle::pid).containsExactly(((Number) output.get(1)).longValue());
+        }
+    }
+
+    private static void fails(final String what, final String... said) throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Fails", Map.of("python.worker.timeout", "1 s")).open()) {
+            harness.in(PythonTools.record("k", what));
+            assertThatThrownBy(
+                            () -> {
+                                while (true) {
+                                    harness.awaitMail();
+                                }
+                            })
+                    .hasMessageContainingAll(said);
+        }
+    }
+
+    @Test
+    void anExceptionFailsTheTaskWithItsTraceback() throws Exception {
+        fails(
+                "raise",
+                "Python action 'act' of agent 'Fails' failed while handling event _input_event of key #",
+                "ValueError: stumbled on purpose",
+                "embedded_agents.py\", line ",
+                "raise ValueError(\"stumbled on purpose\")");
+        fails("exit", "it called sys.exit(3)");
+        fails("send what is no data", "attributes.items[1].when", "object");
+        fails("send without end", "max-events-per-run");
+    }
+
+    @Test
+    void aWorkerThatDiesOrHangsFailsTheTaskWithItsLastWords() throws Exception {
+        fails("die", "The Python worker of agent 'Fails'", "exited with status 7", "these are my last words");
+        fails("hang", "was silent for", "python.worker.timeout");
+    }
+
+    @Test
+    void anAgentThatCannotBeLoadedIsToldWhenTheOperatorOpens() throws Exception {
+        final Harness.Job<String, byte[]> job =
+                PythonTools.job("Echo").withPlan(plan -> plan.replace("embedded_agents", "no_such_module"));
+        assertThatThrownBy(job::open)
+                .hasMessageContainingAll("No Python worker for agent 'Echo'", "no_such_module", "modules are looked for in");
+        final Harness.Job<String, byte[]> plain = PythonTools.job("Echo");
+        assertThatThrownBy(() -> plain.withPlan(plan -> plan).withInterpreter("/nowhere/python").open())
+                .hasMessageContainingAll("/nowhere/python", "cannot be started", "exist on every machine");
+    }
+
+    @Test
+    void withoutPythonAPythonActionIsRefused() {
+        final Harness.Job<String, Long> job =
+                new Harness.Job<String, Long>(new WithPython(), number -> "k" + number, String.class, Long.class, Map.of());
+        assertThatThrownBy(job::open).hasMessageContaining("there is no Python here to run them");
+    }
+}

@@ -1,0 +1,191 @@
+"""Agents of the tests on an embedded Flink; they do what those of TestAgents.java do."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+from flink_agents.api.agents.agent import Agent
+from flink_agents.api.decorators import action
+from flink_agents.api.events.event import Event, InputEvent, OutputEvent
+from flink_agents.api.function import JavaFunction
+from flink_agents.api.runner_context import RunnerContext
+
+JAVA = "org.apache.flink.agents.embedded.PythonTest$JavaActions"
+
+
+class Echo(Agent):
+    """Sends back what comes."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def echo(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(OutputEvent(output=InputEvent.from_event(event).input))
+
+
+class Walker(Agent):
+    """Takes [key, steps, tag]: a run of that many tasks. Output is key/tag#count after steps."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def start(event: Event, ctx: RunnerContext) -> None:
+        key, steps, tag = InputEvent.from_event(event).input
+        ctx.sensory_memory.set("walked", 0)
+        ctx.send_event(Event(type="step", attributes={"key": key, "left": steps, "tag": tag}))
+
+    @action("step")
+    @staticmethod
+    def walk(event: Event, ctx: RunnerContext) -> None:
+        left = event.get_attr("left")
+        walked = ctx.sensory_memory.get("walked")
+        stm = ctx.short_term_memory
+        if left > 0:
+            ctx.sensory_memory.set("walked", walked + 1)
+            stm.set("steps.total", (stm.get("steps.total") or 0) + 1)
+            ctx.send_event(Event(type="step", attributes={**event.attributes, "left": left - 1}))
+            return
+        count = (stm.get("count") or 0) + 1
+        stm.set("count", count)
+        ctx.send_event(OutputEvent(output=f"{event.get_attr('key')}/{event.get_attr('tag')}#{count} after {walked}"))
+
+
+class AsyncWalker(Agent):
+    """As Walker, and every step waits for something else than the TaskManager."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def walk(event: Event, ctx: RunnerContext) -> None:
+        key, steps, tag = InputEvent.from_event(event).input
+        walked = 0
+        for _ in range(steps):
+            walked += sum(await asyncio.gather(_later(1), _later(0)))
+        stm = ctx.short_term_memory
+        count = (stm.get("count") or 0) + 1
+        await asyncio.sleep(0)
+        stm.set("count", count)
+        ctx.send_event(OutputEvent(output=f"{key}/{tag}#{count} after {walked}"))
+
+
+async def _later(value: int) -> int:
+    await asyncio.sleep(0.001)
+    return value
+
+
+class Fails(Agent):
+    """Does what its input says."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def act(event: Event, ctx: RunnerContext) -> None:
+        what = InputEvent.from_event(event).input
+        if what == "raise":
+            raise ValueError("stumbled on purpose")
+        if what == "exit":
+            sys.exit(3)
+        if what == "die":
+            print("these are my last words", flush=True)
+            os._exit(7)
+        if what == "hang":
+            time.sleep(3600)
+        if what == "send what is no data":
+            ctx.send_event(Event(type="x", attributes={"items": [1, {"when": object()}]}))
+        if what == "send without end":
+            while True:
+                ctx.send_event(Event(type="x", attributes={}))
+
+
+class Mixed(Agent):
+    """Python, Java, Python: each adds its name, and counts in short-term and sensory memory."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def first(event: Event, ctx: RunnerContext) -> None:
+        _count(ctx)
+        value = InputEvent.from_event(event).input
+        ctx.send_event(Event(type="to-java", attributes={"trace": ["python"], "value": value}))
+
+    @action("to-java", target=JavaFunction.for_action(JAVA, "middle"))
+    @staticmethod
+    def middle(event: Event, ctx: RunnerContext) -> None:
+        pass
+
+    @action("to-python")
+    @staticmethod
+    def last(event: Event, ctx: RunnerContext) -> None:
+        _count(ctx)
+        output = {
+            "trace": [*event.get_attr("trace"), "python"],
+            "value": event.get_attr("value"),
+            "count": ctx.short_term_memory.get("count"),
+            "seen": ctx.sensory_memory.get("seen"),
+            "fields": ctx.short_term_memory.get_field_names(),
+            "upstream": event.upstream_action_name,
+        }
+        ctx.send_event(OutputEvent(output=output))
+
+
+def _count(ctx: RunnerContext) -> None:
+    for memory, name in ((ctx.short_term_memory, "count"), (ctx.sensory_memory, "seen")):
+        memory.set(name, (memory.get(name) or 0) + 1)
+
+
+class Conditions(Agent):
+    """Lets conditions look into inputs and into events of Python."""
+
+    @action("type == EventType.InputEvent && attributes.input.size > 10")
+    @staticmethod
+    def large(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(Event(type="graded", attributes={"grade": "large", "size": event.get_attr("input")["size"]}))
+
+    @action("type == EventType.InputEvent && attributes.input.size <= 10")
+    @staticmethod
+    def small(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(Event(type="graded", attributes={"grade": "small", "size": event.get_attr("input")["size"]}))
+
+    @action("type == 'graded' && attributes.grade == 'large'")
+    @staticmethod
+    def loud(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(OutputEvent(output=f"LARGE {event.get_attr('size')}"))
+
+    @action("type == 'graded' && attributes.grade == 'small'")
+    @staticmethod
+    def quiet(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(OutputEvent(output=f"small {event.get_attr('size')}"))
+
+
+class Counts(Agent):
+    """Metrics and configuration."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def count(event: Event, ctx: RunnerContext) -> None:
+        ctx.action_metric_group.get_counter("seen").inc(2)
+        ctx.agent_metric_group.get_sub_group("kind", "a").get_gauge("level").update(2.5)
+        ctx.agent_metric_group.get_histogram("sizes").update(7)
+        ctx.send_event(OutputEvent(output=[ctx.config.get_str("my.option", None), os.getpid()]))
+
+
+def from_java(event: Event, ctx: RunnerContext) -> None:
+    """An action of a Java agent."""
+    ctx.short_term_memory.set("from.python", [1, {"a": "b"}])
+    ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
+
+
+AGENTS = (Echo, Walker, AsyncWalker, Fails, Mixed, Conditions, Counts)
+
+
+def plans(config: dict) -> str:
+    """Return the plans of all agents, by name, as JSON."""
+    from flink_agents.plan.agent_plan import AgentPlan
+    from flink_agents.plan.configuration import AgentConfiguration
+
+    return json.dumps({
+        agent.__name__: AgentPlan.from_agent(agent(), AgentConfiguration(config)).to_json() for agent in AGENTS
+    })
+
+
+if __name__ == "__main__":
+    import embedded_agents
+
+    print(embedded_agents.plans(json.loads(sys.argv[1])))
