@@ -51,6 +51,9 @@ STEPS: tuple[Step, ...] = (
          (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),
          3, "line"),
     Step("conformance: Python API", (*PYTHON, "e2e-test/conformance/check_python_api.py"), 3, "line"),
+    # With the jar that Maven has just built.
+    Step("wheel", ("scripts/build-wheel",), 15, env={"JAR": f"java/dist/target/flink-agents-dist-{VERSION}.jar"}),
+    Step("the wheel, as users install it", (*PYTHON, "e2e-test/python/check_wheel.py"), 5, "line"),
     Step("conformance: natives", (*PYTHON, "e2e-test/conformance/check_natives.py"), 1, "line"),
     Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line"),
     Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line"),
@@ -58,4 +61,6 @@ STEPS: tuple[Step, ...] = (
          long_argv=(*PYTHON, "e2e-test/lines/run.py", "--long")),
     Step("standalone cluster", (*PYTHON, "e2e-test/cluster/run.py"), 15, "line",
          long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long")),
+    Step("standalone cluster, Python jobs", (*PYTHON, "e2e-test/cluster/python_run.py"), 20, "line",
+         long_argv=(*PYTHON, "e2e-test/cluster/python_run.py", "--long")),
 )

@@ -18,10 +18,12 @@ from rest import wait_for
 BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.\w+(?:Exception|Error)\b"
                  r"|WARN +org\.apache\.flink\.agents|leaked|# A fatal error|panicked at")
 
-# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended.
+# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended; and Beam's,
+# when PyFlink ends its workers.
 HARMLESS = re.compile(
     r"CheckpointException: .*("
-    r"Checkpoint was declined \(tasks not ready\)|TaskManager received a checkpoint request for unknown task)")
+    r"Checkpoint was declined \(tasks not ready\)|TaskManager received a checkpoint request for unknown task)"
+    r"|java\.lang\.IllegalStateException: call already closed")
 
 # Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way.
 HARMLESS_LINES = re.compile(

@@ -97,3 +97,14 @@ def derived(home: PythonHome, folder: Path) -> PythonHome:
     new = PythonHome(folder, home.wheel)
     (new.site_packages() / "first.pth").write_text(f"{home.site_packages()}\n")
     return new
+
+
+def made_by_uv(home: PythonHome, folder: Path) -> PythonHome:
+    """An environment made by uv, with the wheel installed by uv; PyFlink, which is large, is the first one's."""
+    home.pip("install", "uv")
+    uv = [str(home.python), "-m", "uv", "--quiet"]
+    subprocess.run([*uv, "venv", "--python", str(home.python), str(folder)], check=True)
+    new = PythonHome(folder, home.wheel)
+    subprocess.run([*uv, "pip", "install", "--python", str(new.python), str(home.wheel)], check=True)
+    (new.site_packages() / "pyflink.pth").write_text(f"{home.site_packages()}\n")
+    return new

@@ -35,6 +35,11 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     print(f"Flink {home}\nwheel {python.wheel} ({python.wheel.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
     cluster = Cluster(home, base / "python", find_java_home())
     cluster.environment["PATH"] = python.path
+    # Each job brings flink-python with it, 25 MB of classes, and Flink keeps those of up to ten ended jobs: threads of its
+    # cache of files (-pyfs) hold the class loader of the job that was the first to need them.
+    config = cluster.conf / "config.yaml"
+    config.write_text(config.read_text().replace(
+        "      size: 1728m\n", "      size: 2200m\n    jvm-metaspace:\n      size: 640m\n"))
     with cluster:
         for scenario in SCENARIOS:
             if options.only in scenario.__name__:

@@ -14,7 +14,7 @@ import examples
 import expected
 from checks import LogWatch, Suite
 from cluster import SLOTS, Cluster, Process
-from python_env import PythonHome, derived
+from python_env import PythonHome, derived, made_by_uv
 from rest import wait_for
 
 JOBS = Path(__file__).resolve().parent / "python_jobs"
@@ -175,13 +175,9 @@ def interpreters_and_files(c: PythonContext) -> None:
         (base / "extra_module.py").write_text("WORD = 'extra'\n")
         with zipfile.ZipFile(base / "words.zip", "w") as archive:
             archive.writestr("words.txt", "from the archive\n")
-        package = base / "tiny-package"
-        package.mkdir()
-        (package / "tiny_requirement.py").write_text("WORD = 'tiny'\n")
-        (package / "setup.py").write_text(
-            "from setuptools import setup\nsetup(name='tiny-requirement', version='1.0', py_modules=['tiny_requirement'])\n")
         wheels = base / "wheels"
-        c.home.pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(package))
+        wheels.mkdir()
+        make_wheel(wheels, "tiny_requirement", "1.0")
         (base / "requirements.txt").write_text("tiny-requirement==1.0\n")
         out = c.out()
         c.finished(c.submit(
@@ -193,6 +189,31 @@ def interpreters_and_files(c: PythonContext) -> None:
             "what the action saw",
             {f"prefix={other.folder}", "module=extra_module", "module=tiny_requirement", "file=from the archive"},
             set(expected.read_output(out)))
+
+
+def uv_environment(c: PythonContext) -> None:
+    """Client and workers run in an environment that uv has made."""
+    with c.suite.scenario("a job in an environment made by uv", c.cluster):
+        other = made_by_uv(c.home, c.cluster.base / "uv-python")
+        before = c.cluster.environment["PATH"]
+        c.cluster.environment["PATH"] = other.path
+        try:
+            out = c.out()
+            c.finished(c.submit("probes.py", "--agent", "WhereAgent", "--out", out.as_uri(), "--keys", "prefix:",
+                                options=("-pyexec", str(other.python), "-pyclientexec", str(other.python))))
+        finally:
+            c.cluster.environment["PATH"] = before
+        c.suite.equal("what the action saw", [f"prefix={other.folder}"], expected.read_output(out))
+
+
+def make_wheel(folder: Path, name: str, version: str) -> None:
+    """Writes a wheel with one module, without a build."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", "WORD = 'tiny'\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
 # ---- interruptions
@@ -404,8 +425,8 @@ def nothing_left(c: PythonContext) -> None:
 
 
 SCENARIOS = [
-    datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, side_by_side,
-    savepoint_and_rescale, failing_action, killed_worker, bad_actions, client_refusals, bad_jobs,
+    datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, uv_environment,
+    side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions, client_refusals, bad_jobs,
     other_python_version, nothing_left, killed_task_manager,
 ]
 

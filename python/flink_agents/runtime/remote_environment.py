@@ -5,6 +5,7 @@ Each ``from_…`` gives a builder for one agent, and a job may have several. Use
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from flink_agents.api.execution_environment import AgentBuilder, AgentsExecutionEnvironment
@@ -212,7 +213,7 @@ class RemoteAgentBuilder(AgentBuilder):
             outputs = entry.connect(
                 encoded._j_data_stream,
                 self._plan_json,
-                entry.flinkPython(environment._env._j_stream_execution_environment),
+                entry.flinkPython(environment._env._j_stream_execution_environment, "%d.%d" % sys.version_info[:2]),
             )
             self._output = decode_outputs(DataStream(outputs), output_type, name)
         return self._output

@@ -176,8 +176,11 @@ def _make(link: _core.Worker) -> tuple[Executor, WorkerMetrics, ResourceCache]:
 
 def _refusal(error: BaseException) -> str:
     lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    remedy = ""
+    if isinstance(error, ModuleNotFoundError):
+        remedy = " Send the module along, by -pyfs or add_python_file, or install it there."
     return (
-        f"its agent cannot be loaded: {type(error).__name__}: {error}. Its Python is {sys.executable} "
+        f"its agent cannot be loaded: {type(error).__name__}: {error}.{remedy} Its Python is {sys.executable} "
         f"({platform.python_version()}); modules are looked for in {sys.path}\n{lines}"
     )
 
@@ -189,6 +192,10 @@ def main(arguments: list[str]) -> int:
     if not link.plan:
         # Another version of the protocol: the TaskManager gets ours, and says so.
         link.ready(platform.python_version())
+        return 1
+    problem = _version_problem()
+    if problem:
+        link.refuse(problem)
         return 1
     try:
         executor, metrics, resources = _make(link)
@@ -210,6 +217,19 @@ def main(arguments: list[str]) -> int:
     finally:
         _close(executor, resources)
     return code
+
+
+def _version_problem() -> str:
+    """Why this Python is the wrong one for a job of PyFlink; empty if it is not."""
+    client = os.environ.get("FLINK_AGENTS_CLIENT_PYTHON")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if not client or client == here:
+        return ""
+    return (
+        f"The job was submitted with Python {client}, but the Python of its workers, {sys.executable}, is {here}: functions "
+        "that PyFlink has pickled do not run on another version. Submit with the version of the cluster, or choose one "
+        f"of version {client} there by -pyexec or python.executable."
+    )
 
 
 def _close(executor: Executor, resources: ResourceCache) -> None:

@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.env;
 
 import java.io.IOException;
 import java.io.ObjectOutputStream;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.configuration.Configuration;
@@ -20,21 +21,24 @@ final class FlinkPython implements PythonEnvironment {
     private static final long serialVersionUID = 1L;
 
     private final transient StreamExecutionEnvironment env;
+    @Nullable private final String clientVersion;
     private Configuration settings;
 
     /**
      * Does not need the classes of flink-python; serializing does.
      *
      * @param env the job's environment
+     * @param clientVersion of the Python that pickled functions of the job, such as {@code 3.11}; null if none did
      */
-    FlinkPython(final StreamExecutionEnvironment env) {
+    FlinkPython(final StreamExecutionEnvironment env, @Nullable final String clientVersion) {
         this.env = env;
+        this.clientVersion = clientVersion;
     }
 
     @Override
     public Prepared prepare(final RuntimeContext context, final String[] temporaryDirectories) throws Exception {
         try {
-            return FlinkPythonProcess.open(settings, context, temporaryDirectories);
+            return FlinkPythonProcess.open(settings, clientVersion, context, temporaryDirectories);
         } catch (final NoClassDefFoundError e) {
             throw new IllegalStateException(missing("this TaskManager"), e);
         }

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.env;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.configuration.Configuration;
@@ -16,6 +17,9 @@ final class FlinkPythonProcess implements PythonEnvironment.Prepared {
 
     private static final String WORKING_DIRECTORY = "_PYTHON_WORKING_DIR";
 
+    /** Tells the worker which version it has to be. */
+    private static final String CLIENT_VERSION = "FLINK_AGENTS_CLIENT_PYTHON";
+
     private final ProcessPythonEnvironmentManager manager;
     private final Map<String, String> environment;
 
@@ -26,7 +30,10 @@ final class FlinkPythonProcess implements PythonEnvironment.Prepared {
 
     /** Unpacks files and archives and installs requirements, unless that has been done for the job on this TaskManager. */
     static FlinkPythonProcess open(
-            final Configuration settings, final RuntimeContext context, final String[] temporaryDirectories)
+            final Configuration settings,
+            @Nullable final String clientVersion,
+            final RuntimeContext context,
+            final String[] temporaryDirectories)
             throws Exception {
         final ProcessPythonEnvironmentManager manager =
                 new ProcessPythonEnvironmentManager(
@@ -36,7 +43,11 @@ final class FlinkPythonProcess implements PythonEnvironment.Prepared {
                         context.getJobInfo().getJobId());
         try {
             manager.open();
-            return new FlinkPythonProcess(manager, new HashMap<>(manager.getPythonEnv()));
+            final Map<String, String> environment = new HashMap<>(manager.getPythonEnv());
+            if (clientVersion != null) {
+                environment.put(CLIENT_VERSION, clientVersion);
+            }
+            return new FlinkPythonProcess(manager, environment);
         } catch (final Exception | LinkageError e) {
             manager.close();
             throw e;

@@ -67,9 +67,10 @@ public final class PythonEntry {
      * The Python that PyFlink prepares for the workers of its own operators: interpreter, files, archives and requirements.
      *
      * @param env the job's environment; its settings are read when the job is submitted
+     * @param clientVersion version of the client's Python, such as {@code 3.11}; workers of another one are refused
      */
-    public static PythonEnvironment flinkPython(final StreamExecutionEnvironment env) {
-        return new FlinkPython(env);
+    public static PythonEnvironment flinkPython(final StreamExecutionEnvironment env, final String clientVersion) {
+        return new FlinkPython(env, clientVersion);
     }
 
     /**

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Side-by-side benchmarks of the Python workloads: the reference of the baseline kit and this project, in turns.
+
+    FLINK_AGENTS_BASELINE=<kit> bench/python_side_by_side.py [--reps N] [--agents P0,P1,P2] [--parallelism 1,2]
+        [--only flink|local] [--wheel FILE] [--out FILE] [--scale X]
+
+On Flink each system has an environment and a standalone cluster of its own, of which one runs at a time, started anew for
+each repetition; the event log is off on both sides. Without Flink, records go through a list. Prints Markdown tables.
+--scale multiplies the numbers of records: below 1 for a first look, whose figures are not to be quoted.
+"""
+import argparse
+import bisect
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from run import ROOT, Refused, machine, warn_if_busy  # noqa: E402
+
+WORK = ROOT / "target" / "bench" / "python"
+FLOOR = "P0"
+# So many that a run lasts 20 s or more; of ours more, for they are quicker.
+RECORDS = {
+    ("P0", "reference"): 600_000, ("P1", "reference"): 68_000, ("P2", "reference"): 19_000,
+    ("P0", "ours"): 600_000, ("P1", "ours"): 450_000, ("P2", "ours"): 200_000,
+}
+LOCAL_RECORDS = {
+    ("P1", "reference"): 90_000, ("P2", "reference"): 25_000, ("P1", "ours"): 400_000, ("P2", "ours"): 200_000,
+}
+PORTS = {"reference": ("18091", "16133", "16134"), "ours": ("18191", "16233", "16234")}
+WORKER = b"flink_agents.runtime.worker"
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+FIGURES = re.compile(r"(rec/s|jvm\+pemja|pyworkers|total|submit|first_output|eventlog_B/rec|cpu_us/rec)=([-\d.]+)")
+
+
+def baseline_kit():
+    place = os.environ.get("FLINK_AGENTS_BASELINE")
+    if not place or not (Path(place) / "python/setup.sh").is_file():
+        raise Refused(f"FLINK_AGENTS_BASELINE={place or ''} is not the baseline kit: it has no python/setup.sh")
+    return Path(place)
+
+
+def find_wheel(given):
+    wheels = [Path(given)] if given else sorted((ROOT / "target" / "dist").glob("flink_agents-*.whl"))
+    if len(wheels) != 1 or not wheels[0].is_file():
+        raise Refused(f"expected one wheel in target/dist, found {len(wheels)}: run scripts/build-wheel, or give --wheel")
+    return wheels[0]
+
+
+def shell(system, script, **more):
+    """Runs a script of bash in the environment of a system."""
+    folder = WORK / system
+    return subprocess.run(["bash", "-c", f"source '{folder}/env.sh' && {script}"], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, **more)
+
+
+def set_up(kit, system, wheel):
+    """Makes the environment of a system; the reference's once, ours whenever the wheel is another one."""
+    folder = WORK / system
+    stamp = folder / "complete"
+    wanted = f"{wheel} {wheel.stat().st_mtime_ns}" if system == "ours" else "reference"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    print(f"setting up {system} ...", file=sys.stderr)
+    rest, rpc, blob = PORTS[system]
+    environment = {**os.environ, "SYSTEM": system, "OURS_PKG": str(wheel), "FLINK_REST_PORT": rest, "FLINK_RPC_PORT": rpc,
+                   "FLINK_BLOB_PORT": blob}
+    stamp.unlink(missing_ok=True)
+    if system == "ours" and (folder / "venv").is_dir():
+        # The kit would leave a package of the same version as it is.
+        subprocess.run([str(folder / "venv/bin/python"), "-m", "pip", "-q", "uninstall", "-y", "flink-agents"], check=True)
+    done = subprocess.run(["bash", str(kit / "python/setup.sh"), str(folder)], env=environment, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise Refused(f"setting up {system} failed with {done.returncode}:\n{done.stdout[-4000:]}")
+    stamp.write_text(wanted)
+
+
+class WorkerCpu(threading.Thread):
+    """Samples the CPU time of the agents' worker processes, which the kit counts together with PyFlink's own."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.samples = []
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.25):
+            total = 0.0
+            for folder in Path("/proc").iterdir():
+                if folder.name.isdigit():
+                    try:
+                        if WORKER in (folder / "cmdline").read_bytes():
+                            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+                            total += (int(fields[11]) + int(fields[12])) * TICK
+                    except OSError:
+                        continue
+            self.samples.append((time.time(), total))
+
+    def between(self, begin, end):
+        """CPU seconds between two times; 0 if there was no worker."""
+        times = [when for when, _ in self.samples]
+        places = [min(bisect.bisect_left(times, when), len(times) - 1) for when in (begin, end)]
+        return max(0.0, self.samples[places[1]][1] - self.samples[places[0]][1]) if times else 0.0
+
+
+def window(folder, label, count):
+    """When 20 % and 95 % of the records had come out, by the probe's files: the part that the kit measures."""
+    marks = []
+    for file in (folder / "out").glob(f"{label}.*"):
+        before = 0
+        for line in file.read_text().splitlines():
+            parts = line.split()
+            if len(parts) == 2:
+                marks.append((float(parts[0]), int(parts[1]) - before))
+                before = int(parts[1])
+    marks.sort()
+    found, total = [], 0
+    for when, more in marks:
+        total += more
+        while len(found) < 2 and total >= count * (0.2, 0.95)[len(found)]:
+            found.append(when)
+    return found if len(found) == 2 else None
+
+
+def run_on_flink(kit, system, agent, count, parallelism):
+    label = f"{agent}-{parallelism}"
+    sampler = WorkerCpu()
+    sampler.start()
+    done = shell(system, f"python '{kit}/python/bench_flink.py' {label} {agent} {count} {parallelism} events=off",
+                 env={**os.environ, "LIMIT": "400"})
+    sampler.ended.set()
+    sampler.join()
+    line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
+    if line is None:
+        raise Refused(f"{system} {agent} at parallelism {parallelism} failed:\n{done.stdout[-4000:]}")
+    figures = {name: float(value) for name, value in FIGURES.findall(line)}
+    span = window(WORK / system, label, count)
+    ours = sampler.between(*span) / (0.75 * count) * 1e6 if span else 0.0
+    # What is left of the Python processes is PyFlink's own, on both sides.
+    figures["agent"] = figures["jvm+pemja"] + ours
+    figures["pyflink"] = figures["pyworkers"] - ours
+    return line, figures
+
+
+def on_flink(arguments, kit, out, loads):
+    """{(agent, parallelism, system): [figures]}"""
+    measured = {}
+    parallelisms = [int(number) for number in arguments.parallelism.split(",")]
+    for rep in range(arguments.reps):
+        # Who goes first alternates, so that a drift of the machine favours nobody.
+        for system in ("reference", "ours") if rep % 2 == 0 else ("ours", "reference"):
+            started = shell(system, f"'{kit}/python/cluster.sh' start")
+            try:
+                if started.returncode != 0:
+                    raise Refused(f"the cluster of {system} did not start:\n{started.stdout[-2000:]}")
+                for agent in arguments.agents.split(","):
+                    for parallelism in parallelisms:
+                        share = warn_if_busy(loads)
+                        count = int(RECORDS[agent, system] * arguments.scale)
+                        line, figures = run_on_flink(kit, system, agent, count, parallelism)
+                        measured.setdefault((agent, parallelism, system), []).append(figures)
+                        line += f" agent_cpu={figures['agent']:.0f} pyflink_cpu={figures['pyflink']:.0f}"
+                        print(f"{rep + 1}/{arguments.reps} in_use={share:.2f} {line}", file=sys.stderr)
+                        print(f"# in use before: {share:.2f}\n{line}", file=out, flush=True)
+            finally:
+                shell(system, f"'{kit}/python/cluster.sh' stop")
+    return measured
+
+
+def median(measured, key, name):
+    return statistics.median(figures[name] for figures in measured[key])
+
+
+def flink_table(measured, arguments):
+    yield ("| Agent, parallelism | Reference, records/s | Ours, records/s | Ratio | Ours of the floor |"
+           " Reference, CPU µs beside PyFlink's | Ours | Ratio | PyFlink's own, reference | ours |")
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for parallelism in (int(number) for number in arguments.parallelism.split(",")):
+        for agent in arguments.agents.split(","):
+            theirs, ours = ((agent, parallelism, system) for system in ("reference", "ours"))
+            rate, our_rate = median(measured, theirs, "rec/s"), median(measured, ours, "rec/s")
+            cpu, our_cpu = median(measured, theirs, "agent"), median(measured, ours, "agent")
+            floor = (FLOOR, parallelism, "ours")
+            share = f"{our_rate / median(measured, floor, 'rec/s'):.0%}" if floor in measured and agent != FLOOR else "–"
+            yield (f"| `{agent}`, {parallelism} | {rate:,.0f} | {our_rate:,.0f} | {our_rate / rate:.2f} × | {share} |"
+                   f" {cpu:,.0f} | {our_cpu:,.0f} | {cpu / our_cpu:.1f} × | {median(measured, theirs, 'pyflink'):,.0f} |"
+                   f" {median(measured, ours, 'pyflink'):,.0f} |")
+
+
+def without_flink(arguments, kit, out, loads):
+    """{(agent, system): [figures]}, the start-up as agent ``hello``."""
+    measured = {}
+    agents = [agent for agent in arguments.agents.split(",") if agent != FLOOR]
+    for rep in range(arguments.reps):
+        for system in ("reference", "ours") if rep % 2 == 0 else ("ours", "reference"):
+            for agent in agents:
+                share = warn_if_busy(loads)
+                count = int(LOCAL_RECORDS[agent, system] * arguments.scale)
+                done = shell(system, f"python '{kit}/python/bench_local.py' {agent} {count} ERROR 2>/dev/null")
+                line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
+                if line is None:
+                    raise Refused(f"{system} {agent} without Flink failed:\n{done.stdout[-4000:]}")
+                print(f"{rep + 1}/{arguments.reps} in_use={share:.2f} {line}", file=sys.stderr)
+                print(f"# in use before: {share:.2f}\n{line}", file=out, flush=True)
+                measured.setdefault((agent, system), []).append({k: float(v) for k, v in FIGURES.findall(line)})
+            # The second one of two: the first reads files that the machine has not in memory.
+            seconds = 0.0
+            for _ in range(2):
+                begin = time.monotonic()
+                done = shell(system, f"exec python '{kit}/python/hello_local.py' P1 2>/dev/null")
+                seconds = time.monotonic() - begin
+                if done.returncode != 0:
+                    raise Refused(f"{system}: hello world failed:\n{done.stdout[-2000:]}")
+            measured.setdefault(("hello", system), []).append({"seconds": seconds})
+            print(f"RESULT system={system} hello seconds={seconds:.2f}", file=out, flush=True)
+    return measured
+
+
+def local_table(measured):
+    yield "| Agent, without Flink | Reference, records/s | Ours, records/s | Ratio | Reference, CPU µs | Ours, CPU µs | Ratio |"
+    yield "|---|---|---|---|---|---|---|"
+    for agent in sorted({agent for agent, _ in measured if agent != "hello"}):
+        rate, our_rate = (median(measured, (agent, system), "rec/s") for system in ("reference", "ours"))
+        cpu, our_cpu = (median(measured, (agent, system), "cpu_us/rec") for system in ("reference", "ours"))
+        yield (f"| `{agent}` | {rate:,.0f} | {our_rate:,.0f} | {our_rate / rate:.2f} × | {cpu:,.1f} | {our_cpu:,.1f} |"
+               f" {cpu / our_cpu:.1f} × |")
+    theirs, ours = (median(measured, ("hello", system), "seconds") for system in ("reference", "ours"))
+    yield f"\nHello world, from start to exit: reference {theirs:.2f} s, ours {ours:.2f} s."
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reps", type=int, default=3, help="runs of each system (default 3)")
+    parser.add_argument("--agents", default="P0,P1,P2", help="the kit's agents, with commas between")
+    parser.add_argument("--parallelism", default="1,2", help="parallelisms on Flink")
+    parser.add_argument("--only", choices=("flink", "local"), help="one of the two parts")
+    parser.add_argument("--wheel", help="the wheel; the one in target/dist if left out")
+    parser.add_argument("--out", default=os.devnull, help="file for the raw RESULT lines")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of records")
+    arguments = parser.parse_args()
+    try:
+        kit, wheel = baseline_kit(), find_wheel(arguments.wheel)
+        WORK.mkdir(parents=True, exist_ok=True)
+        for system in ("reference", "ours"):
+            set_up(kit, system, wheel)
+        loads = []
+        with open(arguments.out, "w", encoding="utf-8") as out:
+            tables = []
+            if arguments.only != "local":
+                tables.append(flink_table(on_flink(arguments, kit, out, loads), arguments))
+            if arguments.only != "flink":
+                tables.append(local_table(without_flink(arguments, kit, out, loads)))
+            print(f"\n{machine()}; Python {sys.version.split()[0]}; medians of {arguments.reps} runs, taking turns.")
+            if loads:
+                print(f"**The machine was busy**: up to {max(loads):.0%} of it were in use before a run. The figures are"
+                      " not to be quoted.")
+            for table in tables:
+                print("\n" + "\n".join(table))
+    except Refused as refused:
+        print(f"python_side_by_side.py: {refused}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Installs the wheel into an empty environment, as users do, and looks at what came.
+
+Usage: check_wheel.py [WHEEL] [--python PYTHON]...     target/dist/flink_agents-*.whl and this Python by default
+
+What is in the wheel, how many packages come with it, whether the stub of the native module tells the truth, and whether
+an agent runs. Needs pip. The last line is ``N passed, N failed``; the exit status is 1 if one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MOST_PACKAGES = 14
+MOST_MEGABYTES = 40
+
+AGENT = '''\
+from flink_agents.api.agents.agent import Agent
+from flink_agents.api.decorators import action
+from flink_agents.api.events.event import Event, InputEvent, OutputEvent
+from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from flink_agents.api.runner_context import RunnerContext
+
+
+class Hello(Agent):
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def greet(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(OutputEvent(output="hello " + InputEvent.from_event(event).input))
+
+
+env = AgentsExecutionEnvironment.get_execution_environment()
+outputs = env.from_list([{"key": "k", "value": "world"}]).apply(Hello()).to_list()
+env.execute()
+print(outputs)
+'''
+
+WITH_ENV = '''\
+from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+try:
+    AgentsExecutionEnvironment.get_execution_environment(object())
+except ModuleNotFoundError as e:
+    print(e)
+'''
+
+# Compares names, parameters and methods of the stub with those of the module.
+STUB = r'''
+import ast, inspect, sys
+from pathlib import Path
+import flink_agents._core as core
+tree = ast.parse(Path(core.__file__).with_name("_core.pyi").read_text())
+problems = []
+
+def parameters(node, method):
+    names = [a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
+    return names[1:] if method else names
+
+def compare(node, member, where, method):
+    try:
+        found = [p for p in inspect.signature(member).parameters if p != "self"]
+    except ValueError:
+        problems.append(f"{where}: the module does not tell its parameters")
+        return
+    if found != parameters(node, method):
+        problems.append(f"{where}: stub {parameters(node, method)}, module {found}")
+
+def is_protocol(node):
+    return any(getattr(base, "id", "") == "Protocol" for base in node.bases)
+
+told = set()
+for node in tree.body:
+    if isinstance(node, ast.FunctionDef):
+        told.add(node.name)
+        if hasattr(core, node.name):
+            compare(node, getattr(core, node.name), node.name, False)
+    elif isinstance(node, ast.ClassDef) and not is_protocol(node):
+        told.add(node.name)
+        cls = getattr(core, node.name, None)
+        inside = set()
+        for one in node.body:
+            if isinstance(one, ast.FunctionDef):
+                inside.add(one.name)
+                is_property = any(getattr(d, "id", "") == "property" for d in one.decorator_list)
+                if cls is not None and hasattr(cls, one.name) and not is_property:
+                    compare(one, cls if one.name == "__init__" else getattr(cls, one.name), f"{node.name}.{one.name}", True)
+            elif isinstance(one, ast.AnnAssign):
+                inside.add(one.target.id)
+        there = {n for n in vars(cls or object) if not n.startswith("_")} | {"__init__"}
+        inside = {n for n in inside if not n.startswith("_")} | {"__init__"}
+        if cls is not None and there != inside:
+            problems.append(f"{node.name}: only in the stub {sorted(inside - there)}, only in the module {sorted(there - inside)}")
+    elif isinstance(node, ast.AnnAssign) and getattr(node.annotation, "id", "") != "TypeAlias":
+        told.add(node.target.id)
+there = {n for n in dir(core) if not n.startswith("_")}
+if told != there:
+    problems.append(f"only in the stub {sorted(told - there)}, only in the module {sorted(there - told)}")
+print("\n".join(problems))
+'''
+
+
+class Checks:
+    """Counts what holds and what does not."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def check(self, what: str, problem: str = "") -> None:
+        """Counts one check; ``problem`` is empty if it holds."""
+        self.failed += bool(problem)
+        self.passed += not problem
+        print(f"{'failed' if problem else 'ok':<7} {what}{': ' + problem if problem else ''}", flush=True)
+
+
+def check_content(checks: Checks, wheel: Path) -> None:
+    """What is in the wheel, and what must not be."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    jars = [name for name in names if name.endswith(".jar")]
+    checks.check("the wheel has one jar", "" if len(jars) == 1 else f"{jars}")
+    for pattern in (r"flink_agents/_core\.abi3\.so", r"flink_agents/_core\.pyi", r"flink_agents/py\.typed",
+                    r".*\.dist-info/licenses/LICENSE", r".*\.dist-info/licenses/NOTICE"):
+        checks.check(f"the wheel has {pattern}", "" if any(re.fullmatch(pattern, name) for name in names) else "it has not")
+    surplus = [name for name in names if "/tests/" in name or name.endswith((".pyc", ".rs"))]
+    checks.check("no tests and nothing compiled besides", ", ".join(surplus[:5]))
+    size = wheel.stat().st_size / 1e6
+    checks.check(f"{size:.1f} MB", "" if size <= MOST_MEGABYTES else f"more than {MOST_MEGABYTES}")
+
+
+def check_installed(checks: Checks, wheel: Path, interpreter: str, folder: Path) -> None:
+    """What comes with it into an empty environment, and whether it works there."""
+    subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", str(wheel)], check=True)
+    listed = run([python, "-m", "pip", "--disable-pip-version-check", "list", "--format=freeze"]).splitlines()
+    packages = [line for line in listed if not line.startswith(("pip==", "setuptools==", "wheel=="))]
+    version = run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
+    checks.check(f"Python {version}: {len(packages)} packages",
+                 "" if len(packages) <= MOST_PACKAGES else f"more than {MOST_PACKAGES}: {', '.join(packages)}")
+    program = folder / "hello.py"
+    program.write_text(AGENT)
+    said = run([python, str(program)]).strip()
+    checks.check(f"Python {version}: an agent runs", "" if said == "[{'k': 'hello world'}]" else said)
+    checks.check(f"Python {version}: the stub tells the truth", run([python, "-c", STUB]).strip())
+    said = run([python, "-c", WITH_ENV])
+    checks.check(f"Python {version}: without PyFlink the remedy is told",
+                 "" if "pip install 'flink-agents[flink]'" in said else said)
+    said = run([str(folder / "bin" / "flink-agents"), "flink", "list"])
+    checks.check(f"Python {version}: also by the command", "" if "pip install 'flink-agents[flink]'" in said else said)
+    said = run([str(folder / "bin" / "flink-agents"), "version"])
+    checks.check(f"Python {version}: the command tells version and jar",
+                 "" if re.search(r"^flink-agents \d.*^jar /\S+\.jar$", said, re.DOTALL | re.MULTILINE) else said)
+
+
+def run(command: list[str]) -> str:
+    """What a command says, errors included."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    return done.stdout
+
+
+def main() -> int:
+    """Runs all checks; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("wheel", nargs="?", type=Path, help="the wheel")
+    parser.add_argument("--python", action="append", default=[], help="a Python to install it into")
+    options = parser.parse_args()
+    wheels = [options.wheel] if options.wheel else sorted((ROOT / "target" / "dist").glob("flink_agents-*.whl"))
+    checks = Checks()
+    if len(wheels) != 1:
+        checks.check("one wheel in target/dist", f"{len(wheels)}: run scripts/build-wheel")
+    else:
+        check_content(checks, wheels[0])
+        with tempfile.TemporaryDirectory(prefix="flink-agents-wheel-") as folder:
+            for number, interpreter in enumerate(options.python or [sys.executable]):
+                check_installed(checks, wheels[0], interpreter, Path(folder) / f"venv-{number}")
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
