@@ -465,6 +465,6 @@ def nothing_left(c: PythonContext) -> None:
 
 SCENARIOS = [
     datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, uv_environment,
-    command_flink_agents, side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions, client_refusals, bad_jobs,
-    other_python_version, nothing_left, killed_task_manager,
+    command_flink_agents, side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions,
+    client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]
