@@ -317,7 +317,7 @@ def failing_action(c: PythonContext) -> None:
     """An action that raises: the job says why and, when it may, goes on from its checkpoint."""
     with c.suite.scenario("a Python action raises: the cause is told, the job recovers"):
         marker = c.cluster.base / "fail-once"
-        walk = Walk(c, (*CHECKPOINTS, f"agent.walk.fail-once={marker}"))
+        walk = Walk(c, (*CHECKPOINTS, "agent.log.keys=plain", f"agent.walk.fail-once={marker}"))
         job = walk.start(2)
         c.cluster.rest.await_checkpoints(job, 2)
         walk.gate.touch()
