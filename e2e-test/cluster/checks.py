@@ -22,7 +22,8 @@ BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.
 # when PyFlink ends its workers.
 HARMLESS = re.compile(
     r"CheckpointException: .*("
-    r"Checkpoint was declined \(tasks not ready\)|TaskManager received a checkpoint request for unknown task)"
+    r"Checkpoint was declined \((?:tasks not ready|task is closing)\)"
+    r"|TaskManager received a checkpoint request for unknown task)"
     r"|java\.lang\.IllegalStateException: call already closed")
 
 # Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way.

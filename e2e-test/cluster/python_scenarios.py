@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import zipfile
@@ -13,9 +14,9 @@ from pathlib import Path
 import examples
 import expected
 from checks import LogWatch, Suite
-from cluster import SLOTS, Cluster, Process
+from cluster import CLIENT_JVM, CONFIG, SLOTS, Cluster, free_ports
 from python_env import PythonHome, derived, made_by_uv
-from rest import wait_for
+from rest import Rest, wait_for
 
 JOBS = Path(__file__).resolve().parent / "python_jobs"
 AGENT = "action-execute-operator"
@@ -206,6 +207,44 @@ def uv_environment(c: PythonContext) -> None:
         c.suite.equal("what the action saw", [f"prefix={other.folder}"], expected.read_output(out))
 
 
+def command_flink_agents(c: PythonContext) -> None:
+    """A cluster and a job by ``flink-agents flink …``, with Flink's scripts and libraries as pip installed them."""
+    with c.suite.scenario("flink-agents flink start-cluster, run, stop-cluster"):
+        base = c.cluster.base / "by-command"
+        for name in ("log", "pid", "tmp", "web"):
+            (base / name).mkdir(parents=True)
+        package = c.home.site_packages() / "pyflink"
+        shutil.copytree(package / "conf", base / "conf")
+        exports = re.search(r"^\s*all: (--add-exports.*)$", (base / "conf" / "config.yaml").read_text(), re.MULTILINE)
+        rest, rpc, blob = free_ports(3)
+        (base / "conf" / "config.yaml").write_text(CONFIG.format(
+            rest=rest, rpc=rpc, blob=blob, slots=1, base=base, client=CLIENT_JVM,
+            exports=exports.group(1) if exports else ""))
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("FLINK_") and k != "PYTHONPATH"}
+        environment |= {"FLINK_CONF_DIR": str(base / "conf"), "FLINK_LOG_DIR": str(base / "log"),
+                        "FLINK_PID_DIR": str(base / "pid")}
+
+        def command(*arguments: str) -> str:
+            done = subprocess.run([str(c.home.folder / "bin" / "flink-agents"), "flink", *arguments], env=environment,
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, check=False)
+            c.suite.equal(f"exit status of {arguments[0]}", 0, done.returncode)
+            return done.stdout
+
+        command("start-cluster")
+        try:
+            client = Rest(rest)
+            wait_for("a slot", 60, lambda: (client.overview() or {}).get("slots-total") == 1)
+            file, out = c.file("seattle-weather.csv"), c.out()
+            job = c.home.site_packages() / "flink_agents" / "examples" / "weather_job.py"
+            said = command("run", "--python", str(job), str(file), str(out))
+            c.suite.same_lines("what the job wrote", examples.weather(file), out)
+            c.suite.contains("the client told of the job", said, ("JobID",))
+        finally:
+            command("stop-cluster")
+        wait_for("the cluster to end", 30, lambda: client.overview() is None)
+        c.suite.check("the cluster has ended")
+
+
 def make_wheel(folder: Path, name: str, version: str) -> None:
     """Writes a wheel with one module, without a build."""
     info = f"{name}-{version}.dist-info"
@@ -278,7 +317,7 @@ def failing_action(c: PythonContext) -> None:
     """An action that raises: the job says why and, when it may, goes on from its checkpoint."""
     with c.suite.scenario("a Python action raises: the cause is told, the job recovers"):
         marker = c.cluster.base / "fail-once"
-        walk = Walk(c, (*CHECKPOINTS, f"agent.walk.fail-once={marker}"))
+        walk = Walk(c, (*CHECKPOINTS, "agent.log.keys=plain", f"agent.walk.fail-once={marker}"))
         job = walk.start(2)
         c.cluster.rest.await_checkpoints(job, 2)
         walk.gate.touch()
@@ -426,11 +465,6 @@ def nothing_left(c: PythonContext) -> None:
 
 SCENARIOS = [
     datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, uv_environment,
-    side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions, client_refusals, bad_jobs,
-    other_python_version, nothing_left, killed_task_manager,
+    command_flink_agents, side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions,
+    client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]
-
-
-def python_processes(process: Process) -> list[int]:
-    """All processes below a JVM."""
-    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and parent_of(int(p.name)) == process.pid]

@@ -45,7 +45,7 @@ def check_alone() -> None:
     Raises
     ------
     RuntimeError
-        If files of it lie among those of this package, or it is installed in another place of the path.
+        If files of it lie among those of this package, or another version is installed in another place of the path.
     """
     package = Path(flink_agents.__file__).parent
     places = [Path(place) for place in flink_agents.__path__]
@@ -59,7 +59,8 @@ def check_alone() -> None:
     installed = {}
     for one in metadata.distributions(name="flink-agents"):
         installed.setdefault(str(Path(str(one.locate_file(""))).resolve()), one.version)
-    if len(installed) > 1:
+    # The same version twice is an environment on top of another one, which does no harm.
+    if len(set(installed.values())) > 1:
         listed = ", ".join(f"{version} in {place}" for place, version in sorted(installed.items()))
         msg = (
             f"The package flink-agents is installed {len(installed)} times ({listed}), and which one a worker takes depends "

@@ -56,17 +56,26 @@ def test_files_of_the_reference_among_ours(package: Path, name: str) -> None:
         installation.find_jar()
 
 
-def test_installed_twice(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+class Installed:
+    """A distribution in a directory."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        self.folder, self.version = folder, version
+
+    def locate_file(self, name: str) -> Path:
+        return self.folder / name
+
+
+def test_an_environment_on_top_of_another(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jar = _jar(package, "1.2.3")
+    found = [Installed(tmp_path / "site", "0.1.0"), Installed(tmp_path / "base", "0.1.0")]
+    monkeypatch.setattr(installation.metadata, "distributions", lambda name: found)
+    assert installation.find_jar() == jar
+
+
+def test_another_version_in_another_place(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _jar(package, "1.2.3")
-
-    class Installed:
-        def __init__(self, folder: str, version: str) -> None:
-            self.folder, self.version = folder, version
-
-        def locate_file(self, name: str) -> Path:
-            return tmp_path / self.folder / name
-
-    found = [Installed("site", "0.1.0"), Installed("user", "0.3.1"), Installed("site", "0.1.0")]
+    found = [Installed(tmp_path / "site", "0.1.0"), Installed(tmp_path / "user", "0.3.1")]
     monkeypatch.setattr(installation.metadata, "distributions", lambda name: found)
     with pytest.raises(RuntimeError, match="installed 2 times") as caught:
         installation.find_jar()

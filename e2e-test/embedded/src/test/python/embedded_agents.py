@@ -166,13 +166,67 @@ class Counts(Agent):
         ctx.send_event(OutputEvent(output=[ctx.config.get_str("my.option", None), os.getpid()]))
 
 
+class P1(Agent):
+    """One action, one output."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def run(event: Event, ctx: RunnerContext) -> None:
+        v = InputEvent.from_event(event).input
+        ctx.send_event(OutputEvent(output={"id": v["id"], "text": v["text"], "ok": True}))
+
+
+def _step(event: Event, ctx: RunnerContext, then: str) -> None:
+    stm = ctx.short_term_memory
+    stm.set("count", (stm.get("count") or 0) + 1)
+    ctx.send_event(Event(type=then, attributes={"id": event.get_attr("id"), "text": event.get_attr("text")}))
+
+
+class P2(Agent):
+    """Six actions and seven events; each of the last five counts in short-term memory."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def start(event: Event, ctx: RunnerContext) -> None:
+        v = InputEvent.from_event(event).input
+        ctx.send_event(Event(type="e1", attributes={"id": v["id"], "text": v["text"]}))
+
+    @action("e1")
+    @staticmethod
+    def s1(event: Event, ctx: RunnerContext) -> None:
+        _step(event, ctx, "e2")
+
+    @action("e2")
+    @staticmethod
+    def s2(event: Event, ctx: RunnerContext) -> None:
+        _step(event, ctx, "e3")
+
+    @action("e3")
+    @staticmethod
+    def s3(event: Event, ctx: RunnerContext) -> None:
+        _step(event, ctx, "e4")
+
+    @action("e4")
+    @staticmethod
+    def s4(event: Event, ctx: RunnerContext) -> None:
+        _step(event, ctx, "e5")
+
+    @action("e5")
+    @staticmethod
+    def s5(event: Event, ctx: RunnerContext) -> None:
+        stm = ctx.short_term_memory
+        n = (stm.get("count") or 0) + 1
+        stm.set("count", n)
+        ctx.send_event(OutputEvent(output={"id": event.get_attr("id"), "text": event.get_attr("text"), "n": n}))
+
+
 def from_java(event: Event, ctx: RunnerContext) -> None:
     """An action of a Java agent."""
     ctx.short_term_memory.set("from.python", [1, {"a": "b"}])
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, Mixed, Conditions, Counts)
+AGENTS = (Echo, Walker, AsyncWalker, Fails, Mixed, Conditions, Counts, P1, P2)
 
 
 def plans(config: dict) -> str:

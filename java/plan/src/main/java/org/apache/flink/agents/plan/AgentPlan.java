@@ -105,6 +105,18 @@ public final class AgentPlan {
                                 + action.getFunction());
             }
         }
+        lines.addAll(foreignResources());
+        return lines;
+    }
+
+    /** Tells whether an action of it is Python's. */
+    public boolean hasPythonActions() {
+        return actions.stream().anyMatch(PlanAction::isPython);
+    }
+
+    /** Returns a line for each resource that needs Python; empty if Java alone can make them all. */
+    public List<String> foreignResources() {
+        final List<String> lines = new ArrayList<>();
         resources.forEach(
                 (type, byName) ->
                         byName.forEach(

@@ -13,14 +13,18 @@ final class AgentCompiler {
     private final EnvironmentConfiguration config;
     private final Map<ResourceType, Map<String, Object>> resources;
     private final Map<String, Agent> agents;
+    private final boolean python;
 
+    /** @param python whether Python actions can run where the plans will */
     AgentCompiler(
             final EnvironmentConfiguration config,
             final Map<ResourceType, Map<String, Object>> resources,
-            final Map<String, Agent> agents) {
+            final Map<String, Agent> agents,
+            final boolean python) {
         this.config = config;
         this.resources = resources;
         this.agents = agents;
+        this.python = python;
     }
 
     /** A plan and the name of its agent. */
@@ -28,9 +32,12 @@ final class AgentCompiler {
         private final String agentName;
         private final byte[] json;
 
-        private Compiled(final String agentName, final byte[] json) {
+        private final boolean python;
+
+        private Compiled(final String agentName, final byte[] json, final boolean python) {
             this.agentName = agentName;
             this.json = json;
+            this.python = python;
         }
 
         String agentName() {
@@ -39,6 +46,11 @@ final class AgentCompiler {
 
         byte[] json() {
             return json;
+        }
+
+        /** Whether it has Python actions. */
+        boolean needsPython() {
+            return python;
         }
     }
 
@@ -54,16 +66,21 @@ final class AgentCompiler {
         }
         try {
             final AgentPlan plan = AgentPlan.compile(agent, name, config.merged(), resources);
-            final List<String> foreign = plan.foreignParts();
+            final List<String> foreign = python ? plan.foreignResources() : plan.foreignParts();
             if (!foreign.isEmpty()) {
                 throw new UnsupportedOperationException(
                         "Agent '"
                                 + plan.getAgentName()
-                                + "' cannot run here, because this release runs Java only: "
+                                + (python
+                                        ? "' cannot run here, because actions of Java cannot use resources of Python yet: "
+                                        : "' cannot run here, because without Flink only Java runs in a Java program: ")
                                 + String.join("; ", foreign)
                                 + ". Remove these parts, or replace them by Java ones");
             }
-            return new Compiled(plan.getAgentName(), AgentsCore.validatePlan(plan.toJson()));
+            return new Compiled(
+                    plan.getAgentName(),
+                    AgentsCore.validatePlan(plan.toJson()),
+                    plan.hasPythonActions());
         } catch (final RuntimeException e) {
             throw new RuntimeException("Failed to create agent plan from agent", e);
         }

@@ -58,7 +58,7 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
     @Override
     public AgentBuilder fromList(final List<Object> input) {
         final LocalAgentBuilder builder =
-                new LocalAgentBuilder(LocalInputs.read(input), new AgentCompiler(config, resources, agents));
+                new LocalAgentBuilder(LocalInputs.read(input), new AgentCompiler(config, resources, agents, false));
         builders.add(builder);
         return builder;
     }

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.env;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.Table;
@@ -12,13 +13,18 @@ import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
     private final AgentInput<T, K> input;
     private final Supplier<StreamTableEnvironment> tables;
+    private final Supplier<PythonEnvironment> python;
     private DataStream<Object> output;
 
     RemoteAgentBuilder(
-            final AgentInput<T, K> input, final AgentCompiler compiler, final Supplier<StreamTableEnvironment> tables) {
+            final AgentInput<T, K> input,
+            final AgentCompiler compiler,
+            final Supplier<StreamTableEnvironment> tables,
+            final Supplier<PythonEnvironment> python) {
         super(compiler);
         this.input = input;
         this.tables = tables;
+        this.python = python;
     }
 
     @Override
@@ -42,7 +48,9 @@ final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
             throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream() or toTable(schema)");
         }
         if (output == null) {
-            output = input.connect(agent().agentName(), agent().json(), null, false);
+            output =
+                    input.connect(
+                            agent().agentName(), agent().json(), agent().needsPython() ? python.get() : null, false);
         }
         return output;
     }

@@ -62,7 +62,10 @@ public final class RemoteExecutionEnvironment extends AgentsExecutionEnvironment
             throw new IllegalArgumentException("fromDataStream(null): give a stream");
         }
         return new RemoteAgentBuilder<>(
-                AgentInput.of(input, keySelector), new AgentCompiler(config, resources, agents), this::tableEnvironment);
+                AgentInput.of(input, keySelector),
+                new AgentCompiler(config, resources, agents, true),
+                this::tableEnvironment,
+                () -> JobPython.of(env));
     }
 
     @Override
