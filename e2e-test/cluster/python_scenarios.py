@@ -9,16 +9,19 @@ import signal
 import subprocess
 import zipfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import examples
 import expected
 from checks import LogWatch, Suite
 from cluster import CLIENT_JVM, CONFIG, SLOTS, Cluster, free_ports
+from job_jars import Jars
 from python_env import PythonHome, derived, made_by_uv
 from rest import Rest, wait_for
 
 JOBS = Path(__file__).resolve().parent / "python_jobs"
+FOR_JAVA = JOBS / "for_java"
 AGENT = "action-execute-operator"
 WORKER = "flink_agents.runtime.worker"
 COUNT = 2000
@@ -33,6 +36,7 @@ class PythonContext:
     suite: Suite
     cluster: Cluster
     home: PythonHome
+    jars: Jars
     data: Path
     long: bool
 
@@ -205,6 +209,25 @@ def uv_environment(c: PythonContext) -> None:
         finally:
             c.cluster.environment["PATH"] = before
         c.suite.equal("what the action saw", [f"prefix={other.folder}"], expected.read_output(out))
+
+
+def java_with_a_python_action(c: PythonContext) -> None:
+    """An agent in Java, by ``flink run -c``, has an action in Python; both write the memory of a key."""
+    with c.suite.scenario("a Java agent with a Python action", c.cluster):
+        out = c.out()
+        c.finished(c.cluster.submit("-c", "jobs.PythonPart", str(c.jars.fat), "--data", str(c.file("stocks.csv")),
+                                    "--out", out.as_uri()))
+        high: dict[str, int] = {}
+        lines = []
+        for symbol, month, price in expected.rows(c.file("stocks.csv")):
+            cents = int(Decimal(price) * 100)
+            if cents > 20000:
+                number = high[symbol] = high.get(symbol, 0) + 1
+                lines.append(f"{symbol},{month},{cents},{number}")
+                if number % 10 == 0:
+                    lines.append(f"Java heard of {number} and remembers {number}")
+        c.suite.same_lines(f"{len(lines)} lines of both languages", lines, out)
+        check_no_workers(c)
 
 
 def command_flink_agents(c: PythonContext) -> None:
@@ -408,16 +431,13 @@ def bad_jobs(c: PythonContext) -> None:
             done = c.cluster.flink(*c.command("wrong_records.py", "--keys", kind, "--out", c.out().as_uri()))
             c.suite.contains(f"a wrong {kind}", done.stdout, parts)
         # The client has the modules by its path, the cluster does not get them.
-        copies = c.cluster.environment.get("PYTHONPATH")
+        before = c.cluster.environment["PYTHONPATH"]
         c.cluster.environment["PYTHONPATH"] = str(JOBS)
         try:
             done = c.cluster.flink("run", "--python", str(JOBS / "probes.py"), "--agent", "EchoAgent", "--keys", "x",
                                    "--out", c.out().as_uri())
         finally:
-            if copies is None:
-                del c.cluster.environment["PYTHONPATH"]
-            else:
-                c.cluster.environment["PYTHONPATH"] = copies
+            c.cluster.environment["PYTHONPATH"] = before
         c.suite.contains("a missing module", done.stdout, ("probe_agents", "-pyfs"))
 
 
@@ -465,6 +485,6 @@ def nothing_left(c: PythonContext) -> None:
 
 SCENARIOS = [
     datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, uv_environment,
-    command_flink_agents, side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions,
-    client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
+    command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
+    killed_worker, bad_actions, client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]

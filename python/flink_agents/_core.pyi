@@ -128,3 +128,101 @@ class Local:
 
     def wake(self, task: int) -> None:
         """Report that what a suspended action waited for has come."""
+
+class Worker:
+    """The link of a worker process to its TaskManager, where the core is. One thread; made by ``runtime.worker`` alone.
+
+    What is reported is kept until ``flush``. ``ConnectionError`` means that the TaskManager has gone.
+    """
+
+    may_wait: bool
+    uuids: bool
+    def __init__(self, path: str) -> None:
+        """Connect to the socket and wait for the plan."""
+
+    @property
+    def agent(self) -> str:
+        """The agent's name."""
+
+    @property
+    def task_name(self) -> str:
+        """The name of the subtask, as Flink shows it."""
+
+    @property
+    def plan(self) -> str:
+        """The plan, JSON; empty if the TaskManager speaks another version of the protocol."""
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often to call ``beat`` while actions are unfinished."""
+
+    @property
+    def actions(self) -> list[str]:
+        """Names of the actions, by the numbers that ``next`` tells."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the TaskManager has said that this is the end, or has gone."""
+
+    def unfinished(self) -> int:
+        """Return the number of actions that are not finished."""
+
+    def kept_values(self) -> int:
+        """Return the number of memory values kept for unfinished runs (for tests)."""
+
+    def end_with_parent(self) -> None:
+        """Let the system end this process with the one that started it."""
+
+    def ready(self, python: str) -> None:
+        """Tell that actions can come; ``python`` is the version of the interpreter."""
+
+    def refuse(self, reason: str) -> None:
+        """Tell why this worker cannot work."""
+
+    def fileno(self) -> int:
+        """Return the socket, to wait for."""
+
+    def receive(self) -> bool:
+        """Take what has come, without waiting; False when the end has come."""
+
+    def next(self) -> Step | int | None:
+        """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now."""
+
+    def answered(self) -> list[int]:
+        """Return the tasks whose questions have been answered since the last call."""
+
+    def flush(self) -> None:
+        """Send everything that was reported."""
+
+    def beat(self) -> None:
+        """Tell that unfinished actions are not forgotten."""
+
+    def send(self, task: int, event_id: int, event_type: str, attributes: dict[str, Any]) -> None:
+        """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
+
+    def memory_get(self, task: int, memory: int, path: str) -> Any:
+        """Return the value at a path as a fresh object, or ``ABSENT``, ``OBJECT`` or ``WAIT``."""
+
+    def memory_set(self, task: int, memory: int, path: str, value: Any) -> object | None:
+        """Write a value, creating missing parents; or answer ``WAIT``."""
+
+    def memory_new_object(self, task: int, memory: int, path: str) -> object | None:
+        """Make an object, creating missing parents; or answer ``WAIT``."""
+
+    def memory_children(self, task: int, memory: int, path: str) -> list[str] | object:
+        """Return the names of an object's direct children, sorted; or answer ``WAIT``."""
+
+    def finish(self, task: int) -> None:
+        """Report that the action's code has returned."""
+
+    def fail(self, task: int, text: str) -> None:
+        """Report that the action has failed, which fails the subtask."""
+
+    def suspend(self, task: int) -> None:
+        """Report that the running action waits; others of its run may go on."""
+
+    def wake(self, task: int) -> None:
+        """Report that what a suspended action waited for has come."""
+
+    def metric(self, group: str, name: str, change: str, value: float) -> None:
+        """Report a change (``count``, ``mark``, ``gauge`` or ``sample``); ``group`` has a line feed behind each name."""
