@@ -197,7 +197,7 @@ class Worker:
     def beat(self) -> None:
         """Tell that unfinished actions are not forgotten."""
 
-    def send(self, task: int, event_id: int, event_type: str, attributes: dict[str, Any]) -> None:
+    def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None:
         """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
 
     def memory_get(self, task: int, memory: int, path: str) -> Any:
