@@ -16,6 +16,7 @@ import examples
 import expected
 from checks import LogWatch, Suite
 from cluster import CLIENT_JVM, CONFIG, SLOTS, Cluster, free_ports
+from flink_home import ROOT
 from job_jars import Jars
 from python_env import PythonHome, derived, made_by_uv
 from rest import Rest, wait_for
@@ -209,6 +210,24 @@ def uv_environment(c: PythonContext) -> None:
         finally:
             c.cluster.environment["PATH"] = before
         c.suite.equal("what the action saw", [f"prefix={other.folder}"], expected.read_output(out))
+
+
+def getting_started(c: PythonContext) -> None:
+    """The programs of docs/getting-started-python.md, word for word, without Flink and on it."""
+    with c.suite.scenario("getting started in Python, word for word", c.cluster):
+        folder = c.cluster.base / "getting-started"
+        folder.mkdir()
+        text = (ROOT / "docs" / "getting-started-python.md").read_text(encoding="utf-8")
+        programs = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        for name, program in zip(("word_agent.py", "run.py", "word_job.py"), programs, strict=True):
+            (folder / name).write_text(program, encoding="utf-8")
+        done = subprocess.run([str(c.home.python), "run.py"], cwd=folder, capture_output=True, text=True, timeout=60,
+                              check=False)
+        told = re.search(r"print\(outputs\)  # (.*)", programs[1])
+        c.suite.equal("without Flink, as the comment says", told.group(1) if told else None, done.stdout.strip())
+        watch = LogWatch(c.cluster.task_managers[0])
+        c.finished(c.cluster.submit("-pyfs", str(folder / "word_agent.py"), "--python", str(folder / "word_job.py")))
+        c.suite.contains("printed by the TaskManager", watch.text(), ("rust: 2 times",))
 
 
 def java_with_a_python_action(c: PythonContext) -> None:
@@ -484,7 +503,7 @@ def nothing_left(c: PythonContext) -> None:
 
 
 SCENARIOS = [
-    datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, uv_environment,
-    command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
+    datastream, table, getting_started, shipped_examples, thread_mode, configuration, interpreters_and_files,
+    uv_environment, command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
     killed_worker, bad_actions, client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]
