@@ -15,7 +15,7 @@ from pathlib import Path
 import examples
 import expected
 from checks import LogWatch, Suite
-from cluster import CLIENT_JVM, CONFIG, SLOTS, Cluster, free_ports
+from cluster import SLOTS, Cluster, free_ports
 from flink_home import ROOT
 from job_jars import Jars
 from python_env import PythonHome, derived, made_by_uv
@@ -255,13 +255,15 @@ def command_flink_agents(c: PythonContext) -> None:
         base = c.cluster.base / "by-command"
         for name in ("log", "pid", "tmp", "web"):
             (base / name).mkdir(parents=True)
-        package = c.home.site_packages() / "pyflink"
-        shutil.copytree(package / "conf", base / "conf")
-        exports = re.search(r"^\s*all: (--add-exports.*)$", (base / "conf" / "config.yaml").read_text(), re.MULTILINE)
-        rest, rpc, blob = free_ports(3)
-        (base / "conf" / "config.yaml").write_text(CONFIG.format(
-            rest=rest, rpc=rpc, blob=blob, slots=1, base=base, client=CLIENT_JVM,
-            exports=exports.group(1) if exports else ""))
+        # The configuration of the other cluster, at other ports and in another place.
+        shutil.copytree(c.cluster.conf, base / "conf")
+        config = base / "conf" / "config.yaml"
+        text = config.read_text().replace(f"{c.cluster.base}/", f"{base}/")
+        rest, *_ = ports = free_ports(3)
+        for old, new in zip((c.cluster.rest.base.rsplit(":", 1)[1], *re.findall(r"^ {4}port: (\d+)$", text, re.MULTILINE)),
+                            ports, strict=True):
+            text = text.replace(f"port: {old}\n", f"port: {new}\n")
+        config.write_text(text)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("FLINK_") and k != "PYTHONPATH"}
         environment |= {"FLINK_CONF_DIR": str(base / "conf"), "FLINK_LOG_DIR": str(base / "log"),
                         "FLINK_PID_DIR": str(base / "pid")}
@@ -275,7 +277,7 @@ def command_flink_agents(c: PythonContext) -> None:
         command("start-cluster")
         try:
             client = Rest(rest)
-            wait_for("a slot", 60, lambda: (client.overview() or {}).get("slots-total") == 1)
+            wait_for("slots", 60, lambda: (client.overview() or {}).get("slots-total") == SLOTS)
             file, out = c.file("seattle-weather.csv"), c.out()
             job = c.home.site_packages() / "flink_agents" / "examples" / "weather_job.py"
             said = command("run", "--python", str(job), str(file), str(out))
