@@ -16,7 +16,7 @@ class Step:
 
     ``counts`` names what in its output, or left behind by it, says how many tests ran:
     ``cargo`` (lines ``test result:``), ``surefire`` (XML reports of Surefire and Failsafe),
-    ``line`` (a line ``N passed, N failed``) or ``none`` (the step itself is one check).
+    ``pytest`` (its last line), ``line`` (a line ``N passed, N failed``) or ``none`` (the step itself is one check).
     ``minutes`` is the limit after which the step is stopped and has failed.
     """
 
@@ -39,6 +39,9 @@ STEPS: tuple[Step, ...] = (
          ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 15),
     Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked"), 20, "cargo",
          long_env={"FLINK_AGENTS_MODEL_CASES": "50"}),
+    # Before Maven: the embedded tests run Python actions with this environment.
+    Step("Python environment", ("scripts/python-env",), 15),
+    Step("Python tests", ("target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
     Step("mvn verify",
          ("mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
@@ -47,6 +50,7 @@ STEPS: tuple[Step, ...] = (
     Step("conformance: Java API",
          (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),
          3, "line"),
+    Step("conformance: Python API", (*PYTHON, "e2e-test/conformance/check_python_api.py"), 3, "line"),
     Step("conformance: natives", (*PYTHON, "e2e-test/conformance/check_natives.py"), 1, "line"),
     Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line"),
     Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line"),

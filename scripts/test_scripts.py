@@ -55,6 +55,12 @@ class Counting(unittest.TestCase):
         ]
         self.assertEqual(run_tests.count_lines(run_tests.CARGO, lines), run_tests.Counts(8, 2, 1))
 
+    def test_the_last_line_of_pytest_counts(self) -> None:
+        lines = ["..F [100%]", "FAILED a.py::test_b - assert 3 passed in 1.0s", "2 failed, 310 passed, 1 skipped, 2 errors in 9.21s"]
+        self.assertEqual(run_tests.count_pytest(lines), run_tests.Counts(310, 4, 1))
+        self.assertEqual(run_tests.count_pytest(["==== 7 passed in 61.00s (0:01:01) ===="]), run_tests.Counts(7, 0, 0))
+        self.assertEqual(run_tests.count_pytest(["no tests ran in 0.01s"]), run_tests.Counts())
+
     def test_only_a_line_of_its_own_counts(self) -> None:
         lines = ["7 passed, 1 failed", "Cases: 2 passed, 0 failed, 3 skipped", "before that, 9 passed, 9 failed"]
         self.assertEqual(run_tests.count_lines(run_tests.LINE, lines), run_tests.Counts(9, 1, 3))

@@ -21,9 +21,15 @@ from rest import Rest, wait_for
 
 SLOTS = 4
 JOB_ID = re.compile(r"JobID ([0-9a-f]{32})")
+# Milliseconds. When so much of the cluster's life is over, requests for slots that are not there fail at once, and a job
+# whose TaskManager died restarts in vain, again and again, until the next one has come. By default that is five minutes:
+# jobs would do the same thing or another depending on how long the scenarios before them took.
+PATIENCE = 24 * 3600 * 1000
 # A JVM that lives for seconds starts faster without the optimising compiler.
 CLIENT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m"
 
+# With the default refresh-interval REST tells of states and checkpoints up to three seconds late: what a test wants to
+# interrupt then is over.
 CONFIG = """\
 jobmanager:
   bind-host: 127.0.0.1
@@ -43,6 +49,9 @@ taskmanager:
     network:
       min: 96m
       max: 96m
+resourcemanager:
+  standalone:
+    start-up-time: {patience}
 rest:
   address: 127.0.0.1
   bind-address: 127.0.0.1
@@ -51,11 +60,18 @@ rest:
 blob:
   server:
     port: {blob}
+state:
+  changelog:
+    storage: filesystem
+    dstl:
+      dfs:
+        base-path: {changelog}
 io:
   tmp:
     dirs: {base}/tmp
 web:
   tmpdir: {base}/web
+  refresh-interval: 50
 parallelism:
   default: 1
 heartbeat:
@@ -109,6 +125,9 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self.conf, self.logs, self.pids = (self.base / name for name in ("conf", "log", "pid"))
+        # Jobs cannot choose it. In memory, the default, all changes since the last materialization travel to the
+        # JobManager in one message, which is dropped beyond 10 MB: then the checkpoint is never completed.
+        self.changelog = self.base / "changelog"
         for folder in (self.logs, self.pids, self.base / "tmp", self.base / "web", self.base / "lib"):
             folder.mkdir(parents=True)
         shutil.copytree(self.home / "conf", self.conf)
@@ -117,7 +136,7 @@ class Cluster:
         rest, rpc, blob = free_ports(3)
         exports = re.search(r"^\s*all: (--add-exports.*)$", (self.conf / "config.yaml").read_text(), re.MULTILINE)
         (self.conf / "config.yaml").write_text(CONFIG.format(
-            rest=rest, rpc=rpc, blob=blob, slots=SLOTS, base=self.base, client=CLIENT_JVM,
+            rest=rest, rpc=rpc, blob=blob, slots=SLOTS, patience=PATIENCE, changelog=self.changelog.as_uri(), base=self.base, client=CLIENT_JVM,
             exports=exports.group(1) if exports else ""))
         self.rest = Rest(rest)
         self.environment = {

@@ -100,6 +100,11 @@ class Rest:
         history = self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
         return str(history[0]["stacktrace"]) if history else ""
 
+    def failures(self, job: str) -> list[str]:
+        """Why a job failed or restarted, the last first, as far back as Flink remembers: a line each."""
+        history = self.get(f"/jobs/{job}/exceptions").get("exceptionHistory", {}).get("entries", [])
+        return [str(entry["stacktrace"]).partition("\n")[0] for entry in history]
+
     def completed_checkpoints(self, job: str) -> int:
         """How many checkpoints of the job have been completed, savepoints included."""
         return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["completed"])
@@ -108,9 +113,16 @@ class Rest:
         """How often the job's state was restored."""
         return int(self.get(f"/jobs/{job}/checkpoints")["counts"]["restored"])
 
-    def await_checkpoints(self, job: str, count: int, seconds: float = 60) -> None:
-        """Waits until so many checkpoints have been completed."""
-        wait_for(f"{count} checkpoints of job {job}", seconds, lambda: self.completed_checkpoints(job) >= count)
+    def await_checkpoints(self, job: str, count: int, seconds: float = 180) -> None:
+        """Waits until so many checkpoints have been completed; RuntimeError with the root cause if the job ends before."""
+        def probe() -> bool:
+            now = self.state(job)
+            if self.completed_checkpoints(job) >= count:
+                return True
+            if now in FINAL:
+                raise RuntimeError(f"job {job} is {now}, before {count} checkpoints: {self.root_cause(job)}")
+            return False
+        wait_for(f"{count} checkpoints of job {job}", seconds, probe)
 
     def records_read(self, job: str, vertex: str) -> int:
         """How many records the vertices whose name contains a text have read."""

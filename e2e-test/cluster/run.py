@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs jobs with agents on a real Flink cluster: JobManager and TaskManager processes, submitted as users do.
 
-Usage: run.py [--long] [--keep] [--only TEXT]
+Usage: run.py [--long] [--keep] [--only TEXT] [--variant TEXT]
   --long   more parallelisms, state backends and kills
   --keep   keep the directory with logs and outputs (it is kept anyway if something failed)
   --only   only the scenarios whose name contains TEXT
+  --variant  of killed_task_manager, only the variants one of whose options contains TEXT
 
 Needs a JDK 17, and pip for the first run, which downloads Flink (330 MB) and the data. The last line is
 ``N passed, N failed``; the exit status is 1 if something failed.
@@ -53,7 +54,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         with Cluster(home, base / name, java_home, libraries) as cluster:
             print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
             for scenario in chosen:
-                scenario(Context(suite, cluster, jars, data, options.long))
+                scenario(Context(suite, cluster, jars, data, options.long, options.variant))
 
 
 def main() -> int:
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="more variants")
     parser.add_argument("--keep", action="store_true", help="keep logs and outputs")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the scenarios whose name contains TEXT")
+    parser.add_argument("--variant", default="", metavar="TEXT", help="only the variants one of whose options contains TEXT")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

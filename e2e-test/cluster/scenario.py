@@ -21,6 +21,7 @@ class Context:
     jars: Jars
     data: Path
     long: bool
+    variant: str = ""
 
     def out(self) -> Path:
         """A new directory for outputs."""

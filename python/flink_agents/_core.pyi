@@ -70,7 +70,7 @@ class Link(Protocol):
     def wake(self, task: int) -> None: ...
 
 class Local:
-    """The core in this process. One thread at a time; a call from another thread meets ``RuntimeError``, never a race."""
+    """The core in this process. For one thread: calls of others would fall between its own."""
 
     may_wait: bool
     uuids: bool

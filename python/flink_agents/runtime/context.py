@@ -30,10 +30,6 @@ _set_dict = BaseModel.__dict__["__dict__"].__set__
 class LinkMemoryObject(MemoryObject):
     """An object of sensory or short-term memory. All rules are the core's; this only joins paths."""
 
-    def __init__(self, run: ActionContext, memory: int, path: str) -> None:
-        # Not pydantic's constructor: there is nothing to validate, and this runs in nearly every action.
-        _set_dict(self, {"_run": run, "_memory": memory, "_path": path})
-
     def __repr__(self) -> str:
         fields = self.__dict__
         return f"MemoryObject({_TYPES[fields['_memory']].name}, {fields['_path']!r})"
@@ -67,7 +63,7 @@ class LinkMemoryObject(MemoryObject):
         if answer is ABSENT:
             return None
         if answer is OBJECT:
-            return LinkMemoryObject(run, memory, path)
+            return _memory_object(run, memory, path)
         return answer
 
     def set(self, path: str, value: Any) -> MemoryRef:
@@ -84,7 +80,7 @@ class LinkMemoryObject(MemoryObject):
         run, memory, path = fields["_run"], fields["_memory"], self._join(path)
         if run.link.memory_new_object(run.task, memory, path) is WAIT:
             run.ask(run.link.memory_new_object, memory, path)
-        return LinkMemoryObject(run, memory, path)
+        return _memory_object(run, memory, path)
 
     def is_exist(self, path: str) -> bool:
         fields = self.__dict__
@@ -127,6 +123,16 @@ class LinkMemoryObject(MemoryObject):
             raise ValueError(msg)
         # References are absolute.
         return memory, ref.path
+
+
+_new_memory_object = LinkMemoryObject.__new__
+
+
+def _memory_object(run: ActionContext, memory: int, path: str) -> LinkMemoryObject:
+    # Not pydantic's constructor: there is nothing to validate, and this runs in nearly every action.
+    made = _new_memory_object(LinkMemoryObject)
+    _set_dict(made, {"_run": run, "_memory": memory, "_path": path})
+    return made
 
 
 # References are immutable, and agents use a few paths again and again.
@@ -183,6 +189,12 @@ class ActionContext(RunnerContext):
                 "Put them into attributes."
             )
             raise ValueError(msg)
+        if fields["type"] == "_output_event" and "output" not in fields["attributes"]:
+            msg = (
+                "An event of type '_output_event' needs the attribute 'output', which leaves the agent; it has "
+                f"{list(fields['attributes'])}. Send OutputEvent(output=…)."
+            )
+            raise ValueError(msg)
         id = fields["id"] if self._executor.uuids else fields["id"].int
         self.link.send(self.task, id, fields["type"], fields["attributes"])
 
@@ -203,14 +215,14 @@ class ActionContext(RunnerContext):
     def sensory_memory(self) -> MemoryObject:
         memory = self._sensory
         if memory is None:
-            memory = self._sensory = LinkMemoryObject(self, SENSORY, "")
+            memory = self._sensory = _memory_object(self, SENSORY, "")
         return memory
 
     @property
     def short_term_memory(self) -> MemoryObject:
         memory = self._short_term
         if memory is None:
-            memory = self._short_term = LinkMemoryObject(self, SHORT_TERM, "")
+            memory = self._short_term = _memory_object(self, SHORT_TERM, "")
         return memory
 
     @property

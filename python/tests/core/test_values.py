@@ -7,6 +7,7 @@ import decimal
 import enum
 import json
 import math
+import random
 import uuid
 from collections import OrderedDict, namedtuple
 from pathlib import Path
@@ -202,6 +203,32 @@ def test_a_serializer_that_changes_its_list_does_no_harm():
 def test_malformed_bytes_are_refused(data):
     with pytest.raises(ValueError, match="cannot be read"):
         _core.decode(data)
+
+
+def random_value(source, depth=0):
+    kind = source.randrange(8 if depth < 4 else 6)
+    if kind < 6:
+        return source.choice([
+            None, True, False, source.randrange(-300, 300), source.getrandbits(40), -source.getrandbits(90),
+            source.random(), "", "grüße", "x" * source.randrange(200), "\udc00",
+        ])
+    items = [random_value(source, depth + 1) for _ in range(source.randrange(5))]
+    return items if kind == 6 else {f"k{index}": item for index, item in enumerate(items)}
+
+
+def test_random_values_come_back_and_damaged_bytes_never_do_harm():
+    source = random.Random(4)
+    for _ in range(3000):
+        value = random_value(source)
+        data = _core.encode(value)
+        assert _core.decode(data) == value
+        damaged = bytearray(data)
+        damaged[source.randrange(len(damaged))] = source.randrange(256)
+        try:
+            _core.decode(bytes(damaged))
+            _core.decode(bytes(damaged[:source.randrange(len(damaged) + 1)]))
+        except ValueError as error:
+            assert str(error)
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "s", b"\xff", [1, [b"x"]], {"a": {"b": None}}])

@@ -82,6 +82,10 @@ def extra(event, ctx):
     ctx.send_event(Event(type="next", priority=1))
 
 
+def no_output(event, ctx):
+    ctx.send_event(Event(type=OutputEvent.EVENT_TYPE, attributes={"result": 1}))
+
+
 def send_again(event, ctx):
     ctx.send_event(event)
 
@@ -117,6 +121,7 @@ def keep_context(event, ctx):
     (not_plain, TypeError, r"attributes\.items\[0\]\.when: a value of type 'object' is not JSON-able"),
     (no_event, TypeError, "takes an Event, not a value of type 'dict'"),
     (extra, ValueError, "fields that do not travel from action to action: 'priority'"),
+    (no_output, ValueError, r"needs the attribute 'output'.*\['result'\]"),
     (send_again, ValueError, "make a new event instead of sending the received one again"),
     (endless, RuntimeError, "max-events-per-run"),
 ], ids=lambda value: getattr(value, "__name__", None))

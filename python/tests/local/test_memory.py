@@ -125,7 +125,9 @@ def test_sensory_memory_lasts_for_one_run(run):
 
 @pytest.mark.parametrize(("call", "words"), [
     (("set", ["object", 1]), "Cannot overwrite object with value"),
-    (("new_object", ["value"]), 'Cannot create object "value"'),
+    (("new_object", ["value"]), 'Cannot create object "value": a value is stored there; use another name'),
+    (("set", ["x" * 5000, 1]), "too long: it has 5000 bytes"),
+    (("get", ["x" * 100_000]), "has 100000 bytes"),
     (("set", ["value.below", 1]), 'its parent "value" is a value'),
     (("set", ["a..b", 1]), "Invalid memory path"),
     (("set", ["", 1]), "Invalid memory path"),

@@ -46,6 +46,10 @@ def second(event, ctx):
     ctx.send_event(OutputEvent(output="second"))
 
 
+def output_by_type(event, ctx):
+    ctx.send_event(Event(type=OutputEvent.EVENT_TYPE, attributes={"output": event.get_attr("input")}))
+
+
 def lineage(event, ctx):
     ctx.send_event(OutputEvent(output=[str(event.upstream_event_id), event.upstream_action_name, str(event.id)]))
 
@@ -96,6 +100,10 @@ def test_actions_of_one_event_run_in_the_order_of_the_plan(run):
 def test_conditions_choose_actions_by_attributes(run):
     outputs = run([("k", 1), ("k", 5), ("k", 9)], ("input > 4", echo))
     assert outputs == [("k", 5), ("k", 9)]
+
+
+def test_the_type_makes_an_output_not_the_class(run):
+    assert run([("k", 5)], (INPUT, output_by_type)) == [("k", 5)]
 
 
 def test_an_event_knows_what_it_came_from(run):

@@ -11,10 +11,10 @@ use crate::encode::{self, Rules};
 use crate::keys::{key_of, write_key};
 use crate::{Marker, plan, uuid};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
-use flink_agents_core::memory::{Lookup, Node, Space, Written};
+use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, MemoryError, Node, Space, Written};
 use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{AccessError, Effect, EventIn, InputError, Limits, Machine, TaskError};
-use flink_agents_core::symbols::{INPUT, INPUT_EVENT};
+use flink_agents_core::symbols::{INPUT, INPUT_EVENT, MAX_TEXT_BYTES};
 use flink_agents_core::value::{self, Value};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -23,9 +23,6 @@ use pyo3::types::{PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::sync::Arc;
-
-/// Interned texts are looked through for unused ones when there are more than this, and then at twice what is left.
-const MANY_SYMBOLS: usize = 4096;
 
 /// Nothing stands at a path.
 pub(crate) fn absent(py: Python<'_>) -> PyResult<Py<Marker>> {
@@ -89,7 +86,6 @@ pub(crate) struct Local {
     values: Slab<Stored>,
     /// By the slot of the task's id.
     tasks: Vec<Task>,
-    symbols_limit: usize,
     outputs: Py<PyList>,
     key_text: String,
 }
@@ -221,9 +217,8 @@ impl Local {
 
     fn forget_unused_symbols(&mut self) {
         // At any time: no number of a symbol is kept outside of the machine.
-        if self.machine.symbols().len() > self.symbols_limit {
+        if self.machine.symbols().should_collect() {
             self.machine.collect_symbols();
-            self.symbols_limit = MANY_SYMBOLS.max(2 * self.machine.symbols().len());
         }
     }
 
@@ -247,6 +242,18 @@ impl Local {
             self.free(unused);
         }
         Ok(())
+    }
+
+    /// The number of an event type or memory path.
+    fn intern(&mut self, text: &str) -> PyResult<Symbol> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(PyValueError::new_err(format!(
+                "An event type or memory path has {} bytes: {MAX_TEXT_BYTES} are the most for an event type, \
+                 {MAX_PATH_BYTES} for a memory path; put what is long into the event or value, not into its name",
+                text.len()
+            )));
+        }
+        Ok(self.machine.intern(text))
     }
 
     fn node(&mut self, task: TaskId, space: Space, path: Symbol) -> Result<Node, AccessError> {
@@ -297,8 +304,18 @@ fn from_task(error: TaskError) -> PyErr {
 fn from_access(error: AccessError) -> PyErr {
     match error {
         AccessError::Task(error) => from_task(error),
-        AccessError::Memory(error) => PyValueError::new_err(error.to_string()),
+        AccessError::Memory(error) => from_memory(&error),
     }
+}
+
+/// The message without what only Java's methods take.
+pub(crate) fn from_memory(error: &MemoryError) -> PyErr {
+    PyValueError::new_err(match error {
+        MemoryError::ValueInTheWay(path) => {
+            format!("Cannot create object {path:?}: a value is stored there; use another name")
+        }
+        other => other.to_string(),
+    })
 }
 
 fn from_input(error: InputError) -> PyErr {
@@ -335,7 +352,6 @@ impl Local {
             idle: FxHashMap::default(),
             values: Slab::new(),
             tasks: Vec::new(),
-            symbols_limit: MANY_SYMBOLS,
             outputs: PyList::empty(py).unbind(),
             key_text: String::new(),
         })
@@ -490,7 +506,7 @@ impl Local {
             _ => None,
         };
         let decoded = this.attributes(&bytes)?;
-        let symbol = this.machine.intern(event_type.to_str()?);
+        let symbol = this.intern(event_type.to_str()?)?;
         let value = this.put(Stored::Event(EventData {
             id: event_id.unbind(),
             event_type: event_type.unbind(),
@@ -511,7 +527,7 @@ impl Local {
 
     /// What stands at a path: a value, ABSENT or OBJECT. Memory 0 is sensory, 1 short-term.
     fn memory_get<'py>(&mut self, py: Python<'py>, task: u64, memory: u8, path: &str) -> PyResult<Bound<'py, PyAny>> {
-        let symbol = self.machine.intern(path);
+        let symbol = self.intern(path)?;
         match self
             .node(TaskId::from_bits(task), space(memory)?, symbol)
             .map_err(from_access)?
@@ -533,7 +549,7 @@ impl Local {
         encoded(value, Rules::Memory, path, &mut bytes)?;
         let (task, space) = (TaskId::from_bits(task), space(memory)?);
         let mut this = slf.borrow_mut();
-        let symbol = this.machine.intern(path);
+        let symbol = this.intern(path)?;
         let handle = this.put(Stored::Memory(bytes.into()));
         this.write(task, |machine| machine.memory_set(task, space, symbol, handle))
             .map_err(|error| {
@@ -545,7 +561,7 @@ impl Local {
     /// Makes an object, creating missing parents; one that exists is kept.
     fn memory_new_object(&mut self, task: u64, memory: u8, path: &str) -> PyResult<()> {
         let (task, space) = (TaskId::from_bits(task), space(memory)?);
-        let symbol = self.machine.intern(path);
+        let symbol = self.intern(path)?;
         self.write(task, |machine| machine.memory_new_object(task, space, symbol, false))
             .map_err(from_access)
     }
@@ -553,7 +569,7 @@ impl Local {
     /// Names of the direct children of an object, sorted.
     fn memory_children(&mut self, task: u64, memory: u8, path: &str) -> PyResult<Vec<String>> {
         let (task, space) = (TaskId::from_bits(task), space(memory)?);
-        let symbol = self.machine.intern(path);
+        let symbol = self.intern(path)?;
         let key = self.task(task).map_err(from_task)?.key;
         loop {
             let Local { machine, keys, .. } = self;
