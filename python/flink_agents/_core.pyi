@@ -130,23 +130,20 @@ class Local:
         """Report that what a suspended action waited for has come."""
 
 class Worker:
-    """The link of a worker process to its TaskManager, where the core is. One thread; made by ``runtime.worker`` alone.
-
-    What is reported is kept until ``flush``. ``ConnectionError`` means that the TaskManager has gone.
-    """
+    """The link of a worker process: the core is in the TaskManager, at the other end of a socket. One thread at a time."""
 
     may_wait: bool
     uuids: bool
     def __init__(self, path: str) -> None:
-        """Connect to the socket and wait for the plan."""
+        """Connect and take the TaskManager's greeting; ``ConnectionError`` if there is none."""
 
     @property
     def agent(self) -> str:
-        """The agent's name."""
+        """Name of the agent."""
 
     @property
     def task_name(self) -> str:
-        """The name of the subtask, as Flink shows it."""
+        """Name of the TaskManager's task."""
 
     @property
     def plan(self) -> str:
@@ -154,36 +151,36 @@ class Worker:
 
     @property
     def beat_seconds(self) -> float:
-        """How often to call ``beat`` while actions are unfinished."""
+        """Seconds between signs of life."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the TaskManager has said that this is the end, or is gone."""
 
     @property
     def actions(self) -> list[str]:
         """Names of the actions, by the numbers that ``next`` tells."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether the TaskManager has said that this is the end, or has gone."""
-
     def unfinished(self) -> int:
-        """Return the number of actions that are not finished."""
+        """Return the number of actions that have begun here and not ended."""
 
     def kept_values(self) -> int:
-        """Return the number of memory values kept for unfinished runs (for tests)."""
+        """Return the number of memory values kept (for tests)."""
 
     def end_with_parent(self) -> None:
-        """Let the system end this process with the one that started it."""
+        """Let this process end when the process that started it does."""
 
     def ready(self, python: str) -> None:
-        """Tell that actions can come; ``python`` is the version of the interpreter."""
+        """Say that the worker can start; ``python`` is the version of its Python."""
 
     def refuse(self, reason: str) -> None:
-        """Tell why this worker cannot work."""
+        """Say that the worker cannot start."""
 
     def fileno(self) -> int:
-        """Return the socket, to wait for."""
+        """Return the number of the socket, for a loop that watches it."""
 
     def receive(self) -> bool:
-        """Take what has come, without waiting; False when the end has come."""
+        """Take what has come, without waiting; False when the connection has ended."""
 
     def next(self) -> Step | int | None:
         """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now."""
@@ -192,10 +189,10 @@ class Worker:
         """Return the tasks whose questions have been answered since the last call."""
 
     def flush(self) -> None:
-        """Send everything that was reported."""
+        """Send what was said since the last time; ``ConnectionError`` if the TaskManager is gone."""
 
     def beat(self) -> None:
-        """Tell that unfinished actions are not forgotten."""
+        """Give a sign of life."""
 
     def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None:
         """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
@@ -204,19 +201,19 @@ class Worker:
         """Return the value at a path as a fresh object, or ``ABSENT``, ``OBJECT`` or ``WAIT``."""
 
     def memory_set(self, task: int, memory: int, path: str, value: Any) -> object | None:
-        """Write a value, creating missing parents; or answer ``WAIT``."""
+        """Write a value, creating missing parents; ``WAIT`` or None. ``ValueError`` against the rules of memory."""
 
     def memory_new_object(self, task: int, memory: int, path: str) -> object | None:
-        """Make an object, creating missing parents; or answer ``WAIT``."""
+        """Make an object, creating missing parents; ``WAIT`` or None."""
 
     def memory_children(self, task: int, memory: int, path: str) -> list[str] | object:
-        """Return the names of an object's direct children, sorted; or answer ``WAIT``."""
+        """Return the names of an object's direct children, sorted, or ``WAIT``; ``ValueError`` if it is none."""
 
     def finish(self, task: int) -> None:
-        """Report that the action's code has returned."""
+        """Report that the action's code has returned: its writes and events are the TaskManager's from now on."""
 
     def fail(self, task: int, text: str) -> None:
-        """Report that the action has failed, which fails the subtask."""
+        """Report that the action has failed."""
 
     def suspend(self, task: int) -> None:
         """Report that the running action waits; others of its run may go on."""
@@ -225,4 +222,4 @@ class Worker:
         """Report that what a suspended action waited for has come."""
 
     def metric(self, group: str, name: str, change: str, value: float) -> None:
-        """Report a change (``count``, ``mark``, ``gauge`` or ``sample``); ``group`` has a line feed behind each name."""
+        """Tell a change (count, mark, gauge, sample) of a metric; ``group``: names of groups, each with a line feed."""
