@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checks import Suite  # noqa: E402
 from cluster import Cluster, find_java_home  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
+from job_jars import build, find_built  # noqa: E402
 from python_env import python_home  # noqa: E402
-from python_scenarios import SCENARIOS, PythonContext  # noqa: E402
+from python_scenarios import FOR_JAVA, SCENARIOS, PythonContext  # noqa: E402
 from run import stop  # noqa: E402
 
 
@@ -33,8 +34,12 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     """Runs the scenarios on one cluster, whose processes find the environment's Python first."""
     home, python, data = flink_home(), python_home(), data_sets()
     print(f"Flink {home}\nwheel {python.wheel} ({python.wheel.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
-    cluster = Cluster(home, base / "python", find_java_home())
+    java_home = find_java_home()
+    jars = build(java_home, home, base / "jars", find_built())
+    cluster = Cluster(home, base / "python", java_home)
     cluster.environment["PATH"] = python.path
+    # Jobs in Java bring no Python modules: those of their agents are installed where the TaskManagers run.
+    cluster.environment["PYTHONPATH"] = str(FOR_JAVA)
     # Each job brings flink-python with it, 25 MB of classes, and Flink keeps those of up to ten ended jobs: threads of its
     # cache of files (-pyfs) hold the class loader of the job that was the first to need them.
     config = cluster.conf / "config.yaml"
@@ -43,7 +48,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     with cluster:
         for scenario in SCENARIOS:
             if options.only in scenario.__name__:
-                scenario(PythonContext(suite, cluster, python, data, options.long))
+                scenario(PythonContext(suite, cluster, python, jars, data, options.long))
 
 
 def main() -> int:

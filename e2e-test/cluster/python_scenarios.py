@@ -9,16 +9,20 @@ import signal
 import subprocess
 import zipfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import examples
 import expected
 from checks import LogWatch, Suite
-from cluster import CLIENT_JVM, CONFIG, SLOTS, Cluster, free_ports
+from cluster import SLOTS, Cluster, free_ports
+from flink_home import ROOT
+from job_jars import Jars
 from python_env import PythonHome, derived, made_by_uv
 from rest import Rest, wait_for
 
 JOBS = Path(__file__).resolve().parent / "python_jobs"
+FOR_JAVA = JOBS / "for_java"
 AGENT = "action-execute-operator"
 WORKER = "flink_agents.runtime.worker"
 COUNT = 2000
@@ -33,6 +37,7 @@ class PythonContext:
     suite: Suite
     cluster: Cluster
     home: PythonHome
+    jars: Jars
     data: Path
     long: bool
 
@@ -207,19 +212,58 @@ def uv_environment(c: PythonContext) -> None:
         c.suite.equal("what the action saw", [f"prefix={other.folder}"], expected.read_output(out))
 
 
+def getting_started(c: PythonContext) -> None:
+    """The programs of docs/getting-started-python.md, word for word, without Flink and on it."""
+    with c.suite.scenario("getting started in Python, word for word", c.cluster):
+        folder = c.cluster.base / "getting-started"
+        folder.mkdir()
+        text = (ROOT / "docs" / "getting-started-python.md").read_text(encoding="utf-8")
+        programs = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        for name, program in zip(("word_agent.py", "run.py", "word_job.py"), programs, strict=True):
+            (folder / name).write_text(program, encoding="utf-8")
+        done = subprocess.run([str(c.home.python), "run.py"], cwd=folder, capture_output=True, text=True, timeout=60,
+                              check=False)
+        told = re.search(r"print\(outputs\)  # (.*)", programs[1])
+        c.suite.equal("without Flink, as the comment says", told.group(1) if told else None, done.stdout.strip())
+        watch = LogWatch(c.cluster.task_managers[0])
+        c.finished(c.cluster.submit("-pyfs", str(folder / "word_agent.py"), "--python", str(folder / "word_job.py")))
+        c.suite.contains("printed by the TaskManager", watch.text(), ("rust: 2 times",))
+
+
+def java_with_a_python_action(c: PythonContext) -> None:
+    """An agent in Java, by ``flink run -c``, has an action in Python; both write the memory of a key."""
+    with c.suite.scenario("a Java agent with a Python action", c.cluster):
+        out = c.out()
+        c.finished(c.cluster.submit("-c", "jobs.PythonPart", str(c.jars.fat), "--data", str(c.file("stocks.csv")),
+                                    "--out", out.as_uri()))
+        high: dict[str, int] = {}
+        lines = []
+        for symbol, month, price in expected.rows(c.file("stocks.csv")):
+            cents = int(Decimal(price) * 100)
+            if cents > 20000:
+                number = high[symbol] = high.get(symbol, 0) + 1
+                lines.append(f"{symbol},{month},{cents},{number}")
+                if number % 10 == 0:
+                    lines.append(f"Java heard of {number} and remembers {number}")
+        c.suite.same_lines(f"{len(lines)} lines of both languages", lines, out)
+        check_no_workers(c)
+
+
 def command_flink_agents(c: PythonContext) -> None:
     """A cluster and a job by ``flink-agents flink …``, with Flink's scripts and libraries as pip installed them."""
     with c.suite.scenario("flink-agents flink start-cluster, run, stop-cluster"):
         base = c.cluster.base / "by-command"
         for name in ("log", "pid", "tmp", "web"):
             (base / name).mkdir(parents=True)
-        package = c.home.site_packages() / "pyflink"
-        shutil.copytree(package / "conf", base / "conf")
-        exports = re.search(r"^\s*all: (--add-exports.*)$", (base / "conf" / "config.yaml").read_text(), re.MULTILINE)
-        rest, rpc, blob = free_ports(3)
-        (base / "conf" / "config.yaml").write_text(CONFIG.format(
-            rest=rest, rpc=rpc, blob=blob, slots=1, base=base, client=CLIENT_JVM,
-            exports=exports.group(1) if exports else ""))
+        # The configuration of the other cluster, at other ports and in another place.
+        shutil.copytree(c.cluster.conf, base / "conf")
+        config = base / "conf" / "config.yaml"
+        text = config.read_text().replace(f"{c.cluster.base}/", f"{base}/")
+        rest, *_ = ports = free_ports(3)
+        for old, new in zip((c.cluster.rest.base.rsplit(":", 1)[1], *re.findall(r"^ {4}port: (\d+)$", text, re.MULTILINE)),
+                            ports, strict=True):
+            text = text.replace(f"port: {old}\n", f"port: {new}\n")
+        config.write_text(text)
         environment = {k: v for k, v in os.environ.items() if not k.startswith("FLINK_") and k != "PYTHONPATH"}
         environment |= {"FLINK_CONF_DIR": str(base / "conf"), "FLINK_LOG_DIR": str(base / "log"),
                         "FLINK_PID_DIR": str(base / "pid")}
@@ -233,7 +277,7 @@ def command_flink_agents(c: PythonContext) -> None:
         command("start-cluster")
         try:
             client = Rest(rest)
-            wait_for("a slot", 60, lambda: (client.overview() or {}).get("slots-total") == 1)
+            wait_for("slots", 60, lambda: (client.overview() or {}).get("slots-total") == SLOTS)
             file, out = c.file("seattle-weather.csv"), c.out()
             job = c.home.site_packages() / "flink_agents" / "examples" / "weather_job.py"
             said = command("run", "--python", str(job), str(file), str(out))
@@ -408,16 +452,13 @@ def bad_jobs(c: PythonContext) -> None:
             done = c.cluster.flink(*c.command("wrong_records.py", "--keys", kind, "--out", c.out().as_uri()))
             c.suite.contains(f"a wrong {kind}", done.stdout, parts)
         # The client has the modules by its path, the cluster does not get them.
-        copies = c.cluster.environment.get("PYTHONPATH")
+        before = c.cluster.environment["PYTHONPATH"]
         c.cluster.environment["PYTHONPATH"] = str(JOBS)
         try:
             done = c.cluster.flink("run", "--python", str(JOBS / "probes.py"), "--agent", "EchoAgent", "--keys", "x",
                                    "--out", c.out().as_uri())
         finally:
-            if copies is None:
-                del c.cluster.environment["PYTHONPATH"]
-            else:
-                c.cluster.environment["PYTHONPATH"] = copies
+            c.cluster.environment["PYTHONPATH"] = before
         c.suite.contains("a missing module", done.stdout, ("probe_agents", "-pyfs"))
 
 
@@ -464,7 +505,7 @@ def nothing_left(c: PythonContext) -> None:
 
 
 SCENARIOS = [
-    datastream, table, shipped_examples, thread_mode, configuration, interpreters_and_files, uv_environment,
-    command_flink_agents, side_by_side, savepoint_and_rescale, failing_action, killed_worker, bad_actions,
-    client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
+    datastream, table, getting_started, shipped_examples, thread_mode, configuration, interpreters_and_files,
+    uv_environment, command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
+    killed_worker, bad_actions, client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]

@@ -128,3 +128,98 @@ class Local:
 
     def wake(self, task: int) -> None:
         """Report that what a suspended action waited for has come."""
+
+class Worker:
+    """The link of a worker process: the core is in the TaskManager, at the other end of a socket. One thread at a time."""
+
+    may_wait: bool
+    uuids: bool
+    def __init__(self, path: str) -> None:
+        """Connect and take the TaskManager's greeting; ``ConnectionError`` if there is none."""
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent."""
+
+    @property
+    def task_name(self) -> str:
+        """Name of the TaskManager's task."""
+
+    @property
+    def plan(self) -> str:
+        """The plan, JSON; empty if the TaskManager speaks another version of the protocol."""
+
+    @property
+    def beat_seconds(self) -> float:
+        """Seconds between signs of life."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the TaskManager has said that this is the end, or is gone."""
+
+    @property
+    def actions(self) -> list[str]:
+        """Names of the actions, by the numbers that ``next`` tells."""
+
+    def unfinished(self) -> int:
+        """Return the number of actions that have begun here and not ended."""
+
+    def kept_values(self) -> int:
+        """Return the number of memory values kept (for tests)."""
+
+    def end_with_parent(self) -> None:
+        """Let this process end when the process that started it does."""
+
+    def ready(self, python: str) -> None:
+        """Say that the worker can start; ``python`` is the version of its Python."""
+
+    def refuse(self, reason: str) -> None:
+        """Say that the worker cannot start."""
+
+    def fileno(self) -> int:
+        """Return the number of the socket, for a loop that watches it."""
+
+    def receive(self) -> bool:
+        """Take what has come, without waiting; False when the connection has ended."""
+
+    def next(self) -> Step | int | None:
+        """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now."""
+
+    def answered(self) -> list[int]:
+        """Return the tasks whose questions have been answered since the last call."""
+
+    def flush(self) -> None:
+        """Send what was said since the last time; ``ConnectionError`` if the TaskManager is gone."""
+
+    def beat(self) -> None:
+        """Give a sign of life."""
+
+    def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None:
+        """Send an event, frozen as it is now; ``TypeError`` or ``ValueError`` with the place of what is not JSON-able."""
+
+    def memory_get(self, task: int, memory: int, path: str) -> Any:
+        """Return the value at a path as a fresh object, or ``ABSENT``, ``OBJECT`` or ``WAIT``."""
+
+    def memory_set(self, task: int, memory: int, path: str, value: Any) -> object | None:
+        """Write a value, creating missing parents; ``WAIT`` or None. ``ValueError`` against the rules of memory."""
+
+    def memory_new_object(self, task: int, memory: int, path: str) -> object | None:
+        """Make an object, creating missing parents; ``WAIT`` or None."""
+
+    def memory_children(self, task: int, memory: int, path: str) -> list[str] | object:
+        """Return the names of an object's direct children, sorted, or ``WAIT``; ``ValueError`` if it is none."""
+
+    def finish(self, task: int) -> None:
+        """Report that the action's code has returned: its writes and events are the TaskManager's from now on."""
+
+    def fail(self, task: int, text: str) -> None:
+        """Report that the action has failed."""
+
+    def suspend(self, task: int) -> None:
+        """Report that the running action waits; others of its run may go on."""
+
+    def wake(self, task: int) -> None:
+        """Report that what a suspended action waited for has come."""
+
+    def metric(self, group: str, name: str, change: str, value: float) -> None:
+        """Tell a change (count, mark, gauge, sample) of a metric; ``group``: names of groups, each with a line feed."""

@@ -40,8 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"flink-agents: {e}", file=sys.stderr)
         return 1
     wanted = not words or words[0] in ("-h", "--help", "help") or words[:1] == ["flink"]
-    print(str(__doc__) if wanted else f"flink-agents: there is no command {words[0]!r}.\n\n{__doc__}",
-          file=sys.stdout if wanted else sys.stderr)
+    print(
+        str(__doc__) if wanted else f"flink-agents: there is no command {words[0]!r}.\n\n{__doc__}",
+        file=sys.stdout if wanted else sys.stderr,
+    )
     return 0 if wanted else 2
 
 

@@ -21,8 +21,8 @@ def find_data(name: str, given: str | None = None) -> Path:
         spec = find_spec("vega_datasets")
         if spec is None or spec.origin is None:
             msg = (
-                f"{name} is not here: give its path as the first argument, or run `pip install --no-deps vega_datasets`, "
-                "a package of public data sets that has it."
+                f"{name} is not here: give its path as the first argument, or run "
+                "`pip install --no-deps vega_datasets`, a package of public data sets that has it."
             )
             raise FileNotFoundError(msg)
         path = Path(spec.origin).parent / "_data" / name

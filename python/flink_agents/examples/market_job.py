@@ -23,11 +23,7 @@ def main(arguments: list[str]) -> None:
     env = StreamExecutionEnvironment.get_execution_environment()
     agents = AgentsExecutionEnvironment.get_execution_environment(env)
     prices = read_lines(env, find_data("stocks.csv", *arguments[:1]), "symbol,").map(parse_price).set_parallelism(1)
-    moves = (
-        agents.from_datastream(prices, lambda price: price["company"])
-        .apply(CompanyAgent())
-        .to_datastream()
-    )
+    moves = agents.from_datastream(prices, lambda price: price["company"]).apply(CompanyAgent()).to_datastream()
     remarks = (
         agents.from_datastream(moves, lambda move: move["month"])
         .apply(MarketAgent())

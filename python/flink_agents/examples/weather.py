@@ -1,6 +1,6 @@
 """The weather agent in this process, without Flink and without a JVM: for tests, tools and trying out.
 
-    python -m flink_agents.examples.weather [seattle-weather.csv]
+python -m flink_agents.examples.weather [seattle-weather.csv]
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ def remarks(file: Path) -> list[str]:
     days = [parse_day(line) for line in file.read_text(encoding="utf-8").splitlines()[1:]]
     env = AgentsExecutionEnvironment.get_execution_environment()
     outputs = (
-        env.from_list([{"key": calendar_month(day), "value": day} for day in days])
-        .apply(WeatherAgent())
-        .to_list()
+        env.from_list([{"key": calendar_month(day), "value": day} for day in days]).apply(WeatherAgent()).to_list()
     )
     env.execute()
     return [f"{remark['date']}: {remark['reasons']}" for output in outputs for remark in output.values()]

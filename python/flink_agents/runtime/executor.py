@@ -164,10 +164,17 @@ class Executor:
         RuntimeError
             If the core says that the run of a key cannot go on.
         """
+        if not self.link.may_wait:
+            self._pump()
+            return
+        # One greenlet runs one action after another; only where one really waits the rest goes on in the next.
+        while self._in_greenlet(self._pump) is not None:
+            pass
+
+    def _pump(self) -> None:
         step_of = self.link.next
         finish = self.link.finish
         actions = self._actions
-        direct = not self.link.may_wait
         uuids = self.uuids
         while True:
             step: Any = step_of()
@@ -197,16 +204,17 @@ class Executor:
             context = ActionContext(self, task, action, key)
             if action.is_async:
                 self._begin(context, event)
-            elif direct:
+            else:
                 try:
                     result = action.function(event, context)
                 except BaseException as exception:
+                    if self._closing:
+                        # What was parked is ended.
+                        raise
                     raise self._error(context, exception) from _cause(exception)
                 if result is not None:
                     self._returned(context, result)
                 finish(task)
-            else:
-                self._in_greenlet(_call, self, context, event)
             if self._failure is not None:
                 self._raise_failure()
         if self._failure is not None:
@@ -403,26 +411,6 @@ def _serve(function: Any, args: Any) -> Any:
         # Nothing of the user is to live on in the pool.
         function = args = None
         function, args = own.parent.switch(own)
-
-
-def _call(executor: Executor, context: ActionContext, event: Event) -> None:
-    """Run a ``def`` action in a greenlet; a failure is left for the pump."""
-    from greenlet import GreenletExit
-
-    try:
-        result = context.action.function(event, context)
-        if result is not None:
-            executor._returned(context, result)
-        context.link.finish(context.task)
-    except GreenletExit:
-        raise
-    except ActionExecutionError as failure:
-        executor._failure = executor._failure or failure
-    except BaseException as exception:
-        error = executor._error(context, exception)
-        if error is not exception:
-            error.__cause__ = exception
-        executor._failure = executor._failure or error
 
 
 async def _drive(executor: Executor, context: ActionContext, event: Event) -> None:

@@ -28,13 +28,13 @@ def find_jar() -> Path:
         return jars[0]
     if jars:
         msg = (
-            f"{folder} has {len(jars)} jars of flink-agents ({', '.join(jar.name for jar in jars)}), so that classes of "
-            "two builds would mix. Uninstall flink-agents, remove the directory, and install the wheel again."
+            f"{folder} has {len(jars)} jars of flink-agents ({', '.join(jar.name for jar in jars)}), so that classes "
+            "of two builds would mix. Uninstall flink-agents, remove the directory, and install the wheel again."
         )
     else:
         msg = (
-            f"There is no flink-agents-dist-*.jar in {folder}: this package was built without it, so that it runs without "
-            "Flink only. Install a wheel that has it; in a checkout, `scripts/build-wheel` makes one."
+            f"There is no flink-agents-dist-*.jar in {folder}: this package was built without it, so that it runs "
+            "without Flink only. Install a wheel that has it; in a checkout, `scripts/build-wheel` makes one."
         )
     raise FileNotFoundError(msg)
 
@@ -53,17 +53,18 @@ def check_alone() -> None:
     if found:
         msg = (
             f"Files of another flink-agents package are mixed with this one: {', '.join(sorted(found))}. Both have the "
-            f"name flink-agents, so only one can be installed: uninstall flink-agents, remove {package}, and install again."
+            f"name flink-agents, so only one can be installed: uninstall flink-agents, remove {package}, and install "
+            "again."
         )
         raise RuntimeError(msg)
-    installed = {}
+    installed: dict[str, str] = {}
     for one in metadata.distributions(name="flink-agents"):
         installed.setdefault(str(Path(str(one.locate_file(""))).resolve()), one.version)
     # The same version twice is an environment on top of another one, which does no harm.
     if len(set(installed.values())) > 1:
         listed = ", ".join(f"{version} in {place}" for place, version in sorted(installed.items()))
         msg = (
-            f"The package flink-agents is installed {len(installed)} times ({listed}), and which one a worker takes depends "
-            f"on its path. Uninstall all but the one in use, {package}."
+            f"The package flink-agents is installed {len(installed)} times ({listed}), and which one a worker takes "
+            f"depends on its path. Uninstall all but the one in use, {package}."
         )
         raise RuntimeError(msg)

@@ -6,7 +6,8 @@ plain data; an output is plain data alone. Nothing is pickled. Both maps are fus
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pyflink.common import Row
 from pyflink.common.typeinfo import ExternalTypeInfo, RowTypeInfo, TypeInformation, Types
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 
 
-def encode_records(
-    stream: DataStream, key_selector: KeySelector | Callable | None, agent_name: str
-) -> DataStream:
+def encode_records(stream: DataStream, key_selector: KeySelector | Callable | None, agent_name: str) -> DataStream:
     """Turn records into bytes, each behind its key.
 
     Parameters
@@ -88,16 +87,14 @@ def encode_records(
         if key_selector is None or "pickle" not in f"{type(e).__name__} {e}".lower():
             raise
         msg = (
-            f"The key selector of agent '{agent_name}', {key_selector!r}, cannot be sent to the cluster: {e}. It may use "
-            "only what can be pickled: no open files, sockets or locks, and nothing of the Flink environment."
+            f"The key selector of agent '{agent_name}', {key_selector!r}, cannot be sent to the cluster: {e}. It may "
+            "use only what can be pickled: no open files, sockets or locks, and nothing of the Flink environment."
         )
         raise TypeError(msg) from e
     return _beside(stream, encoded).name(f"encode for agent {agent_name}")
 
 
-def decode_outputs(
-    outputs: DataStream, output_type: TypeInformation | None, agent_name: str
-) -> DataStream:
+def decode_outputs(outputs: DataStream, output_type: TypeInformation | None, agent_name: str) -> DataStream:
     """Turn encoded outputs into objects.
 
     Parameters
@@ -121,9 +118,9 @@ def decode_outputs(
             output = self._decode(value)
             if fields is None:
                 return output
-            return _to_row(output)
+            return _to_row(output, fields)
 
-    def _to_row(output: Any) -> Row:
+    def _to_row(output: Any, fields: list[str]) -> Row:
         if isinstance(output, dict):
             if set(output) == set(fields):
                 return Row(*(output[name] for name in fields))

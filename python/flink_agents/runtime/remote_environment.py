@@ -6,7 +6,8 @@ Each ``from_…`` gives a builder for one agent, and a job may have several. Use
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flink_agents.api.execution_environment import AgentBuilder, AgentsExecutionEnvironment
 from flink_agents.plan.agent_plan import AgentPlan
@@ -86,9 +87,7 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
         """Return the configuration; ``path`` is ignored, for Flink has a configuration file of its own."""
         return self._config.current
 
-    def from_datastream(
-        self, input: DataStream, key_selector: KeySelector | Callable | None = None
-    ) -> AgentBuilder:
+    def from_datastream(self, input: DataStream, key_selector: KeySelector | Callable | None = None) -> AgentBuilder:
         """Take a stream as input; a keyed one keeps its keys, and other ones need a selector."""
         if not isinstance(input, DataStream):
             msg = f"from_datastream takes a DataStream of PyFlink, not {type(input).__name__}: {input!r:.200}"
@@ -102,8 +101,8 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
             raise ValueError(msg)
         if key_selector is None:
             msg = (
-                "KeySelector must be provided. from_datastream(input, key_selector) needs a function from a record to its "
-                "key, such as lambda record: record['id'], because this stream is not keyed."
+                "KeySelector must be provided. from_datastream(input, key_selector) needs a function from a record to "
+                "its key, such as lambda record: record['id'], because this stream is not keyed."
             )
             raise RuntimeError(msg)
         if not isinstance(key_selector, KeySelector) and not callable(key_selector):
@@ -183,17 +182,15 @@ class RemoteAgentBuilder(AgentBuilder):
         """
         if self._plan is not None:
             msg = (
-                f"This input has the agent '{self._plan.agent_name}' already. For a second agent on the same input call "
-                "from_datastream again; to chain agents, give the first one's to_datastream() to from_datastream."
+                f"This input has the agent '{self._plan.agent_name}' already. For a second agent on the same input "
+                "call from_datastream again; to chain agents, give the first one's to_datastream() to from_datastream."
             )
             raise RuntimeError(msg)
         environment = self._environment
         name = None
         if isinstance(agent, str):
             name, agent = agent, environment.agent_named(agent)
-        plan = AgentPlan.from_agent(
-            agent, environment.configuration(), name=name, resources=environment.resources
-        )
+        plan = AgentPlan.from_agent(agent, environment.configuration(), name=name, resources=environment.resources)
         plan.check_travels()
         self._plan_json = plan.to_json()
         self._plan = plan
@@ -213,7 +210,10 @@ class RemoteAgentBuilder(AgentBuilder):
             outputs = entry.connect(
                 encoded._j_data_stream,
                 self._plan_json,
-                entry.flinkPython(environment._env._j_stream_execution_environment, "%d.%d" % sys.version_info[:2]),
+                entry.flinkPython(
+                    environment._env._j_stream_execution_environment,
+                    f"{sys.version_info.major}.{sys.version_info.minor}",
+                ),
             )
             self._output = decode_outputs(DataStream(outputs), output_type, name)
         return self._output

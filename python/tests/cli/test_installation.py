@@ -47,7 +47,9 @@ def test_two_jars(package: Path) -> None:
         installation.find_jar()
 
 
-@pytest.mark.parametrize("name", ["lib/common/flink-agents-dist-common-0.3.1.jar", "runtime/remote_execution_environment.py"])
+@pytest.mark.parametrize(
+    "name", ["lib/common/flink-agents-dist-common-0.3.1.jar", "runtime/remote_execution_environment.py"]
+)
 def test_files_of_the_reference_among_ours(package: Path, name: str) -> None:
     _jar(package, "1.2.3")
     (package / name).parent.mkdir(parents=True, exist_ok=True)

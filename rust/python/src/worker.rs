@@ -9,7 +9,7 @@ mod incoming;
 use crate::convert::encoded;
 use crate::decode::read;
 use crate::encode::Rules;
-use crate::local::{absent, object, space};
+use crate::local::{absent, from_memory, object, space};
 use crate::{plan, uuid};
 use flink_agents_core::ids::{Symbol, ValueHandle};
 use flink_agents_core::memory::{Draft, Lookup, MemoryError, Mirror, Node, Space, Written};
@@ -89,10 +89,6 @@ fn core(space: frames::Space) -> Space {
     }
 }
 
-fn from_memory(error: MemoryError) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
 fn no_task() -> PyErr {
     PyRuntimeError::new_err("The action has ended: its context cannot be used any more")
 }
@@ -168,7 +164,7 @@ impl Worker {
     ) -> PyResult<Option<T>> {
         let entry = self.tasks.get_mut(&task).ok_or_else(no_task)?;
         let key = self.keys.get_mut(&entry.slot).ok_or_else(no_task)?;
-        match operation(&mut key.mirror, &mut entry.draft, &mut self.symbols).map_err(from_memory)? {
+        match operation(&mut key.mirror, &mut entry.draft, &mut self.symbols).map_err(|error| from_memory(&error))? {
             Ok(done) => Ok(Some(done)),
             Err(missing) => {
                 let text = self.symbols.name(missing).unwrap_or_default().to_owned();

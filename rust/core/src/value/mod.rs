@@ -36,7 +36,7 @@
 //! | 25 | date and time with offset | as 22, offset in seconds: 4 bytes | `OffsetDateTime` |
 //! | 26 | date and time in a zone | as 25, zone name as in 9 | `ZonedDateTime` |
 //! | 27–31 | reserved for plain data | | |
-//! | 32–63 | native to one host, never opened here | length, bytes | 32 by a Flink serializer, 33 by Kryo, 35 event, 36 `Row`, 37 `Tuple` |
+//! | 32–63 | native to one host, never opened here | length, bytes | 32 by a Flink serializer, 33 by Kryo, 35 event, 36 `Row`, 37 `Tuple`, 38 event and 39 memory value of Python |
 //! | 64, 65, 66 | forms of 12, 16, 17 | the same | `HashMap`, `HashMap`, `HashSet` |
 //! | 67, 68, 69, 70 | forms of 11, 12, 16, 17 that cannot be modified | the same | `List.of(…)`, … |
 //! | 71, 72 | forms of 11 | 71: the same; 72: each 0 or 9 | `Object[]`, `String[]` |

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -166,6 +167,19 @@ class Counts(Agent):
         ctx.send_event(OutputEvent(output=[ctx.config.get_str("my.option", None), os.getpid()]))
 
 
+class Talks(Agent):
+    """Logs and prints."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def talk(event: Event, ctx: RunnerContext) -> None:
+        logging.getLogger("my.agent").warning("first line\nsecond line")
+        logging.getLogger("my.agent").info("told")
+        print("printed ä")
+        print("on standard error", file=sys.stderr)
+        ctx.send_event(OutputEvent(output=None))
+
+
 class P1(Agent):
     """One action, one output."""
 
@@ -226,7 +240,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, Mixed, Conditions, Counts, P1, P2)
+AGENTS = (Echo, Walker, AsyncWalker, Fails, Mixed, Conditions, Counts, Talks, P1, P2)
 
 
 def plans(config: dict) -> str:

@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.apache.flink.agents.runtime.env.PythonEntry;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
@@ -22,6 +23,10 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Histogram;
+import org.apache.flink.metrics.Metric;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.api.AfterEach;
@@ -110,6 +115,25 @@ class PythonJobsTest {
     @Test
     void inputOrderWithinAKeyStaysWhenTheJobIsSpread() throws Exception {
         assertThat(Cluster.byKey(Cluster.run(job(Cluster.env(1, new Configuration()), "Walker", false)))).isEqualTo(expected());
+    }
+
+    @Test
+    void whatAnActionCountsIsAMetricOfFlink() throws Exception {
+        final StreamExecutionEnvironment flink = Cluster.env(1, new Configuration());
+        Cluster.emitted(job(flink, "Counts", false));
+        final JobID job = flink.execute("counts").getJobID();
+        assertThat(((Counter) metric(job, "seen")).getCount()).isEqualTo(2L * RECORDS);
+        assertThat(((Gauge<?>) metric(job, "kind.a.level")).getValue()).isEqualTo(2.5);
+        assertThat(((Histogram) metric(job, "sizes")).getStatistics().getMax()).isEqualTo(7);
+        assertThat(((Counter) metric(job, "action.count.numOfActionsExecuted")).getCount()).isEqualTo(RECORDS);
+    }
+
+    private static Metric metric(final JobID job, final String name) {
+        return Cluster.metrics().findMetrics(job, name).entrySet().stream()
+                .filter(entry -> entry.getKey().endsWith(name))
+                .map(Map.Entry<String, Metric>::getValue)
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no metric " + name));
     }
 
     @Test

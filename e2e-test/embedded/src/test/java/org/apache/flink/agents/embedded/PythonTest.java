@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventType;
@@ -16,6 +17,13 @@ import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.annotation.PythonFunction;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.LogEvent;
+import org.apache.logging.log4j.core.Logger;
+import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.Configurator;
+import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -156,6 +164,36 @@ class PythonTest {
             assertThat(output.get(0)).isEqualTo("x");
             assertThat(PythonTools.workers()).extracting(ProcessHandle::pid).containsExactly(((Number) output.get(1)).longValue());
         }
+    }
+
+    @Test
+    void whatAnActionLogsAndPrintsIsInTheLogOfTheTaskManager() throws Exception {
+        final List<String> lines = new CopyOnWriteArrayList<>();
+        final Logger logger = (Logger) LogManager.getLogger("flink_agents.python");
+        final AbstractAppender appender =
+                new AbstractAppender("captured", null, null, true, Property.EMPTY_ARRAY) {
+                    @Override
+                    public void append(final LogEvent event) {
+                        lines.add(event.getLevel() + " " + event.getLoggerName() + " " + event.getMessage().getFormattedMessage());
+                    }
+                };
+        appender.start();
+        final Level before = logger.getLevel();
+        logger.addAppender(appender);
+        Configurator.setLevel("flink_agents.python", Level.INFO);
+        try (Harness<String, byte[]> harness = PythonTools.job("Talks").open()) {
+            harness.in(PythonTools.record("k", 1));
+            harness.await(1);
+        } finally {
+            Configurator.setLevel("flink_agents.python", before);
+            logger.removeAppender(appender);
+        }
+        assertThat(lines)
+                .contains(
+                        "WARN flink_agents.python.my.agent [MockTask (1/1)#0] first line\nsecond line",
+                        "INFO flink_agents.python.my.agent [MockTask (1/1)#0] told",
+                        "INFO flink_agents.python [MockTask (1/1)#0] printed ä",
+                        "INFO flink_agents.python [MockTask (1/1)#0] on standard error");
     }
 
     private static void fails(final String what, final String... said) throws Exception {

@@ -57,6 +57,8 @@ public final class ValueTags {
     /** A Flink {@code Tuple}, whose fields are values. */
     public static final byte TUPLE = 37;
 
+    // 38 and 39: events and memory values of Python that nobody has opened, see EventValues of the runtime.
+
     /** Last tag of values that only their host can open. */
     public static final byte HOST_LAST = 63;
 

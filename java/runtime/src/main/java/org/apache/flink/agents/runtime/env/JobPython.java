@@ -24,7 +24,7 @@ final class JobPython {
     static PythonEnvironment of(final StreamExecutionEnvironment env) {
         try {
             Class.forName(PYFLINK, false, JobPython.class.getClassLoader());
-            return new FlinkPython(env);
+            return new FlinkPython(env, null);
         } catch (final ClassNotFoundException e) {
             return new PlainPython(env.getConfiguration().get(EXECUTABLE), Map.of());
         }

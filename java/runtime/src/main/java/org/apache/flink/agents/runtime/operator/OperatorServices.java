@@ -20,9 +20,13 @@ import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.value.KnownType;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.runtime.execution.Environment;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What the operator gives its host: state, metrics, configuration, resources, of one subtask. */
 final class OperatorServices extends PlanServices {
+    private static final Logger LOG = LoggerFactory.getLogger(OperatorServices.class);
+
     private final KeyedStates states;
     private final ValueChecks checks;
     private final PythonEnvironment python;
@@ -100,6 +104,9 @@ final class OperatorServices extends PlanServices {
         if (python == null) {
             return super.startPython();
         }
+        if (config().getInt("python.workers", 1) != 1) {
+            LOG.warn("Agent '{}': this release runs one Python worker per subtask; option python.workers has no effect", agentName());
+        }
         final Environment environment = operator.getContainingTask().getEnvironment();
         try {
             return PythonProcess.start(
@@ -124,6 +131,7 @@ final class OperatorServices extends PlanServices {
 
     @Override
     public String describeKey(final Object key) {
-        return KeyText.of(key, config());
+        // Python's keys have a letter for their type in front.
+        return KeyText.of(encoded ? ((String) key).replaceFirst("^[a-z]:", "") : key, config());
     }
 }
