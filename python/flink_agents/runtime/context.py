@@ -24,6 +24,9 @@ SENSORY = 0
 SHORT_TERM = 1
 _TYPES = (MemoryType.SENSORY, MemoryType.SHORT_TERM)
 
+# Those of every event; more of them are a subclass's, or what it caches.
+_FIELDS = len(Event.model_fields)
+
 _set_dict = BaseModel.__dict__["__dict__"].__set__
 
 
@@ -182,13 +185,9 @@ class ActionContext(RunnerContext):
             )
             raise TypeError(msg)
         fields = event.__dict__
-        if event.__pydantic_extra__:
-            names = ", ".join(repr(name) for name in event.__pydantic_extra__)
-            msg = (
-                f"The event of type '{event.type}' has fields that do not travel from action to action: {names}. "
-                "Put them into attributes."
-            )
-            raise ValueError(msg)
+        # A subclass may have declared fields of its own.
+        if event.__pydantic_extra__ or len(fields) != _FIELDS:
+            self._refuse_more_fields(event)
         if fields["type"] == "_output_event" and "output" not in fields["attributes"]:
             msg = (
                 "An event of type '_output_event' needs the attribute 'output', which leaves the agent; it has "
@@ -197,6 +196,16 @@ class ActionContext(RunnerContext):
             raise ValueError(msg)
         id = fields["id"] if self._executor.uuids else fields["id"].int
         self.link.send(self.task, id, fields["type"], fields["attributes"])
+
+    def _refuse_more_fields(self, event: Event) -> None:
+        names = [*(event.__pydantic_extra__ or ()), *(type(event).model_fields.keys() - Event.model_fields.keys())]
+        if names:
+            shown = ", ".join(repr(name) for name in sorted(names))
+            msg = (
+                f"The {type(event).__name__} of type '{event.type}' has fields that do not travel from action to "
+                f"action: {shown}. Put them into attributes, and let properties read them there."
+            )
+            raise ValueError(msg)
 
     def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
         resource = self._executor.resources.get_resource(name, type)

@@ -1,5 +1,6 @@
 """Actions that fail: every error names agent, action and key, and nothing is left open."""
 
+import functools
 import gc
 import sys
 import threading
@@ -82,6 +83,26 @@ def extra(event, ctx):
     ctx.send_event(Event(type="next", priority=1))
 
 
+class WithField(Event):
+    value: int
+
+
+def more_fields(event, ctx):
+    ctx.send_event(WithField(type="next", value=3))
+
+
+class WithCache(Event):
+    @functools.cached_property
+    def squared(self):
+        return self.attributes["n"] ** 2
+
+
+def caches(event, ctx):
+    fresh = WithCache(type=OutputEvent.EVENT_TYPE, attributes={"n": 3, "output": 0})
+    fresh.set_attr("output", fresh.squared)
+    ctx.send_event(fresh)
+
+
 def no_output(event, ctx):
     ctx.send_event(Event(type=OutputEvent.EVENT_TYPE, attributes={"result": 1}))
 
@@ -121,6 +142,7 @@ def keep_context(event, ctx):
     (not_plain, TypeError, r"attributes\.items\[0\]\.when: a value of type 'object' is not JSON-able"),
     (no_event, TypeError, "takes an Event, not a value of type 'dict'"),
     (extra, ValueError, "fields that do not travel from action to action: 'priority'"),
+    (more_fields, ValueError, "WithField of type 'next' has fields that do not travel .*: 'value'. Put them into attrib"),
     (no_output, ValueError, r"needs the attribute 'output'.*\['result'\]"),
     (send_again, ValueError, "make a new event instead of sending the received one again"),
     (endless, RuntimeError, "max-events-per-run"),
@@ -133,6 +155,10 @@ def test_a_failure_names_agent_action_and_key(run, action, cause, words):
     assert (error.agent, error.action, error.key) == ("Agent", action.__name__, "user-1")
     if cause is not TypeError or action is not coroutine:
         assert isinstance(error.__cause__, cause)
+
+
+def test_what_an_event_caches_is_no_field(run):
+    assert run([("k", 1)], (INPUT, caches)) == [("k", 9)]
 
 
 def test_an_interrupt_is_not_the_action_s_error(run):
