@@ -51,6 +51,18 @@ def own_copy(event, ctx):
     ctx.send_event(OutputEvent(output=len(memory.get("items"))))
 
 
+def send_references(event, ctx):
+    references = [ctx.sensory_memory.set("a.b", [1]), ctx.short_term_memory.set("a.b", "two")]
+    ctx.send_event(Event(type="next", attributes={"references": references}))
+
+
+def resolve_references(event, ctx):
+    references = [MemoryRef.model_validate(reference) for reference in event.get_attr("references")]
+    assert [ref.memory_type for ref in references] == [MemoryType.SENSORY, MemoryType.SHORT_TERM]
+    assert references == [MemoryRef(**reference) for reference in event.get_attr("references")]
+    ctx.send_event(OutputEvent(output=[reference.resolve(ctx) for reference in references]))
+
+
 def write_both(event, ctx):
     sensory = ctx.sensory_memory
     assert sensory.get("n") is None
@@ -148,3 +160,13 @@ def test_a_value_that_would_come_back_as_another_is_refused_with_its_path(run):
 def test_a_reference_is_read_from_its_own_memory(run):
     with pytest.raises(ActionExecutionError, match=r"use ref\.resolve\(ctx\)"):
         run([("k", 0)], (INPUT, wrong_ref))
+
+
+def test_references_to_both_memories_can_be_sent_in_events(run):
+    assert run([("k", 1)], (INPUT, send_references), ("next", resolve_references)) == [("k", [[1], "two"])]
+
+
+def test_a_reference_to_an_unknown_memory_is_refused():
+    for wrong in ("long_term", ["short_term"], None):
+        with pytest.raises(ValueError, match="memory_type"):
+            MemoryRef.model_validate({"memory_type": wrong, "path": "a"})
