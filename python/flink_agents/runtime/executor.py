@@ -17,6 +17,7 @@ themselves. An asynchronous step goes like this::
 from __future__ import annotations
 
 import inspect
+import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource_context import ResourceContext
     from flink_agents.plan.agent_plan import AgentPlan
+
+logger = logging.getLogger(__name__)
 
 _new_event = Event.__new__
 _uuid_of = _core.uuid_of
@@ -432,7 +435,15 @@ async def _drive(executor: Executor, context: ActionContext, event: Event) -> No
     except BaseException as exception:
         import asyncio
 
-        if executor._closing and isinstance(exception, (asyncio.CancelledError, GeneratorExit)):
+        if executor._closing:
+            if not isinstance(exception, (asyncio.CancelledError, GeneratorExit)):
+                # The run has ended, or has failed for another reason, which is the one to be told.
+                logger.warning(
+                    "Agent '%s', action '%s': it failed while it was ended, since the run is over.",
+                    executor.agent,
+                    context.action.name,
+                    exc_info=exception,
+                )
             raise
         error = executor._error(context, exception)
         if error is not exception:
@@ -485,8 +496,33 @@ class _Steps:
                     thrown = exception
                 link.wake(task)
                 thrown = yield from self._turn(thrown)
+        except BaseException as exception:
+            if (
+                executor._closing
+                and not isinstance(exception, GeneratorExit)
+                and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
+            ):
+                yield from self._clean_up(exception)
+            raise
         finally:
             coroutine.close()
+
+    def _clean_up(self, thrown: BaseException | None) -> Any:
+        """Cancel the coroutine and let it end as asyncio would: what it closes on its way out may wait, too."""
+        coroutine = self._coroutine
+        value: Any = None
+        while True:
+            try:
+                waited_for = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
+            except StopIteration:
+                return
+            value = thrown = None
+            try:
+                value = yield waited_for
+            except GeneratorExit:
+                raise
+            except BaseException as exception:
+                thrown = exception
 
     def _turn(self, thrown: BaseException | None) -> Any:
         """Wait until the core lets the action go on; a cancellation meanwhile is delivered then."""
