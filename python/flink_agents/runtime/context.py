@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -272,6 +273,12 @@ def _check_call(func: Any, reconciler: Any) -> None:
         msg = (
             f"A durable call takes a function and its arguments, not {func!r}; write durable_execute(f, x), not "
             "durable_execute(f(x))."
+        )
+        raise TypeError(msg)
+    if inspect.iscoroutinefunction(func):
+        msg = (
+            f"A durable call takes a function that returns its result, and {getattr(func, '__qualname__', func)!s} is 'async def', whose "
+            "result would be a coroutine. Await it in the action, without a durable call."
         )
         raise TypeError(msg)
     if reconciler is not None and not callable(reconciler):

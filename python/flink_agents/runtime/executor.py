@@ -203,10 +203,10 @@ class Executor:
             elif direct:
                 try:
                     result = action.function(event, context)
+                    if result is not None:
+                        _check_result(action, result)
                 except BaseException as exception:
                     raise self._error(context, exception) from _cause(exception)
-                if result is not None:
-                    self._returned(context, result)
                 finish(task)
             else:
                 self._in_greenlet(_call, self, context, event)
@@ -352,16 +352,6 @@ class Executor:
 
     # ---- outcomes
 
-    def _returned(self, context: ActionContext, result: Any) -> None:
-        """An action gives nothing back; what looks like a result would be lost."""
-        if inspect.iscoroutine(result):
-            result.close()
-            msg = (
-                f"Action '{context.action.name}' returned a coroutine that nobody awaits. Write the action itself as "
-                "'async def'."
-            )
-            raise self._error(context, TypeError(msg))
-
     def _foreign(self, number: int) -> None:
         msg = (
             f"Agent '{self.agent}': action '{self.link.actions[number]}' is not written in Python, and there is no JVM "
@@ -415,17 +405,35 @@ def _call(executor: Executor, context: ActionContext, event: Event) -> None:
     try:
         result = context.action.function(event, context)
         if result is not None:
-            executor._returned(context, result)
+            _check_result(context.action, result)
         context.link.finish(context.task)
     except GreenletExit:
         raise
-    except ActionExecutionError as failure:
-        executor._failure = executor._failure or failure
     except BaseException as exception:
         error = executor._error(context, exception)
         if error is not exception:
             error.__cause__ = exception
         executor._failure = executor._failure or error
+
+
+def _check_result(action: Action, result: Any) -> None:
+    """Refuse a result that still has to be run: what an action returns is dropped, so it never would be."""
+    what = None
+    if inspect.isawaitable(result):
+        what = "something to await"
+        remedy = "Await it in the action" if action.is_async else "Write the action as 'async def', and await it there"
+    elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+        what, remedy = "a generator", "Go through it in the action"
+    if what is None:
+        return
+    if hasattr(result, "close"):
+        # This error is enough: no warning that it was never awaited.
+        result.close()
+    msg = (
+        f"Action '{action.name}' returned {what} ({type(result).__name__}), which nobody would run: what an action "
+        f"returns is dropped. {remedy}."
+    )
+    raise TypeError(msg)
 
 
 async def _drive(executor: Executor, context: ActionContext, event: Event) -> None:
@@ -481,7 +489,9 @@ class _Steps:
                         waited_for = coroutine.send(value)
                     else:
                         waited_for = coroutine.throw(thrown)
-                except StopIteration:
+                except StopIteration as end:
+                    if end.value is not None:
+                        _check_result(self._context.action, end.value)
                     link.finish(task)
                     executor.kick()
                     return

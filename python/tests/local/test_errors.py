@@ -61,6 +61,29 @@ def coroutine(event, ctx):
     return inner()
 
 
+def generator(event, ctx):
+    def inner():
+        yield 1
+
+    return inner()
+
+
+def durable_result(event, ctx):
+    return ctx.durable_execute_async(boom, event, ctx)
+
+
+async def async_coroutine(event, ctx):
+    return async_boom(event, ctx)
+
+
+async def durable_coroutine(event, ctx):
+    await ctx.durable_execute_async(async_boom, event, ctx)
+
+
+def durable_coroutine_directly(event, ctx):
+    ctx.durable_execute(functools.partial(async_boom, event), ctx)
+
+
 async def async_boom(event, ctx):
     raise LookupError("nothing there")
 
@@ -136,7 +159,12 @@ def keep_context(event, ctx):
     (silent, Silent, "Silent: <Silent whose text cannot be made: ValueError>"),
     (leave, SystemExit, r"called sys.exit\(3\)\. An action must not end the process"),
     (recurse, RecursionError, "RecursionError"),
-    (coroutine, TypeError, "Write the action itself as 'async def'"),
+    (coroutine, TypeError, r"something to await \(coroutine\).* Write the action as 'async def', and await it there"),
+    (generator, TypeError, r"a generator \(generator\), which nobody would run.* Go through it in the action"),
+    (durable_result, TypeError, r"something to await \(AsyncExecutionResult\)"),
+    (async_coroutine, TypeError, r"something to await \(coroutine\).* Await it in the action"),
+    (durable_coroutine, TypeError, "async_boom is 'async def', whose result would be a coroutine. Await it in the action"),
+    (durable_coroutine_directly, TypeError, "is 'async def'"),
     (async_boom, LookupError, "LookupError: nothing there"),
     (async_leave, SystemExit, r"called sys.exit\(3\)"),
     (not_plain, TypeError, r"attributes\.items\[0\]\.when: a value of type 'object' is not JSON-able"),
@@ -153,8 +181,16 @@ def test_a_failure_names_agent_action_and_key(run, action, cause, words):
     error = raised.value
     assert str(error).startswith(f"Agent 'Agent', action '{action.__name__}', key 'user-1': ")
     assert (error.agent, error.action, error.key) == ("Agent", action.__name__, "user-1")
-    if cause is not TypeError or action is not coroutine:
-        assert isinstance(error.__cause__, cause)
+    assert isinstance(error.__cause__, cause)
+
+
+def forgets_to_await(event, ctx):
+    ctx.durable_execute_async(boom, event, ctx)
+
+
+def test_a_durable_call_that_nobody_awaits_is_told(run):
+    with pytest.warns(RuntimeWarning, match=r"durable_execute_async\(boom\) was never awaited, so boom was not called"):
+        assert run([("k", 1)], (INPUT, forgets_to_await)) == []
 
 
 def test_what_an_event_caches_is_no_field(run):
