@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,7 @@ class ActionContext(RunnerContext):
 
     _sensory: LinkMemoryObject | None = None
     _short_term: LinkMemoryObject | None = None
+    _config: dict[str, Any] | None = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self._executor = executor
@@ -215,11 +217,18 @@ class ActionContext(RunnerContext):
 
     @property
     def action_config(self) -> Any:
-        return self.action.config
+        config = self._config
+        if config is None and self.action.config is not None:
+            # What an action changes in it is not to reach other keys: after a recovery it would be gone.
+            config = self._config = copy.deepcopy(self.action.config)
+        return config
 
     def get_action_config_value(self, key: str) -> Any:
-        config = self.action.config
-        return None if config is None else config.get(key)
+        config = self.action.config if self._config is None else self._config
+        value = None if config is None else config.get(key)
+        if value is None or value.__class__ in (str, int, float, bool):
+            return value
+        return self.action_config.get(key)
 
     @property
     def sensory_memory(self) -> MemoryObject:

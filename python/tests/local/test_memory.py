@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from flink_agents.api.agents.agent import Agent
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.memory_object import MemoryObject, MemoryType
 from flink_agents.api.memory_reference import MemoryRef
@@ -170,3 +171,21 @@ def test_a_reference_to_an_unknown_memory_is_refused():
     for wrong in ("long_term", ["short_term"], None):
         with pytest.raises(ValueError, match="memory_type"):
             MemoryRef.model_validate({"memory_type": wrong, "path": "a"})
+
+
+def changes_its_config(event, ctx):
+    assert ctx.get_action_config_value("limit") == 3 and ctx.get_action_config_value("nothing") is None
+    ctx.get_action_config_value("names").append(event.get_attr("input"))
+    ctx.action_config["limit"] = 4
+    assert ctx.get_action_config_value("limit") == 4
+    ctx.send_event(OutputEvent(output=[ctx.action_config, ctx.get_action_config_value("names")]))
+
+
+def test_what_an_action_changes_in_its_configuration_reaches_no_other(environment):
+    names = []
+    agent = Agent().add_action("change", [INPUT], changes_its_config, names=names, limit=3)
+    outputs = environment.from_list([{"value": "a"}, {"value": "b"}]).apply(agent).to_list()
+    environment.execute()
+    assert outputs == [
+        {0: [{"names": ["a"], "limit": 4}, ["a"]]}, {1: [{"names": ["b"], "limit": 4}, ["b"]]}]
+    assert names == [] and agent.actions["change"][2] == {"names": [], "limit": 3}
