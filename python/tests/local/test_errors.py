@@ -271,6 +271,8 @@ def test_a_thread_left_behind_cannot_use_the_context_of_an_ended_action(environm
 class Kept(Resource):
     name: str
     fails: bool = False
+    exits: bool = False
+    opens: str = ""
 
     @classmethod
     def resource_type(cls):
@@ -278,11 +280,17 @@ class Kept(Resource):
 
     def open(self):
         KEPT.append(f"open {self.name}")
+        if self.opens == self.name:
+            raise ConnectionError("nobody there")
+        if self.opens == f"odd {self.name}":
+            raise Odd("nobody there", second=2)
 
     def close(self):
         KEPT.append(f"close {self.name}")
         if self.fails:
             raise OSError("cannot close")
+        if self.exits:
+            sys.exit(3)
 
 
 def use_resources(event, ctx):
@@ -363,6 +371,23 @@ def test_a_resource_that_cannot_be_closed_is_an_error_and_the_others_are_closed(
     with pytest.raises(RuntimeError, match="chat_model 'two' of agent 'Agent' could not be closed: OSError"):
         with_resources(environment, 0, fails=True)
     assert KEPT[2:] == ["close two", "close one"]
+
+
+def test_a_resource_that_leaves_when_closed_does_not_end_the_process(environment):
+    with pytest.raises(RuntimeError, match="chat_model 'two' of agent 'Agent' could not be closed: SystemExit: 3"):
+        with_resources(environment, 0, exits=True)
+    assert KEPT[2:] == ["close two", "close one"]
+
+
+@pytest.mark.parametrize(("opens", "error", "words"), [
+    ("two", ConnectionError, "ConnectionError: The chat_model 'two' cannot be opened: nobody there"),
+    ("odd two", RuntimeError, "RuntimeError: The chat_model 'two' cannot be opened: Odd: nobody there"),
+])
+def test_a_resource_that_cannot_be_opened_is_named(environment, opens, error, words):
+    with pytest.raises(ActionExecutionError, match=words) as raised:
+        with_resources(environment, 0, opens=opens)
+    assert type(raised.value.__cause__) is error and raised.value.__cause__.__cause__ is not None
+    assert KEPT[2:] == ["close one"]
 
 
 def test_a_missing_resource_is_named_with_those_there_are(environment):
