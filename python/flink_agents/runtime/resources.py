@@ -54,7 +54,10 @@ class ResourceCache(ResourceContext):
         self._in_making.append(what)
         try:
             resource = provider.provide(self, self._plan.config)
-            resource.open()
+            try:
+                resource.open()
+            except Exception as error:
+                raise provider.named(error, "opened") from error
         finally:
             self._in_making.pop()
         self._made[what] = resource
@@ -80,10 +83,12 @@ class ResourceCache(ResourceContext):
             (kind, name), resource = self._made.popitem()
             try:
                 resource.close()
-            except Exception as error:
+            except BaseException as error:
                 failed = failed or (f"{kind.value} '{name}'", error)
         if failed is not None:
             what, cause = failed
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause
             msg = f"The {what} of agent '{self._plan.agent_name}' could not be closed: {type(cause).__name__}: {cause}"
             raise RuntimeError(msg) from cause
 
