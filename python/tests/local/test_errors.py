@@ -126,6 +126,10 @@ def caches(event, ctx):
     ctx.send_event(fresh)
 
 
+def surrogate(event, ctx):
+    ctx.send_event(Event(type="half \ud800"))
+
+
 def no_output(event, ctx):
     ctx.send_event(Event(type=OutputEvent.EVENT_TYPE, attributes={"result": 1}))
 
@@ -171,6 +175,7 @@ def keep_context(event, ctx):
     (no_event, TypeError, "takes an Event, not a value of type 'dict'"),
     (extra, ValueError, "fields that do not travel from action to action: 'priority'"),
     (more_fields, ValueError, "WithField of type 'next' has fields that do not travel .*: 'value'. Put them into attrib"),
+    (surrogate, ValueError, "the event type 'half .*' is not valid Unicode text: it must not have lone surrogates"),
     (no_output, ValueError, r"needs the attribute 'output'.*\['result'\]"),
     (send_again, ValueError, "make a new event instead of sending the received one again"),
     (endless, RuntimeError, "max-events-per-run"),

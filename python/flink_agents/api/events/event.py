@@ -310,17 +310,19 @@ def _with_rows(value: Any) -> Any:
     value = {name: _with_rows(element) for name, element in value.items()}
     # Without PyFlink loaded nobody here made or expects a Row; importing it for this would take seconds.
     common = sys.modules.get("pyflink.common")
-    if (
-        common is not None
-        and value.get("type") == "Row"
-        and isinstance(value.get("values"), list)
-        and value.keys() <= {"type", "values", "fields"}
+    if common is None or value.get("type") != "Row" or not value.keys() <= {"type", "values", "fields"}:
+        return value
+    values, fields = value.get("values"), value.get("fields")
+    if not isinstance(values, list):
+        return value
+    if fields is not None and not (
+        isinstance(fields, list) and len(fields) == len(values) and all(isinstance(name, str) for name in fields)
     ):
-        row = common.Row(*value["values"])
-        if value.get("fields"):
-            row.set_field_names(value["fields"])
-        return row
-    return value
+        return value
+    row = common.Row(*values)
+    if fields is not None:
+        row.set_field_names(fields)
+    return row
 
 
 class InputEvent(Event):
