@@ -212,6 +212,21 @@ class Event(BaseModel, extra="allow"):
             _check_plain(value, name)
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name not in self.__dict__.get("attributes", ()):
+                    raise
+                msg = (
+                    f"Actions receive a plain Event, and its attribute {name!r} is no field of it: read it by "
+                    f"event.get_attr({name!r}), or through the class that it was sent as, such as "
+                    "InputEvent.from_event(event)."
+                )
+                raise AttributeError(msg) from error
+
     def reconstruct_from(self, source: Event) -> Self:
         """Take over the id and the lineage of another event, and return this one."""
         mine, theirs = self.__dict__, source.__dict__
