@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flink_agents.api.resource import ResourceType
 from flink_agents.api.resource_context import ResourceContext
 
 if TYPE_CHECKING:
-    from flink_agents.api.resource import Resource, ResourceType
+    from flink_agents.api.resource import Resource
     from flink_agents.plan.agent_plan import AgentPlan
 
 
@@ -34,6 +35,8 @@ class ResourceCache(ResourceContext):
 
         Raises
         ------
+        TypeError
+            If the type is none.
         KeyError
             If the agent has none of that name and type.
         RuntimeError
@@ -43,6 +46,9 @@ class ResourceCache(ResourceContext):
         resource = self._made.get(what)
         if resource is not None:
             return resource
+        if not isinstance(resource_type, ResourceType):
+            msg = f"get_resource takes a type such as ResourceType.CHAT_MODEL after the name, not {resource_type!r}."
+            raise TypeError(msg)
         if self._closed:
             msg = f"The {resource_type.value} '{name}' cannot be had any more: the agent has ended."
             raise RuntimeError(msg)

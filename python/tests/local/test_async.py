@@ -215,7 +215,7 @@ def test_a_task_left_behind_is_ended(run):
 
 
 def test_child_tasks_cannot_use_the_context_and_are_told_why(run):
-    with pytest.raises(ActionExecutionError, match="can be used only by its own code"):
+    with pytest.raises(ActionExecutionError, match="can be used only by its own code.*return their results to it"):
         run([("k", 0)], (INPUT, child_uses_context))
 
 
@@ -295,3 +295,19 @@ def test_what_fails_when_it_is_ended_is_logged_and_does_not_hide_the_reason(run,
     assert own == [
         "Agent 'Agent', action 'fails_on_its_way_out': it failed while it was ended, since the run is over."]
     assert "ValueError: cannot close" in caplog.text
+
+
+def runs_a_loop_in_vain(event, ctx):
+    inner = asyncio.sleep(0)
+    try:
+        asyncio.run(inner)
+    finally:
+        inner.close()
+
+
+def test_a_def_action_that_runs_a_loop_inside_a_running_one_is_told_what_to_do(run):
+    async def notebook():
+        return run([("k", 1)], (INPUT, runs_a_loop_in_vain))
+
+    with pytest.raises(ActionExecutionError, match="as those of notebooks do: write the action as 'async def'"):
+        asyncio.run(notebook())

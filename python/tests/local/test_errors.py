@@ -126,6 +126,22 @@ def caches(event, ctx):
     ctx.send_event(fresh)
 
 
+def reads_a_field(event, ctx):
+    event.input  # noqa: B018
+
+
+def reads_another_field(event, ctx):
+    event.inputs  # noqa: B018
+
+
+def resource_type_as_text(event, ctx):
+    ctx.get_resource("model", "chat_model")
+
+
+def surrogate(event, ctx):
+    ctx.send_event(Event(type="half \ud800"))
+
+
 def no_output(event, ctx):
     ctx.send_event(Event(type=OutputEvent.EVENT_TYPE, attributes={"result": 1}))
 
@@ -171,6 +187,10 @@ def keep_context(event, ctx):
     (no_event, TypeError, "takes an Event, not a value of type 'dict'"),
     (extra, ValueError, "fields that do not travel from action to action: 'priority'"),
     (more_fields, ValueError, "WithField of type 'next' has fields that do not travel .*: 'value'. Put them into attrib"),
+    (reads_a_field, AttributeError, r"read it by event.get_attr\('input'\), or .* InputEvent.from_event\(event\)"),
+    (reads_another_field, AttributeError, "'Event' object has no attribute 'inputs'"),
+    (resource_type_as_text, TypeError, "takes a type such as ResourceType.CHAT_MODEL after the name, not 'chat_model'"),
+    (surrogate, ValueError, "the event type 'half .*' is not valid Unicode text: it must not have lone surrogates"),
     (no_output, ValueError, r"needs the attribute 'output'.*\['result'\]"),
     (send_again, ValueError, "make a new event instead of sending the received one again"),
     (endless, RuntimeError, "max-events-per-run"),
