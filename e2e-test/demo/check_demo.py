@@ -78,7 +78,7 @@ def market(path: Path) -> list[str]:
 
 def main() -> int:
     """Runs the demo and both comparisons; returns the exit status."""
-    for name in ("weather.txt", "market.txt"):
+    for name in ("weather.txt", "weather-python.txt", "market.txt"):
         (ROOT / "target" / "demo" / name).unlink(missing_ok=True)
     run = subprocess.run([str(ROOT / "scripts" / "demo")], cwd=ROOT, text=True, encoding="utf-8",
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -89,6 +89,7 @@ def main() -> int:
     ]
     for name, expected in (
         ("weather.txt", weather(ROOT / "target" / "data" / "seattle-weather.csv")),
+        ("weather-python.txt", weather(ROOT / "target" / "data" / "seattle-weather.csv")),
         ("market.txt", market(ROOT / "target" / "data" / "stocks.csv")),
     ):
         path = ROOT / "target" / "demo" / name

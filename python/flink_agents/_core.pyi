@@ -28,7 +28,7 @@ def check_plain(value: Any, path: str = "value") -> None:
     """Refuse what cannot be sent in an event: ``TypeError`` or ``ValueError`` with the place."""
 
 def to_plain(value: Any, path: str = "value") -> Any:
-    """Return what the receiver of an event sees."""
+    """Return what the receiver of an event sees, as JSON would hold it: rows are dicts."""
 
 def check_memory_value(path: str, value: Any) -> None:
     """Refuse what memory cannot hold: all but None, bool, int, float, str, bytes, list and dict with str keys."""

@@ -35,6 +35,13 @@ class MemoryType(Enum):
     SENSORY = ("sensory",)
     SHORT_TERM = "short_term"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        # JSON has no tuples: a reference that has been in an event names its memory by a list.
+        if value in (["sensory"], "sensory"):
+            return cls.SENSORY
+        return None
+
 
 class MemoryObject(BaseModel, ABC):
     """A tree of values. Paths are relative to this object, parts separated by dots.

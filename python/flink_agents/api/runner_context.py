@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Callable, Dict
 
@@ -36,6 +37,18 @@ class AsyncExecutionResult:
         self._args = args
         self._kwargs = kwargs
         self._awaited = False
+
+    def __del__(self) -> None:
+        # As coroutines do: the call would be missed without a word.
+        if not self._awaited:
+            name = getattr(self._func, "__qualname__", self._func)
+            warnings.warn(
+                f"durable_execute_async({name}) was never awaited, so {name} was not called", RuntimeWarning, 2
+            )
+
+    def close(self) -> None:
+        """Give the call up; it cannot be awaited any more."""
+        self._awaited = True
 
     def __await__(self) -> Any:
         if self._awaited:

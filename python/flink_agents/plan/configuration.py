@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
 from flink_agents.api.configuration import ConfigOption, Configuration
+from flink_agents.api.version_compatibility import flink_version_manager
 
 logger = logging.getLogger(__name__)
 
@@ -170,18 +171,19 @@ def _read_file(file: Path) -> str:
 def flink_configuration_file() -> Path | None:
     """Return the configuration file that ``FLINK_CONF_DIR`` leads to; ``None`` if the variable is not set.
 
+    Where both are there, it is the one that Flink reads: before version 2 the older ``flink-conf.yaml``.
+
     Raises
     ------
     ValueError
         If the directory has neither ``config.yaml`` nor ``flink-conf.yaml``.
     """
     directory = os.environ.get("FLINK_CONF_DIR")
-    if not directory:
+    if not directory or directory.isspace():
         return None
-    for name in ("config.yaml", "flink-conf.yaml"):
-        file = Path(directory) / name
-        if file.is_file():
-            return file
+    found = [file for name in ("config.yaml", "flink-conf.yaml") if (file := Path(directory) / name).is_file()]
+    if found:
+        return found[-1] if len(found) > 1 and flink_version_manager.lt("2.0") else found[0]
     msg = (
         f"FLINK_CONF_DIR is {directory}, which has neither config.yaml nor flink-conf.yaml. Let it name the directory "
         "of Flink's configuration, or unset it."

@@ -73,14 +73,18 @@ class ResourceProvider(ABC):
             "Java in this release: use the Python class for it, or use it in an action written in Java."
         )
 
-    def _named(self, error: Exception) -> Exception:
+    def named(self, error: Exception, what: str = "made") -> Exception:
+        """Return an exception, of the same class if it has a usual constructor, that names the resource."""
         try:
-            return type(error)(f"The {self.type.value} '{self.name}' cannot be made: {error}")
+            msg = f"The {self.type.value} '{self.name}' cannot be {what}: {error}"
+            return type(error)(msg)
         except Exception:
-            # Exceptions may have any constructor.
-            return RuntimeError(
-                f"The {self.type.value} '{self.name}' cannot be made: {type(error).__name__}: {error}"
-            )
+            # Exceptions may have any constructor, and any text.
+            try:
+                text = f"{type(error).__name__}: {error}"
+            except Exception:
+                text = type(error).__name__
+            return RuntimeError(f"The {self.type.value} '{self.name}' cannot be {what}: {text}")
 
 
 class PythonResourceProvider(ResourceProvider):
@@ -103,7 +107,7 @@ class PythonResourceProvider(ResourceProvider):
             arguments.update(self.descriptor.arguments)
             return cls(**arguments, resource_context=resource_context)
         except Exception as error:
-            raise self._named(error) from error
+            raise self.named(error) from error
 
 
 class JavaResourceProvider(ResourceProvider):
@@ -147,7 +151,7 @@ class PythonSerializableResourceProvider(ResourceProvider):
         try:
             resource = get_resource_class(self.module, self.clazz).model_validate(self.serialized)
         except Exception as error:
-            raise self._named(error) from error
+            raise self.named(error) from error
         resource.resource_context = resource_context
         return resource
 

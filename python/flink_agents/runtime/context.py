@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 SENSORY = 0
 SHORT_TERM = 1
 _TYPES = (MemoryType.SENSORY, MemoryType.SHORT_TERM)
+
+# Those of every event; more of them are a subclass's, or what it caches.
+_FIELDS = len(Event.model_fields)
 
 _set_dict = BaseModel.__dict__["__dict__"].__set__
 
@@ -154,6 +159,7 @@ class ActionContext(RunnerContext):
 
     _sensory: LinkMemoryObject | None = None
     _short_term: LinkMemoryObject | None = None
+    _config: dict[str, Any] | None = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self._executor = executor
@@ -182,13 +188,9 @@ class ActionContext(RunnerContext):
             )
             raise TypeError(msg)
         fields = event.__dict__
-        if event.__pydantic_extra__:
-            names = ", ".join(repr(name) for name in event.__pydantic_extra__)
-            msg = (
-                f"The event of type '{event.type}' has fields that do not travel from action to action: {names}. "
-                "Put them into attributes."
-            )
-            raise ValueError(msg)
+        # A subclass may have declared fields of its own.
+        if event.__pydantic_extra__ or len(fields) != _FIELDS:
+            self._refuse_more_fields(event)
         if fields["type"] == "_output_event" and "output" not in fields["attributes"]:
             msg = (
                 "An event of type '_output_event' needs the attribute 'output', which leaves the agent; it has "
@@ -198,6 +200,16 @@ class ActionContext(RunnerContext):
         id = fields["id"] if self._executor.uuids else fields["id"].int
         self.link.send(self.task, id, fields["type"], fields["attributes"])
 
+    def _refuse_more_fields(self, event: Event) -> None:
+        names = [*(event.__pydantic_extra__ or ()), *(type(event).model_fields.keys() - Event.model_fields.keys())]
+        if names:
+            shown = ", ".join(repr(name) for name in sorted(names))
+            msg = (
+                f"The {type(event).__name__} of type '{event.type}' has fields that do not travel from action to "
+                f"action: {shown}. Put them into attributes, and let properties read them there."
+            )
+            raise ValueError(msg)
+
     def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
         resource = self._executor.resources.get_resource(name, type)
         resource.set_metric_group(metric_group or self.action_metric_group)
@@ -205,11 +217,18 @@ class ActionContext(RunnerContext):
 
     @property
     def action_config(self) -> Any:
-        return self.action.config
+        config = self._config
+        if config is None and self.action.config is not None:
+            # What an action changes in it is not to reach other keys: after a recovery it would be gone.
+            config = self._config = copy.deepcopy(self.action.config)
+        return config
 
     def get_action_config_value(self, key: str) -> Any:
-        config = self.action.config
-        return None if config is None else config.get(key)
+        config = self.action.config if self._config is None else self._config
+        value = None if config is None else config.get(key)
+        if value is None or value.__class__ in (str, int, float, bool):
+            return value
+        return self.action_config.get(key)
 
     @property
     def sensory_memory(self) -> MemoryObject:
@@ -263,6 +282,12 @@ def _check_call(func: Any, reconciler: Any) -> None:
         msg = (
             f"A durable call takes a function and its arguments, not {func!r}; write durable_execute(f, x), not "
             "durable_execute(f(x))."
+        )
+        raise TypeError(msg)
+    if inspect.iscoroutinefunction(func):
+        msg = (
+            f"A durable call takes a function that returns its result, and {getattr(func, '__qualname__', func)!s} is 'async def', whose "
+            "result would be a coroutine. Await it in the action, without a durable call."
         )
         raise TypeError(msg)
     if reconciler is not None and not callable(reconciler):

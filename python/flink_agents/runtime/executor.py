@@ -17,6 +17,7 @@ themselves. An asynchronous step goes like this::
 from __future__ import annotations
 
 import inspect
+import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource_context import ResourceContext
     from flink_agents.plan.agent_plan import AgentPlan
+
+logger = logging.getLogger(__name__)
 
 _new_event = Event.__new__
 _uuid_of = _core.uuid_of
@@ -207,13 +210,13 @@ class Executor:
             else:
                 try:
                     result = action.function(event, context)
+                    if result is not None:
+                        _check_result(action, result)
                 except BaseException as exception:
                     if self._closing:
                         # What was parked is ended.
                         raise
                     raise self._error(context, exception) from _cause(exception)
-                if result is not None:
-                    self._returned(context, result)
                 finish(task)
             if self._failure is not None:
                 self._raise_failure()
@@ -357,16 +360,6 @@ class Executor:
 
     # ---- outcomes
 
-    def _returned(self, context: ActionContext, result: Any) -> None:
-        """An action gives nothing back; what looks like a result would be lost."""
-        if inspect.iscoroutine(result):
-            result.close()
-            msg = (
-                f"Action '{context.action.name}' returned a coroutine that nobody awaits. Write the action itself as "
-                "'async def'."
-            )
-            raise self._error(context, TypeError(msg))
-
     def _foreign(self, number: int) -> None:
         msg = (
             f"Agent '{self.agent}': action '{self.link.actions[number]}' is not written in Python, and there is no JVM "
@@ -391,6 +384,11 @@ class Executor:
             )
         else:
             what = f"{name}: {_shown(exception, plain=True)}"
+            if not context.action.is_async and isinstance(exception, RuntimeError) and "running event loop" in what:
+                what += (
+                    ". The thread that runs the agent runs an asyncio loop already, as those of notebooks do: write the "
+                    "action as 'async def' and await there what it runs"
+                )
         key = _core.key_of(context.key)
         message = f"Agent '{self.agent}', action '{context.action.name}', key {_shown(key)}: {what}"
         return ActionExecutionError(message, self.agent, context.action.name, key)
@@ -413,6 +411,26 @@ def _serve(function: Any, args: Any) -> Any:
         function, args = own.parent.switch(own)
 
 
+def _check_result(action: Action, result: Any) -> None:
+    """Refuse a result that still has to be run: what an action returns is dropped, so it never would be."""
+    what = None
+    if inspect.isawaitable(result):
+        what = "something to await"
+        remedy = "Await it in the action" if action.is_async else "Write the action as 'async def', and await it there"
+    elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+        what, remedy = "a generator", "Go through it in the action"
+    if what is None:
+        return
+    if hasattr(result, "close"):
+        # This error is enough: no warning that it was never awaited.
+        result.close()
+    msg = (
+        f"Action '{action.name}' returned {what} ({type(result).__name__}), which nobody would run: what an action "
+        f"returns is dropped. {remedy}."
+    )
+    raise TypeError(msg)
+
+
 async def _drive(executor: Executor, context: ActionContext, event: Event) -> None:
     """Run an ``async def`` action as a task of the loop."""
     try:
@@ -420,7 +438,15 @@ async def _drive(executor: Executor, context: ActionContext, event: Event) -> No
     except BaseException as exception:
         import asyncio
 
-        if executor._closing and isinstance(exception, (asyncio.CancelledError, GeneratorExit)):
+        if executor._closing:
+            if not isinstance(exception, (asyncio.CancelledError, GeneratorExit)):
+                # The run has ended, or has failed for another reason, which is the one to be told.
+                logger.warning(
+                    "Agent '%s', action '%s': it failed while it was ended, since the run is over.",
+                    executor.agent,
+                    context.action.name,
+                    exc_info=exception,
+                )
             raise
         error = executor._error(context, exception)
         if error is not exception:
@@ -458,7 +484,9 @@ class _Steps:
                         waited_for = coroutine.send(value)
                     else:
                         waited_for = coroutine.throw(thrown)
-                except StopIteration:
+                except StopIteration as end:
+                    if end.value is not None:
+                        _check_result(self._context.action, end.value)
                     link.finish(task)
                     executor.kick()
                     return
@@ -473,8 +501,33 @@ class _Steps:
                     thrown = exception
                 link.wake(task)
                 thrown = yield from self._turn(thrown)
+        except BaseException as exception:
+            if (
+                executor._closing
+                and not isinstance(exception, GeneratorExit)
+                and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
+            ):
+                yield from self._clean_up(exception)
+            raise
         finally:
             coroutine.close()
+
+    def _clean_up(self, thrown: BaseException | None) -> Any:
+        """Cancel the coroutine and let it end as asyncio would: what it closes on its way out may wait, too."""
+        coroutine = self._coroutine
+        value: Any = None
+        while True:
+            try:
+                waited_for = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
+            except StopIteration:
+                return
+            value = thrown = None
+            try:
+                value = yield waited_for
+            except GeneratorExit:
+                raise
+            except BaseException as exception:
+                thrown = exception
 
     def _turn(self, thrown: BaseException | None) -> Any:
         """Wait until the core lets the action go on; a cancellation meanwhile is delivered then."""

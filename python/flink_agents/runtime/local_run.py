@@ -111,16 +111,20 @@ class LocalRun:
                 raise self._source_failed(error) from error
             if element is _END:
                 break
-            self._input(element)
-            # A list is at hand; any other source may take its time.
-            taken = 0.0 if listed else clock() - began
-            if core.in_flight() < window and taken < _SLOW_SECONDS:
+            taken = clock() - began
+            try:
+                self._input(element)
+            except (TypeError, ValueError):
+                yield from self._drain()
+                raise
+            # A list is at hand; any other source may let its next element wait for ever.
+            if listed and core.in_flight() < window:
                 continue
             pump()
             while core.in_flight() >= window:
                 self._executor.wait()
                 pump()
-            if taken >= _SLOW_SECONDS:
+            if not listed and taken >= _SLOW_SECONDS:
                 self._give_time(taken)
             outputs = core.outputs()
             if outputs:
@@ -152,16 +156,22 @@ class LocalRun:
                 coming.add_done_callback(lambda _: executor.kick())
             executor.wait()
             if coming.done() and core.in_flight() < self._window:
-                try:
-                    element = coming.result()
-                except Exception as error:
-                    yield from self._drain()
-                    raise self._source_failed(error) from error
+                element, failure = coming.result()
                 coming = None
+                if isinstance(failure, SystemExit):
+                    # As it would leave a source that is not asynchronous.
+                    raise failure
+                if failure is not None:
+                    yield from self._drain()
+                    raise self._source_failed(failure) from failure
                 if element is _END:
                     ended = True
                 else:
-                    self._input(element)
+                    try:
+                        self._input(element)
+                    except (TypeError, ValueError):
+                        yield from self._drain()
+                        raise
             executor.pump()
             outputs = core.outputs()
             if outputs:
@@ -191,7 +201,7 @@ class LocalRun:
         if outputs:
             yield outputs
 
-    def _source_failed(self, error: Exception) -> RuntimeError:
+    def _source_failed(self, error: BaseException) -> RuntimeError:
         count = self._reader.count
         return RuntimeError(
             f"Agent '{self._agent}': the input failed after {count} element{'' if count == 1 else 's'}, which were "
@@ -210,11 +220,16 @@ class LocalRun:
                     raise
 
 
-async def _anext(iterator: Any) -> Any:
+async def _anext(iterator: Any) -> tuple[Any, BaseException | None]:
+    """Return the next element, or why there is none. Left to itself, asyncio would end the loop, or the task."""
     try:
-        return await iterator.__anext__()
+        return await iterator.__anext__(), None
     except StopAsyncIteration:
-        return _END
+        return _END, None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return None, error
 
 
 class _Progress:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flink_agents.api.resource import ResourceType
 from flink_agents.api.resource_context import ResourceContext
 
 if TYPE_CHECKING:
-    from flink_agents.api.resource import Resource, ResourceType
+    from flink_agents.api.resource import Resource
     from flink_agents.plan.agent_plan import AgentPlan
 
 
@@ -34,6 +35,8 @@ class ResourceCache(ResourceContext):
 
         Raises
         ------
+        TypeError
+            If the type is none.
         KeyError
             If the agent has none of that name and type.
         RuntimeError
@@ -43,6 +46,9 @@ class ResourceCache(ResourceContext):
         resource = self._made.get(what)
         if resource is not None:
             return resource
+        if not isinstance(resource_type, ResourceType):
+            msg = f"get_resource takes a type such as ResourceType.CHAT_MODEL after the name, not {resource_type!r}."
+            raise TypeError(msg)
         if self._closed:
             msg = f"The {resource_type.value} '{name}' cannot be had any more: the agent has ended."
             raise RuntimeError(msg)
@@ -54,7 +60,10 @@ class ResourceCache(ResourceContext):
         self._in_making.append(what)
         try:
             resource = provider.provide(self, self._plan.config)
-            resource.open()
+            try:
+                resource.open()
+            except Exception as error:
+                raise provider.named(error, "opened") from error
         finally:
             self._in_making.pop()
         self._made[what] = resource
@@ -80,10 +89,12 @@ class ResourceCache(ResourceContext):
             (kind, name), resource = self._made.popitem()
             try:
                 resource.close()
-            except Exception as error:
+            except BaseException as error:
                 failed = failed or (f"{kind.value} '{name}'", error)
         if failed is not None:
             what, cause = failed
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause
             msg = f"The {what} of agent '{self._plan.agent_name}' could not be closed: {type(cause).__name__}: {cause}"
             raise RuntimeError(msg) from cause
 

@@ -87,12 +87,18 @@ class Loop:
         ActionExecutionError
             If an action failed; the TaskManager has been told.
         """
-        wait = self._wait_for_both if self._executor.has_async else self._wait_for_socket
+        executor = self._executor
+        wait = self._wait_for_socket
+        if executor.has_async:
+            wait = self._wait_for_both
+            executor.loop.add_reader(self._link.fileno(), executor.kick)
         try:
             while self._turn():
                 wait()
         finally:
             self._send()
+            if executor.has_async:
+                executor.loop.remove_reader(self._link.fileno())
 
     def _turn(self) -> bool:
         """Work off what has come; False when the end has come."""
@@ -120,13 +126,10 @@ class Loop:
     def _wait_for_both(self) -> None:
         """Run the asyncio loop until something comes or an action can go on."""
         executor = self._executor
-        loop = executor.loop
-        loop.add_reader(self._link.fileno(), executor.kick)
-        beat = loop.call_later(self._beat, self._beat_again) if self._link.unfinished() else None
+        beat = executor.loop.call_later(self._beat, self._beat_again) if self._link.unfinished() else None
         try:
             executor.wait()
         finally:
-            loop.remove_reader(self._link.fileno())
             if beat is not None:
                 beat.cancel()
 

@@ -215,7 +215,7 @@ def test_a_task_left_behind_is_ended(run):
 
 
 def test_child_tasks_cannot_use_the_context_and_are_told_why(run):
-    with pytest.raises(ActionExecutionError, match="can be used only by its own code"):
+    with pytest.raises(ActionExecutionError, match="can be used only by its own code.*return their results to it"):
         run([("k", 0)], (INPUT, child_uses_context))
 
 
@@ -238,3 +238,76 @@ def test_execute_works_inside_a_running_loop(environment):
 
     asyncio.run(notebook())
     assert sorted(map(str, outputs)) == ["{0: 'met'}", "{1: 'met'}", "{2: 'met'}"]
+
+
+class Connection:
+    """Opened and closed by waiting, as clients are."""
+
+    async def __aenter__(self):
+        STATE.setdefault("closed", [])
+        return self
+
+    async def __aexit__(self, *exception):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        STATE["closed"].append(exception[0])
+
+
+async def holds_a_connection(event, ctx):
+    n = event.get_attr("input")
+    if n == "quick":
+        ctx.send_event(OutputEvent(output=n))
+        return
+    if n == "fails":
+        await asyncio.sleep(0)
+        raise LookupError(n)
+    async with Connection():
+        await asyncio.Event().wait()
+
+
+async def fails_on_its_way_out(event, ctx):
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        raise ValueError("cannot close")
+
+
+def test_actions_that_wait_when_the_stream_is_closed_can_wait_to_clean_up(environment):
+    elements = [{"value": name} for name in ("one", "two", "quick")]
+    stream = environment.from_list(elements).apply(agent_of((INPUT, holds_a_connection))).execute_stream()
+    assert next(stream) == {2: "quick"}
+    stream.close()
+    assert STATE["closed"] == [asyncio.CancelledError] * 2
+
+
+def test_actions_that_wait_when_another_fails_can_wait_to_clean_up(run):
+    with pytest.raises(ActionExecutionError, match="LookupError: fails"):
+        run([(1, "one"), (2, "two"), (3, "fails")], (INPUT, holds_a_connection))
+    assert STATE["closed"] == [asyncio.CancelledError] * 2
+
+
+def test_what_fails_when_it_is_ended_is_logged_and_does_not_hide_the_reason(run, caplog):
+    with pytest.raises(ActionExecutionError, match="LookupError: fails"):
+        run([(3, "fails")], (INPUT, fails_on_its_way_out), (INPUT, holds_a_connection))
+    # Other libraries log when they like: asyncio, of what another test left to the garbage collector.
+    own = [record.getMessage() for record in caplog.records if record.name.startswith("flink_agents")]
+    assert own == [
+        "Agent 'Agent', action 'fails_on_its_way_out': it failed while it was ended, since the run is over."]
+    assert "ValueError: cannot close" in caplog.text
+
+
+def runs_a_loop_in_vain(event, ctx):
+    inner = asyncio.sleep(0)
+    try:
+        asyncio.run(inner)
+    finally:
+        inner.close()
+
+
+def test_a_def_action_that_runs_a_loop_inside_a_running_one_is_told_what_to_do(run):
+    async def notebook():
+        return run([("k", 1)], (INPUT, runs_a_loop_in_vain))
+
+    with pytest.raises(ActionExecutionError, match="as those of notebooks do: write the action as 'async def'"):
+        asyncio.run(notebook())

@@ -1,5 +1,6 @@
 """Actions that fail: every error names agent, action and key, and nothing is left open."""
 
+import functools
 import gc
 import sys
 import threading
@@ -60,6 +61,29 @@ def coroutine(event, ctx):
     return inner()
 
 
+def generator(event, ctx):
+    def inner():
+        yield 1
+
+    return inner()
+
+
+def durable_result(event, ctx):
+    return ctx.durable_execute_async(boom, event, ctx)
+
+
+async def async_coroutine(event, ctx):
+    return async_boom(event, ctx)
+
+
+async def durable_coroutine(event, ctx):
+    await ctx.durable_execute_async(async_boom, event, ctx)
+
+
+def durable_coroutine_directly(event, ctx):
+    ctx.durable_execute(functools.partial(async_boom, event), ctx)
+
+
 async def async_boom(event, ctx):
     raise LookupError("nothing there")
 
@@ -80,6 +104,42 @@ def no_event(event, ctx):
 
 def extra(event, ctx):
     ctx.send_event(Event(type="next", priority=1))
+
+
+class WithField(Event):
+    value: int
+
+
+def more_fields(event, ctx):
+    ctx.send_event(WithField(type="next", value=3))
+
+
+class WithCache(Event):
+    @functools.cached_property
+    def squared(self):
+        return self.attributes["n"] ** 2
+
+
+def caches(event, ctx):
+    fresh = WithCache(type=OutputEvent.EVENT_TYPE, attributes={"n": 3, "output": 0})
+    fresh.set_attr("output", fresh.squared)
+    ctx.send_event(fresh)
+
+
+def reads_a_field(event, ctx):
+    event.input  # noqa: B018
+
+
+def reads_another_field(event, ctx):
+    event.inputs  # noqa: B018
+
+
+def resource_type_as_text(event, ctx):
+    ctx.get_resource("model", "chat_model")
+
+
+def surrogate(event, ctx):
+    ctx.send_event(Event(type="half \ud800"))
 
 
 def no_output(event, ctx):
@@ -115,12 +175,22 @@ def keep_context(event, ctx):
     (silent, Silent, "Silent: <Silent whose text cannot be made: ValueError>"),
     (leave, SystemExit, r"called sys.exit\(3\)\. An action must not end the process"),
     (recurse, RecursionError, "RecursionError"),
-    (coroutine, TypeError, "Write the action itself as 'async def'"),
+    (coroutine, TypeError, r"something to await \(coroutine\).* Write the action as 'async def', and await it there"),
+    (generator, TypeError, r"a generator \(generator\), which nobody would run.* Go through it in the action"),
+    (durable_result, TypeError, r"something to await \(AsyncExecutionResult\)"),
+    (async_coroutine, TypeError, r"something to await \(coroutine\).* Await it in the action"),
+    (durable_coroutine, TypeError, "async_boom is 'async def', whose result would be a coroutine. Await it in the action"),
+    (durable_coroutine_directly, TypeError, "is 'async def'"),
     (async_boom, LookupError, "LookupError: nothing there"),
     (async_leave, SystemExit, r"called sys.exit\(3\)"),
     (not_plain, TypeError, r"attributes\.items\[0\]\.when: a value of type 'object' is not JSON-able"),
     (no_event, TypeError, "takes an Event, not a value of type 'dict'"),
     (extra, ValueError, "fields that do not travel from action to action: 'priority'"),
+    (more_fields, ValueError, "WithField of type 'next' has fields that do not travel .*: 'value'. Put them into attrib"),
+    (reads_a_field, AttributeError, r"read it by event.get_attr\('input'\), or .* InputEvent.from_event\(event\)"),
+    (reads_another_field, AttributeError, "'Event' object has no attribute 'inputs'"),
+    (resource_type_as_text, TypeError, "takes a type such as ResourceType.CHAT_MODEL after the name, not 'chat_model'"),
+    (surrogate, ValueError, "the event type 'half .*' is not valid Unicode text: it must not have lone surrogates"),
     (no_output, ValueError, r"needs the attribute 'output'.*\['result'\]"),
     (send_again, ValueError, "make a new event instead of sending the received one again"),
     (endless, RuntimeError, "max-events-per-run"),
@@ -131,8 +201,20 @@ def test_a_failure_names_agent_action_and_key(run, action, cause, words):
     error = raised.value
     assert str(error).startswith(f"Agent 'Agent', action '{action.__name__}', key 'user-1': ")
     assert (error.agent, error.action, error.key) == ("Agent", action.__name__, "user-1")
-    if cause is not TypeError or action is not coroutine:
-        assert isinstance(error.__cause__, cause)
+    assert isinstance(error.__cause__, cause)
+
+
+def forgets_to_await(event, ctx):
+    ctx.durable_execute_async(boom, event, ctx)
+
+
+def test_a_durable_call_that_nobody_awaits_is_told(run):
+    with pytest.warns(RuntimeWarning, match=r"durable_execute_async\(boom\) was never awaited, so boom was not called"):
+        assert run([("k", 1)], (INPUT, forgets_to_await)) == []
+
+
+def test_what_an_event_caches_is_no_field(run):
+    assert run([("k", 1)], (INPUT, caches)) == [("k", 9)]
 
 
 def test_an_interrupt_is_not_the_action_s_error(run):
@@ -209,6 +291,8 @@ def test_a_thread_left_behind_cannot_use_the_context_of_an_ended_action(environm
 class Kept(Resource):
     name: str
     fails: bool = False
+    exits: bool = False
+    opens: str = ""
 
     @classmethod
     def resource_type(cls):
@@ -216,11 +300,17 @@ class Kept(Resource):
 
     def open(self):
         KEPT.append(f"open {self.name}")
+        if self.opens == self.name:
+            raise ConnectionError("nobody there")
+        if self.opens == f"odd {self.name}":
+            raise Odd("nobody there", second=2)
 
     def close(self):
         KEPT.append(f"close {self.name}")
         if self.fails:
             raise OSError("cannot close")
+        if self.exits:
+            sys.exit(3)
 
 
 def use_resources(event, ctx):
@@ -301,6 +391,23 @@ def test_a_resource_that_cannot_be_closed_is_an_error_and_the_others_are_closed(
     with pytest.raises(RuntimeError, match="chat_model 'two' of agent 'Agent' could not be closed: OSError"):
         with_resources(environment, 0, fails=True)
     assert KEPT[2:] == ["close two", "close one"]
+
+
+def test_a_resource_that_leaves_when_closed_does_not_end_the_process(environment):
+    with pytest.raises(RuntimeError, match="chat_model 'two' of agent 'Agent' could not be closed: SystemExit: 3"):
+        with_resources(environment, 0, exits=True)
+    assert KEPT[2:] == ["close two", "close one"]
+
+
+@pytest.mark.parametrize(("opens", "error", "words"), [
+    ("two", ConnectionError, "ConnectionError: The chat_model 'two' cannot be opened: nobody there"),
+    ("odd two", RuntimeError, "RuntimeError: The chat_model 'two' cannot be opened: Odd: nobody there"),
+])
+def test_a_resource_that_cannot_be_opened_is_named(environment, opens, error, words):
+    with pytest.raises(ActionExecutionError, match=words) as raised:
+        with_resources(environment, 0, opens=opens)
+    assert type(raised.value.__cause__) is error and raised.value.__cause__.__cause__ is not None
+    assert KEPT[2:] == ["close one"]
 
 
 def test_a_missing_resource_is_named_with_those_there_are(environment):

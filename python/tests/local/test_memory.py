@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from flink_agents.api.agents.agent import Agent
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.memory_object import MemoryObject, MemoryType
 from flink_agents.api.memory_reference import MemoryRef
@@ -49,6 +50,18 @@ def own_copy(event, ctx):
     assert read == [1, {"a": [b"\xff"]}]
     read.append(3)
     ctx.send_event(OutputEvent(output=len(memory.get("items"))))
+
+
+def send_references(event, ctx):
+    references = [ctx.sensory_memory.set("a.b", [1]), ctx.short_term_memory.set("a.b", "two")]
+    ctx.send_event(Event(type="next", attributes={"references": references}))
+
+
+def resolve_references(event, ctx):
+    references = [MemoryRef.model_validate(reference) for reference in event.get_attr("references")]
+    assert [ref.memory_type for ref in references] == [MemoryType.SENSORY, MemoryType.SHORT_TERM]
+    assert references == [MemoryRef(**reference) for reference in event.get_attr("references")]
+    ctx.send_event(OutputEvent(output=[reference.resolve(ctx) for reference in references]))
 
 
 def write_both(event, ctx):
@@ -148,3 +161,31 @@ def test_a_value_that_would_come_back_as_another_is_refused_with_its_path(run):
 def test_a_reference_is_read_from_its_own_memory(run):
     with pytest.raises(ActionExecutionError, match=r"use ref\.resolve\(ctx\)"):
         run([("k", 0)], (INPUT, wrong_ref))
+
+
+def test_references_to_both_memories_can_be_sent_in_events(run):
+    assert run([("k", 1)], (INPUT, send_references), ("next", resolve_references)) == [("k", [[1], "two"])]
+
+
+def test_a_reference_to_an_unknown_memory_is_refused():
+    for wrong in ("long_term", ["short_term"], None):
+        with pytest.raises(ValueError, match="memory_type"):
+            MemoryRef.model_validate({"memory_type": wrong, "path": "a"})
+
+
+def changes_its_config(event, ctx):
+    assert ctx.get_action_config_value("limit") == 3 and ctx.get_action_config_value("nothing") is None
+    ctx.get_action_config_value("names").append(event.get_attr("input"))
+    ctx.action_config["limit"] = 4
+    assert ctx.get_action_config_value("limit") == 4
+    ctx.send_event(OutputEvent(output=[ctx.action_config, ctx.get_action_config_value("names")]))
+
+
+def test_what_an_action_changes_in_its_configuration_reaches_no_other(environment):
+    names = []
+    agent = Agent().add_action("change", [INPUT], changes_its_config, names=names, limit=3)
+    outputs = environment.from_list([{"value": "a"}, {"value": "b"}]).apply(agent).to_list()
+    environment.execute()
+    assert outputs == [
+        {0: [{"names": ["a"], "limit": 4}, ["a"]]}, {1: [{"names": ["b"], "limit": 4}, ["b"]]}]
+    assert names == [] and agent.actions["change"][2] == {"names": [], "limit": 3}

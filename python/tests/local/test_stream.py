@@ -73,6 +73,35 @@ def test_results_of_a_slow_source_come_while_it_goes_on(environment, action, mon
     assert len(seen) == 100
 
 
+def test_an_element_is_worked_off_before_the_source_is_asked_for_the_next(environment):
+    """A source may wait for ever, or for what became of its last element, however quickly it gave others."""
+    read = []
+    outputs = environment.from_iterable(numbers(50, read)).apply(agent_of((INPUT, echo))).execute_stream()
+    assert [len(read) for _ in outputs] == list(range(1, 51))
+
+
+class Leaves(BaseException):
+    """As those of trio and gevent."""
+
+
+@ACTIONS
+@pytest.mark.parametrize(("error", "seen"), [
+    (asyncio.CancelledError(), RuntimeError), (Leaves("now"), RuntimeError), (SystemExit(3), SystemExit)])
+def test_a_source_that_leaves_in_an_unusual_way_is_named(environment, action, error, seen):
+    async def source():
+        yield {"key": 1, "value": 1}
+        raise error
+
+    outputs = environment.from_iterable(source()).apply(agent_of((INPUT, action))).to_list()
+    with pytest.raises(seen) as raised:
+        environment.execute()
+    if seen is RuntimeError:
+        assert f"the input failed after 1 element, which were worked off: {type(error).__name__}" in str(raised.value)
+        assert outputs == [{1: 1}]
+    else:
+        assert raised.value is error
+
+
 @ACTIONS
 @SOURCES
 def test_a_stream_that_is_closed_ends_the_run(environment, source, action):

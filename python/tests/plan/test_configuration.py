@@ -12,6 +12,7 @@ from flink_agents.api.core_options import (
     EventLogLevel,
     MemoryEventOptions,
 )
+from flink_agents.api.version_compatibility import flink_version_manager
 from flink_agents.plan.configuration import (
     AgentConfiguration,
     EnvironmentConfiguration,
@@ -146,3 +147,16 @@ def test_the_file_is_found_by_the_environment_variable(tmp_path, monkeypatch):
     assert flink_configuration_file() == tmp_path / "flink-conf.yaml"
     (tmp_path / "config.yaml").touch()
     assert flink_configuration_file() == tmp_path / "config.yaml"
+    monkeypatch.setenv("FLINK_CONF_DIR", " ")
+    assert flink_configuration_file() is None
+
+
+@pytest.mark.parametrize(("version", "name"), [
+    ("1.20.3", "flink-conf.yaml"), ("2.0.0", "config.yaml"), ("2.3.0", "config.yaml"), (None, "config.yaml")])
+def test_of_two_files_the_one_that_flink_reads_is_taken(tmp_path, monkeypatch, version, name):
+    monkeypatch.setattr(flink_version_manager, "_version", version)
+    monkeypatch.setattr(flink_version_manager, "_looked", True)
+    monkeypatch.setenv("FLINK_CONF_DIR", str(tmp_path))
+    for each in ("config.yaml", "flink-conf.yaml"):
+        (tmp_path / each).touch()
+    assert flink_configuration_file() == tmp_path / name

@@ -1,6 +1,6 @@
 //! The functions that turn Python values into plain data and back.
 
-use crate::decode::read;
+use crate::decode::{read, read_plain};
 use crate::encode::{Rules, write};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -32,13 +32,13 @@ pub(crate) fn check_plain(value: &Bound<'_, PyAny>, path: &str) -> PyResult<()> 
     encoded(value, Rules::Event, path, &mut Vec::with_capacity(128))
 }
 
-/// What the receiver of an event sees.
+/// What the receiver of an event sees, as JSON would hold it: rows are dicts.
 #[pyfunction]
 #[pyo3(signature = (value, path = "value"))]
 pub(crate) fn to_plain<'py>(value: &Bound<'py, PyAny>, path: &str) -> PyResult<Bound<'py, PyAny>> {
     let mut out = Vec::with_capacity(128);
     encoded(value, Rules::Event, path, &mut out)?;
-    read(value.py(), &out)
+    read_plain(value.py(), &out)
 }
 
 /// Refuses what memory cannot hold.

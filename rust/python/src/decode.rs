@@ -9,7 +9,16 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
 
 /// Reads the one value that `bytes` holds, as fresh objects.
 pub(crate) fn read<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let mut reader = Reader { bytes, at: 0 };
+    read_all(py, bytes, true)
+}
+
+/// Reads a value as JSON would hold it: rows stay dicts.
+pub(crate) fn read_plain<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    read_all(py, bytes, false)
+}
+
+fn read_all<'py>(py: Python<'py>, bytes: &[u8], rows: bool) -> PyResult<Bound<'py, PyAny>> {
+    let mut reader = Reader { bytes, at: 0, rows };
     let value = reader.value(py, 0)?;
     match bytes.len() - reader.at {
         0 => Ok(value),
@@ -27,6 +36,8 @@ fn malformed(error: &ValueError) -> PyErr {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether what stands for a row is made one.
+    rows: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -74,7 +85,7 @@ impl<'a> Reader<'a> {
             typed |= name == "type";
             dict.set_item(PyString::new(py, name), self.value(py, depth + 1)?)?;
         }
-        if typed && count <= 3 {
+        if typed && count <= 3 && self.rows {
             row(dict)
         } else {
             Ok(dict.into_any())
@@ -224,7 +235,8 @@ fn table<'py>(py: Python<'py>, entries: &[(Value, Value)]) -> PyResult<Bound<'py
     Ok(list.into_any())
 }
 
-/// `{"type": "Row", "values": […]}`, with `"fields"` or without, is PyFlink's Row, if PyFlink is there.
+/// `{"type": "Row", "values": […]}`, with as many names in `"fields"` or without, is PyFlink's Row, if PyFlink is there.
+/// What only looks like one stays a dict: it was nobody's row.
 fn row(dict: Bound<'_, PyDict>) -> PyResult<Bound<'_, PyAny>> {
     static ROW: PyOnceLock<Option<Py<PyAny>>> = PyOnceLock::new();
     let py = dict.py();
@@ -238,6 +250,14 @@ fn row(dict: Bound<'_, PyDict>) -> PyResult<Bound<'_, PyAny>> {
     let Ok(values) = values.cast::<PyList>() else {
         return Ok(dict.into_any());
     };
+    let fields = fields.filter(|fields| !fields.is_none());
+    if let Some(fields) = &fields
+        && !fields.cast::<PyList>().is_ok_and(|fields| {
+            fields.len() == values.len() && fields.iter().all(|name| name.is_instance_of::<PyString>())
+        })
+    {
+        return Ok(dict.into_any());
+    }
     let class = ROW.get_or_init(py, || {
         let class = py.import("pyflink.common").and_then(|module| module.getattr("Row"));
         class.ok().map(Bound::unbind)

@@ -228,16 +228,41 @@ fn write_list(list: &Bound<'_, PyList>, rules: Rules, out: &mut Vec<u8>, depth: 
     header(tag::LIST, count, out)?;
     for index in 0..count {
         // By index: the serializer of an item may change the list.
-        let item = list.get_item(index).map_err(|e| failed(list, e))?;
+        let Ok(item) = list.get_item(index) else {
+            return Err(Refusal::new(
+                Kind::Value,
+                "the list was changed while it was read; the serializer of a value in it, or another thread, must not do so",
+            ));
+        };
         any(&item, rules, out, depth + 1).map_err(|e| e.below(list, Step::Index(index)))?;
     }
     Ok(())
 }
 
+type Entry<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// The entries of a dictionary that serializers of the user may change meanwhile: the iterator itself would panic.
+fn entries<'py>(dict: &Bound<'py, PyDict>) -> impl Iterator<Item = Result<Entry<'py>, Box<Refusal>>> {
+    let (count, dict) = (dict.len(), dict.clone());
+    let mut left = dict.iter();
+    (0..count).map(move |_| {
+        if dict.len() == count
+            && let Some(entry) = left.next()
+        {
+            return Ok(entry);
+        }
+        Err(Refusal::new(
+            Kind::Value,
+            "the dict was changed while it was read; the serializer of a value in it, or another thread, must not do so",
+        ))
+    })
+}
+
 fn write_dict(dict: &Bound<'_, PyDict>, rules: Rules, out: &mut Vec<u8>, depth: usize) -> Written {
     let start = out.len();
     map_header(dict.len(), out)?;
-    for (name, item) in dict.iter() {
+    for entry in entries(dict) {
+        let (name, item) = entry?;
         let Ok(name) = name.cast::<PyString>() else {
             out.truncate(start);
             return write_dict(&text_keys(dict, rules)?, rules, out, depth);
@@ -259,7 +284,8 @@ fn write_dict(dict: &Bound<'_, PyDict>, rules: Rules, out: &mut Vec<u8>, depth: 
 fn text_keys<'py>(dict: &Bound<'py, PyDict>, rules: Rules) -> Result<Bound<'py, PyDict>, Box<Refusal>> {
     let py = dict.py();
     let plain = PyDict::new(py);
-    for (name, item) in dict.iter() {
+    for entry in entries(dict) {
+        let (name, item) = entry?;
         let text = match name.cast::<PyString>() {
             Ok(text) => text.clone(),
             Err(_) if rules == Rules::Memory => {

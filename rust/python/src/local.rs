@@ -506,7 +506,12 @@ impl Local {
             _ => None,
         };
         let decoded = this.attributes(&bytes)?;
-        let symbol = this.intern(event_type.to_str()?)?;
+        let name = event_type.to_str().map_err(|_| {
+            PyValueError::new_err(format!(
+                "the event type {event_type:?} is not valid Unicode text: it must not have lone surrogates"
+            ))
+        })?;
+        let symbol = this.intern(name)?;
         let value = this.put(Stored::Event(EventData {
             id: event_id.unbind(),
             event_type: event_type.unbind(),

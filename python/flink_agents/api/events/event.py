@@ -212,6 +212,21 @@ class Event(BaseModel, extra="allow"):
             _check_plain(value, name)
         super().__setattr__(name, value)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return super().__getattr__(name)
+            except AttributeError as error:
+                if name not in self.__dict__.get("attributes", ()):
+                    raise
+                msg = (
+                    f"Actions receive a plain Event, and its attribute {name!r} is no field of it: read it by "
+                    f"event.get_attr({name!r}), or through the class that it was sent as, such as "
+                    "InputEvent.from_event(event)."
+                )
+                raise AttributeError(msg) from error
+
     def reconstruct_from(self, source: Event) -> Self:
         """Take over the id and the lineage of another event, and return this one."""
         mine, theirs = self.__dict__, source.__dict__
@@ -310,17 +325,19 @@ def _with_rows(value: Any) -> Any:
     value = {name: _with_rows(element) for name, element in value.items()}
     # Without PyFlink loaded nobody here made or expects a Row; importing it for this would take seconds.
     common = sys.modules.get("pyflink.common")
-    if (
-        common is not None
-        and value.get("type") == "Row"
-        and isinstance(value.get("values"), list)
-        and value.keys() <= {"type", "values", "fields"}
+    if common is None or value.get("type") != "Row" or not value.keys() <= {"type", "values", "fields"}:
+        return value
+    values, fields = value.get("values"), value.get("fields")
+    if not isinstance(values, list):
+        return value
+    if fields is not None and not (
+        isinstance(fields, list) and len(fields) == len(values) and all(isinstance(name, str) for name in fields)
     ):
-        row = common.Row(*value["values"])
-        if value.get("fields"):
-            row.set_field_names(value["fields"])
-        return row
-    return value
+        return value
+    row = common.Row(*values)
+    if fields is not None:
+        row.set_field_names(fields)
+    return row
 
 
 class InputEvent(Event):

@@ -95,7 +95,10 @@ pub enum TaskError {
     #[error("The action has ended: its context cannot be used any more; keep values, not the context")]
     Ended,
     /// The action waits.
-    #[error("The action is suspended: its context can be used only by its own code, while that runs")]
+    #[error(
+        "The action is suspended: its context can be used only by its own code, while that runs; let tasks and threads \
+         that it started return their results to it, and use the context there"
+    )]
     NotRunning,
     /// The task is not suspended.
     #[error("The task is not suspended")]

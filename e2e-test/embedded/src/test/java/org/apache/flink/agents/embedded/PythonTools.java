@@ -14,11 +14,10 @@ import org.apache.flink.agents.core.value.ValueReader;
 import org.apache.flink.agents.core.value.ValueWriter;
 import org.apache.flink.agents.runtime.host.PlainPython;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
-import org.junit.jupiter.api.Assumptions;
 
 /**
  * The Python of these tests: system property {@value #PYTHON} names an interpreter that has the package flink-agents of this
- * build. Without it the tests of Python are skipped.
+ * build; {@code scripts/python-env} makes one.
  */
 final class PythonTools {
     static final String PYTHON = "flink.agents.test.python";
@@ -29,10 +28,17 @@ final class PythonTools {
     private PythonTools() {}
 
     static PythonEnvironment environment() {
-        Assumptions.assumeTrue(System.getProperty(PYTHON) != null, "there is no property " + PYTHON);
+        final String python = System.getProperty(PYTHON);
+        if (python == null || !new File(python).canExecute()) {
+            throw new IllegalStateException(
+                    "The tests of Python need an interpreter with the package flink-agents, and there is none at "
+                            + python
+                            + ": run scripts/python-env, or name one by the system property "
+                            + PYTHON);
+        }
         final String path =
                 Stream.of(AGENTS, System.getenv("PYTHONPATH")).filter(Objects::nonNull).collect(Collectors.joining(":"));
-        return new PlainPython(System.getProperty(PYTHON), Map.of("PYTHONPATH", path));
+        return new PlainPython(python, Map.of("PYTHONPATH", path));
     }
 
     /** The plan of an agent of {@code embedded_agents.py}. */

@@ -115,7 +115,8 @@ public final class PythonWorker implements AutoCloseable {
     }
 
     /**
-     * Starts a worker and waits until it is ready.
+     * Starts a worker and waits until it is ready. It ends with the thread that calls this, at the latest: so does Linux keep it
+     * from outliving its host.
      *
      * @param settings how
      * @param plan the plan, JSON in UTF-8

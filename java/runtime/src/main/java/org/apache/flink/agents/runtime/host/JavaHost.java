@@ -124,10 +124,10 @@ public final class JavaHost implements AutoCloseable {
             switch (core.kind()) {
                 case AgentsCore.RUN_ACTION:
                     left--;
-                    outlet.select(slot);
                     if (functions[core.action()] == null) {
                         python.run(core.task(), slot, core.actions().get(core.action()), core.event());
                     } else {
+                        outlet.select(slot);
                         runAction(slot);
                     }
                     break;

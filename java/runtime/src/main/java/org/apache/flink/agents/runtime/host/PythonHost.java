@@ -80,7 +80,7 @@ final class PythonHost implements AutoCloseable {
 
     // ---- what the core says
 
-    /** Hands a task to the worker. The key is selected. */
+    /** Hands a task to the worker. */
     void run(final long task, final int slot, final ActionDescriptor action, final Object event) throws Exception {
         final byte run = runOf(slot);
         final String key = textOf(keys.key(slot));
@@ -99,6 +99,9 @@ final class PythonHost implements AutoCloseable {
         }
         if ((run & MIRRORED) == 0) {
             runs[slot] = (byte) (run | MIRRORED);
+            if (!learnt.isEmpty()) {
+                outlet.select(slot);
+            }
             for (final String path : learnt) {
                 tell(path, core.memoryGet(task, AgentsCore.SHORT_TERM, path, services.storedMemory()));
             }

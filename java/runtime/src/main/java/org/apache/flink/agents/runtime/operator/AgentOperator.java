@@ -1,6 +1,5 @@
 package org.apache.flink.agents.runtime.operator;
 
-import java.util.ArrayDeque;
 import java.util.concurrent.RejectedExecutionException;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
@@ -8,7 +7,6 @@ import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.EncodedEvent;
 import org.apache.flink.agents.runtime.host.JavaHost;
-import org.apache.flink.agents.runtime.host.Outlet;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -44,7 +42,6 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     /** Actions in one go: other mails, checkpoints among them, wait no longer than these take. */
     private static final int SLICE = 256;
 
-    private static final int NO_KEY = -1;
     private static final long NEVER = Long.MIN_VALUE;
 
     private final String agentName;
@@ -64,11 +61,9 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     /** Null when nobody can change a key. */
     private transient TypeSerializer<Object> keyCopier;
     private transient boolean keyOfRecord;
-    private transient StreamRecord<Object> outgoing;
-    private transient ArrayDeque<RecordAttributes> heldAttributes;
+    private transient FlinkOutlet outlet;
     private transient int maxInFlight;
     private transient int slice;
-    private transient int selected;
     private transient boolean pumpScheduled;
     private transient long frozenBy;
     /** Nothing of a key may be left when another comes, and actions end later than they begin. */
@@ -110,9 +105,6 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     public void open() throws Exception {
         super.open();
         BuildCheck.check();
-        outgoing = new StreamRecord<>(null);
-        heldAttributes = new ArrayDeque<>();
-        selected = NO_KEY;
         frozenBy = NEVER;
         core = AgentsCore.open(plan);
         services = new OperatorServices(agentName, plan, inputType, python, encoded, this);
@@ -127,7 +119,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         final TypeSerializer<Object> keySerializer = (TypeSerializer<Object>) getKeyedStateBackend().getKeySerializer();
         keyCopier = keySerializer.isImmutableType() ? null : keySerializer;
         keys = new KeySlots(key -> key);
-        host = new JavaHost(core, services, keys, new ToFlink());
+        outlet = new FlinkOutlet(this, output, states, keys);
+        host = new JavaHost(core, services, keys, outlet);
         oneByOne = states.isBatch() && host.hasPython();
         unfinished = new UnfinishedRuns(this, core, keys, services);
         final int restored = unfinished.restore(host);
@@ -184,7 +177,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         final boolean hasTimestamp = record.hasTimestamp();
         final long timestamp = hasTimestamp ? record.getTimestamp() : 0;
         final int slot = keys.acquire(getCurrentKey());
-        selected = slot;
+        outlet.selected(slot);
         if (encoded) {
             host.input(slot, EncodedEvent.input((byte[]) value, hasTimestamp, timestamp), hasTimestamp, timestamp);
         } else {
@@ -225,8 +218,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
 
     @Override
     public void processRecordAttributes(final RecordAttributes attributes) throws Exception {
-        // Markers keep their order, so a queue is enough to find them again.
-        heldAttributes.add(attributes);
+        outlet.hold(attributes);
         core.marker(AgentsCore.ATTRIBUTES, 0);
         pump();
     }
@@ -268,7 +260,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
 
     private void goOn() throws Exception {
         if (!ended) {
-            selected = NO_KEY;
+            outlet.unselect();
             // What comes after the snapshot of a job that stops would happen again after a restore.
             if (frozenBy == NEVER) {
                 host.receive();
@@ -281,63 +273,6 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private void pump() throws Exception {
         if (host.pump(slice)) {
             schedulePump();
-        }
-    }
-
-    /** The core's effects on Flink. */
-    private final class ToFlink implements Outlet {
-        @Override
-        public void select(final int slot) {
-            AgentOperator.this.select(slot);
-        }
-
-        @Override
-        public void emit(final int slot, final Object payload, final boolean hasTimestamp, final long timestamp) {
-            if (hasTimestamp) {
-                outgoing.replace(payload, timestamp);
-            } else {
-                outgoing.replace(payload);
-                outgoing.eraseTimestamp();
-            }
-            output.collect(outgoing);
-        }
-
-        @Override
-        public void writeMemory(final String path, final int node, final Object value) throws Exception {
-            states.writeMemory(path, node, value);
-        }
-
-        @Override
-        public void idle(final int slot, final boolean persisted) {
-            if (persisted) {
-                select(slot);
-                states.deleteInFlight();
-            }
-            if (selected == slot) {
-                selected = NO_KEY;
-            }
-        }
-
-        @Override
-        public void forward(final int kind, final long value) {
-            switch (kind) {
-                case AgentsCore.WATERMARK:
-                    output.emitWatermark(new Watermark(value));
-                    break;
-                case AgentsCore.IDLE:
-                    output.emitWatermarkStatus(value == 1 ? WatermarkStatus.IDLE : WatermarkStatus.ACTIVE);
-                    break;
-                default:
-                    output.emitRecordAttributes(heldAttributes.remove());
-            }
-        }
-    }
-
-    /** Flink's current key is whatever was used last, by anyone: it is set before every access to keyed state. */
-    private void select(final int slot) {
-        if (selected != slot) {
-            setCurrentKey(keys.key(slot));
-            selected = slot;
         }
     }
 
@@ -364,7 +299,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     public void snapshotState(final StateSnapshotContext context) throws Exception {
         super.snapshotState(context);
         // Before, not after: the next mail has to set its key also when storing fails.
-        selected = NO_KEY;
+        outlet.unselect();
         unfinished.store();
     }
 

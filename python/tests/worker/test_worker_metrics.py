@@ -1,0 +1,72 @@
+"""Metrics of a worker: what is told of them, and when."""
+
+import threading
+
+import pytest
+
+from flink_agents.runtime.worker_metrics import WorkerMetrics
+
+
+class Told:
+    def __init__(self):
+        self.changes = []
+
+    def metric(self, group, name, change, value):
+        self.changes.append((group, name, change, value))
+
+
+def told(metrics):
+    link = Told()
+    metrics.send(link)
+    return link.changes
+
+
+def test_changes_are_told_once_and_counts_come_together():
+    metrics = WorkerMetrics()
+    counter = metrics.root.get_sub_group("action", "mine").get_counter("seen")
+    counter.inc()
+    counter.inc(3)
+    counter.dec(2)
+    assert counter.get_count() == 2
+    assert told(metrics) == [("action\tmine\n", "seen", "count", 2)]
+    assert told(metrics) == []
+
+
+def test_every_kind_of_metric_is_told():
+    metrics = WorkerMetrics()
+    group = metrics.root.get_sub_group("a").get_sub_group("b")
+    group.get_meter("rate").mark(5)
+    group.get_gauge("level").update(1)
+    group.get_gauge("level").update(2.5)
+    group.get_histogram("sizes").update(7)
+    group.get_histogram("sizes").update(9)
+    assert told(metrics) == [
+        ("a\nb\n", "rate", "mark", 5),
+        ("a\nb\n", "level", "gauge", 2.5),
+        ("a\nb\n", "sizes", "sample", 7),
+        ("a\nb\n", "sizes", "sample", 9),
+    ]
+    assert group.get_histogram("sizes").get_max() == 9
+
+
+def test_asking_twice_gives_the_same_metric_and_another_kind_is_refused():
+    group = WorkerMetrics().root
+    assert group.get_counter("x") is group.get_counter("x")
+    assert group.get_sub_group("k", "v") is group.get_sub_group("k", "v")
+    with pytest.raises(ValueError, match="x is a counter already"):
+        group.get_gauge("x")
+    with pytest.raises(ValueError, match="="):
+        group.get_sub_group("a=b")
+
+
+def test_threads_may_count_while_changes_are_sent():
+    metrics = WorkerMetrics()
+    counter = metrics.root.get_counter("n")
+    threads = [threading.Thread(target=lambda: [counter.inc() for _ in range(1000)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    sum_ = 0
+    while any(thread.is_alive() for thread in threads):
+        sum_ += sum(change[3] for change in told(metrics))
+    sum_ += sum(change[3] for change in told(metrics))
+    assert sum_ == 4000
