@@ -386,8 +386,8 @@ class Executor:
             what = f"{name}: {_shown(exception, plain=True)}"
             if not context.action.is_async and isinstance(exception, RuntimeError) and "running event loop" in what:
                 what += (
-                    ". The thread that runs the agent runs an asyncio loop already, as those of notebooks do: write the "
-                    "action as 'async def' and await there what it runs"
+                    ". The thread that runs the agent runs an asyncio loop already, as those of notebooks do: write "
+                    "the action as 'async def' and await there what it runs"
                 )
         key = _core.key_of(context.key)
         message = f"Agent '{self.agent}', action '{context.action.name}', key {_shown(key)}: {what}"
