@@ -160,7 +160,11 @@ def _add_declared(
     if inspect.signature(func).parameters:
         msg = f"{where} takes parameters; it is called without any, when the agent is applied."
         raise TypeError(msg)
-    value = func()
+    try:
+        value = func()
+    except Exception as error:
+        msg = f"{where} failed when it was called to get it: {type(error).__name__}: {error}"
+        raise ValueError(msg) from error
     if mark in _DESCRIPTOR_MARKS:
         if not isinstance(value, ResourceDescriptor):
             msg = f"{where} returned {_shown(value)}; it must return a ResourceDescriptor."

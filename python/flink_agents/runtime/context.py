@@ -285,9 +285,10 @@ def _check_call(func: Any, reconciler: Any) -> None:
         )
         raise TypeError(msg)
     if inspect.iscoroutinefunction(func):
+        name = getattr(func, "__qualname__", func)
         msg = (
-            f"A durable call takes a function that returns its result, and {getattr(func, '__qualname__', func)!s} is 'async def', whose "
-            "result would be a coroutine. Await it in the action, without a durable call."
+            f"A durable call takes a function that returns its result, and {name} is 'async def', whose result would "
+            "be a coroutine. Await it in the action, without a durable call."
         )
         raise TypeError(msg)
     if reconciler is not None and not callable(reconciler):

@@ -386,8 +386,8 @@ class Executor:
             what = f"{name}: {_shown(exception, plain=True)}"
             if not context.action.is_async and isinstance(exception, RuntimeError) and "running event loop" in what:
                 what += (
-                    ". The thread that runs the agent runs an asyncio loop already, as those of notebooks do: write the "
-                    "action as 'async def' and await there what it runs"
+                    ". The thread that runs the agent runs an asyncio loop already, as those of notebooks do: write "
+                    "the action as 'async def' and await there what it runs"
                 )
         key = _core.key_of(context.key)
         message = f"Agent '{self.agent}', action '{context.action.name}', key {_shown(key)}: {what}"
@@ -412,7 +412,7 @@ def _serve(function: Any, args: Any) -> Any:
 
 
 def _check_result(action: Action, result: Any) -> None:
-    """Refuse a result that still has to be run: what an action returns is dropped, so it never would be."""
+    """Refuse a result that still has to be run: what an action returns is dropped."""
     what = None
     if inspect.isawaitable(result):
         what = "something to await"
@@ -547,7 +547,7 @@ class _Steps:
             future = executor._resumes[task] = executor.loop.create_future()
 
     def _step(self, value: Any, thrown: BaseException | None) -> Any:
-        """One step in a greenlet, so that questions to the link may wait inside it: (waited for, raised, cancelled)."""
+        """One step in a greenlet, in which questions to the link may wait: (waited for, raised, cancelled)."""
         executor = self._executor
         outcome: list[Any] = []
         cancelled: BaseException | None = None

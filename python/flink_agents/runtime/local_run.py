@@ -53,6 +53,7 @@ class LocalRun:
         self._agent = plan.agent_name
         self._total: int = len(self._inputs) if progress and hasattr(self._inputs, "__len__") else 0
         self._core = _core.Local(plan.to_json())
+        self._progress = _Progress(plan.agent_name, self._total)
         self.metrics = MemoryMetricGroup()
         self._resources = ResourceCache(plan)
         self._executor = Executor(
@@ -94,12 +95,13 @@ class LocalRun:
             yield self._core.outputs()
             raise
         finally:
+            self._progress.clear()
             self._close(failed)
 
     def _pull(self) -> Iterator[list[tuple[Any, Any]]]:
         core, pump, reader, window = self._core, self._executor.pump, self._reader, self._window
         inputs = iter(self._inputs)
-        progress = _Progress(self._agent, self._total)
+        progress = self._progress
         clock = time.monotonic
         listed = isinstance(self._inputs, (list, tuple))
         began = clock()
@@ -132,7 +134,6 @@ class LocalRun:
             if self._total:
                 progress.show(reader.count)
             began = clock()
-        progress.clear()
 
     def _give_time(self, seconds: float) -> None:
         """Let actions that wait get on, for as long as the source took: it will hold them up again."""

@@ -267,3 +267,19 @@ def test_a_dict_that_is_changed_behind_its_reader_is_taken_as_it_was():
     value = {"a": 1}
     value["b"] = restless(value.clear)
     assert _core.to_plain(value) == {"a": 1, "b": {}}
+
+
+class Number:
+    """As those of numpy."""
+
+    def tolist(self):
+        return 5
+
+
+def test_values_of_numpy_are_refused_with_what_makes_them_plain():
+    for refuse in (
+        lambda: _core.encode({"n": [Number()]}), lambda: _core.check_memory_value("n", Number()),
+        lambda: _core.key_text(Number()),
+    ):
+        with pytest.raises(TypeError, match=r"Number'.*; its method tolist\(\) makes a plain value of it$"):
+            refuse()

@@ -127,6 +127,25 @@ def test_progress_is_shown_on_a_terminal_only():
         """)
     quiet = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
     assert quiet.stderr == ""
+    code, shown = run_on_a_terminal(text)
+    assert code == 0
+    assert b"Mine: " in shown and b"of 20,000 inputs" in shown
+    assert shown.endswith(b"\r\x1b[K")
+
+
+def test_progress_is_cleared_before_an_error_is_shown():
+    code, shown = run_on_a_terminal(program(HEAD, AGENT, """
+        from flink_agents.runtime import local_run
+        local_run._QUIET_SECONDS = 0.0
+        run(Mine(), [*({'key': n % 10, 'value': n} for n in range(20_000)), 'wrong'])
+        """))
+    assert code == 1
+    progress, error = shown.rsplit(b"\r\x1b[K", 1)
+    assert b"of 20,001 inputs" in progress and b"a second" not in error and b"element 20000" in error
+
+
+def run_on_a_terminal(text):
+    """Run a program with a terminal as its standard error; returns its exit code, and what it showed there."""
     ours, theirs = pty.openpty()
     child = subprocess.Popen([sys.executable, "-c", text], stderr=theirs)
     os.close(theirs)
@@ -137,9 +156,8 @@ def test_progress_is_shown_on_a_terminal_only():
         except OSError:  # The other side is closed.
             break
         shown += chunk
-    assert child.wait() == 0
     os.close(ours)
-    assert b"Mine: " in shown and b"of 20,000 inputs" in shown
+    return child.wait(), shown
     # The line is gone at the end.
     assert shown.endswith(b"\r\x1b[K")
 

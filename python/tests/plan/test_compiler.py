@@ -446,3 +446,16 @@ def test_configuration_goes_into_the_plan():
     config = AgentConfiguration({"chat": {"async": False}})
     assert plan_of(Agent(), config=config).to_dict()["config"] == {"conf_data": {"chat.async": False}}
     assert EventType.InputEvent == "_input_event"
+
+
+class Failing(Agent):
+    @prompt
+    @staticmethod
+    def text():
+        return {}["missing"]
+
+
+def test_a_resource_function_that_fails_is_named():
+    with pytest.raises(ValueError, match="Agent 'Failing', @prompt 'text' failed .*KeyError: 'missing'") as raised:
+        plan_of(Failing())
+    assert isinstance(raised.value.__cause__, KeyError)

@@ -105,8 +105,9 @@ fn other(value: &Bound<'_, PyAny>, rules: Rules, out: &mut Vec<u8>, depth: usize
                 Kind::Type,
                 format!(
                     "memory cannot hold a value of type '{}'; it takes None, bool, int, float, str, bytes, list and dict \
-                     with str keys, such as model_dump() or list(...) make",
-                    type_name(value)
+                     with str keys, such as model_dump() or list(...) make{}",
+                    type_name(value),
+                    plain_hint(value)
                 ),
             )),
         }
@@ -131,13 +132,22 @@ fn other(value: &Bound<'_, PyAny>, rules: Rules, out: &mut Vec<u8>, depth: usize
     }
 }
 
+/// What makes plain values of those of numpy and its like, which look like numbers and lists.
+pub(crate) fn plain_hint(value: &Bound<'_, PyAny>) -> &'static str {
+    match value.hasattr("tolist") {
+        Ok(true) => "; its method tolist() makes a plain value of it",
+        _ => "",
+    }
+}
+
 fn unknown(value: &Bound<'_, PyAny>) -> Box<Refusal> {
     Refusal::new(
         Kind::Type,
         format!(
             "a value of type '{}' is not JSON-able; send None, bool, int, float, str, list, dict, a pydantic model, a \
-             dataclass, an enum or a date, and keep anything else in a resource",
-            type_name(value)
+             dataclass, an enum or a date, and keep anything else in a resource{}",
+            type_name(value),
+            plain_hint(value)
         ),
     )
 }

@@ -1,5 +1,6 @@
 //! Keys as text: a letter for the type, so that `1`, `"1"`, `1.0`, `True` and `b"1"` never meet.
 
+use crate::encode::plain_hint;
 use crate::refusal::type_name;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -73,8 +74,9 @@ fn write(key: &Bound<'_, PyAny>, out: &mut String, depth: usize) -> PyResult<()>
     } else {
         return Err(PyTypeError::new_err(format!(
             "a value of type '{}' cannot be a key; use str, int, float, bool, bytes, None or a tuple of these, for example \
-             str(key)",
-            type_name(key)
+             str(key){}",
+            type_name(key),
+            plain_hint(key)
         )));
     }
     Ok(())
