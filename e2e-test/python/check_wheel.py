@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Installs the wheel into an empty environment, as users do, and looks at what came.
 
-Usage: check_wheel.py [WHEEL] [--python PYTHON]...     target/dist/flink_agents-*.whl and this Python by default
+Usage: check_wheel.py [WHEEL] [--python PYTHON]...     target/dist/flink_agents-*.whl, and every supported Python that
+                                                       is on the path or among pyenv's, by default
 
 What is in the wheel, how many packages come with it, and whether an agent runs. Needs pip. The last line is ``N passed, N
 failed``; the exit status is 1 if one failed.
@@ -10,7 +11,9 @@ failed``; the exit status is 1 if one failed.
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_PACKAGES = 14
+VERSIONS = (10, 11, 12, 13)
 MOST_MEGABYTES = 40
 
 AGENT = '''\
@@ -103,6 +107,24 @@ def check_installed(checks: Checks, wheel: Path, interpreter: str, folder: Path)
                  "" if re.search(r"^flink-agents \d.*^jar /\S+\.jar$", said, re.DOTALL | re.MULTILINE) else said)
 
 
+def pythons() -> list[str]:
+    """This Python, and one of each other supported version that this machine has."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [sys.executable]
+    for minor in VERSIONS:
+        if minor == sys.version_info.minor:
+            continue
+        candidates = [shutil.which(f"python3.{minor}"), *sorted(map(str, root.glob(f"versions/3.{minor}.*/bin/python")))]
+        for candidate in filter(None, candidates):
+            # On the path may be a stand-in of pyenv's that only says that there is none.
+            if run([candidate, "-c", "import venv, ensurepip; print('works')"]).strip() == "works":
+                found.append(candidate)
+                break
+        else:
+            print(f"        no Python 3.{minor} here", flush=True)
+    return found
+
+
 def run(command: list[str]) -> str:
     """What a command says, errors included."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
@@ -122,7 +144,7 @@ def main() -> int:
     else:
         check_content(checks, wheels[0])
         with tempfile.TemporaryDirectory(prefix="flink-agents-wheel-") as folder:
-            for number, interpreter in enumerate(options.python or [sys.executable]):
+            for number, interpreter in enumerate(options.python or pythons()):
                 check_installed(checks, wheels[0], interpreter, Path(folder) / f"venv-{number}")
     print(f"{checks.passed} passed, {checks.failed} failed")
     return 1 if checks.failed else 0
