@@ -6,7 +6,7 @@ import copy
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_serializer
 
 from flink_agents._core import ABSENT, OBJECT, WAIT
 from flink_agents.api.events.event import Event
@@ -40,6 +40,12 @@ class LinkMemoryObject(MemoryObject):
         return f"MemoryObject({_TYPES[fields['_memory']].name}, {fields['_path']!r})"
 
     __str__ = __repr__
+
+    @model_serializer
+    def _stays_here(self) -> Any:
+        # Without it pydantic would make an empty dict of it.
+        msg = "an object of memory does not travel; send its values, by get_fields(), or a MemoryRef to it"
+        raise TypeError(msg)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LinkMemoryObject) and self.__dict__ == other.__dict__

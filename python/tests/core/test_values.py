@@ -283,3 +283,10 @@ def test_values_of_numpy_are_refused_with_what_makes_them_plain():
     ):
         with pytest.raises(TypeError, match=r"Number'.*; its method tolist\(\) makes a plain value of it$"):
             refuse()
+
+
+@pytest.mark.parametrize("value", [map(str, [1]), zip([1]), iter([1]), (n for n in [1])], ids=lambda v: type(v).__name__)
+def test_what_can_be_read_once_is_refused_and_not_used_up(value):
+    with pytest.raises(TypeError, match=f"^value.rows: a value of type '{type(value).__name__}' can be read only once"):
+        _core.check_plain({"rows": value})
+    assert len(list(value)) == 1

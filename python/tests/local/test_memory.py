@@ -189,3 +189,14 @@ def test_what_an_action_changes_in_its_configuration_reaches_no_other(environmen
     assert outputs == [
         {0: [{"names": ["a"], "limit": 4}, ["a"]]}, {1: [{"names": ["b"], "limit": 4}, ["b"]]}]
     assert names == [] and agent.actions["change"][2] == {"names": [], "limit": 3}
+
+
+def sends_an_object(event, ctx):
+    ctx.short_term_memory.set("user.name", "Ann")
+    ctx.send_event(OutputEvent(output={"user": ctx.short_term_memory.get("user")}))
+
+
+def test_an_object_of_memory_cannot_be_sent(run):
+    words = r"attributes\.output\.user: .*an object of memory does not travel; send its values, by get_fields\(\)"
+    with pytest.raises(ActionExecutionError, match=words):
+        run([("k", 1)], (INPUT, sends_an_object))

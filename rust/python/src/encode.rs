@@ -4,7 +4,9 @@ use crate::refusal::{Kind, Refusal, Step, type_name};
 use flink_agents_core::value::MAX_DEPTH;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyCFunction, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyCFunction, PyDict, PyFloat, PyInt, PyIterator, PyList, PyString, PyTuple,
+};
 
 pub(crate) mod tag {
     pub(crate) const NULL: u8 = 0;
@@ -121,6 +123,15 @@ fn other(value: &Bound<'_, PyAny>, rules: Rules, out: &mut Vec<u8>, depth: usize
         bytes_as_text(bytes.as_bytes(), out)
     } else if let Ok(bytes) = value.cast::<PyByteArray>() {
         bytes_as_text(&bytes.to_vec(), out)
+    } else if value.cast::<PyIterator>().is_ok() {
+        // The check of an event would use it up, and nothing be left to send.
+        Err(Refusal::new(
+            Kind::Type,
+            format!(
+                "a value of type '{}' can be read only once; send a list made of it, by list(…)",
+                type_name(value)
+            ),
+        ))
     } else if is_row(value) {
         any(&row(value).map_err(|e| failed(value, e))?, rules, out, depth)
     } else {
@@ -393,12 +404,6 @@ fn row<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 fn jsonable<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static FUNCTION: PyOnceLock<(Py<PyAny>, Py<PyDict>)> = PyOnceLock::new();
     let py = value.py();
-    // Reading a generator would use it up, and the check is not the last to read.
-    if value.get_type().name()? == "generator" {
-        return Err(pyo3::exceptions::PyTypeError::new_err(
-            "a generator can be read once only",
-        ));
-    }
     let (function, options) = FUNCTION.get_or_try_init(py, || {
         let function = py.import("pydantic_core")?.getattr("to_jsonable_python")?;
         let fallback = PyCFunction::new_closure(py, None, None, |args, _| -> PyResult<Py<PyAny>> {
