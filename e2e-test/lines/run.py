@@ -26,8 +26,14 @@ TARGET = HERE / "target"
 VERSION = "0.1.0"
 DIST = ROOT / f"java/dist/target/flink-agents-dist-{VERSION}.jar"
 
-# Line and version of its table jars: Maven Central lacks those of 1.20.5 and 2.1.3.
-LINES = {"1.20.5": "1.20.4", "2.0.2": "2.0.2", "2.1.3": "2.1.2", "2.2.1": "2.2.1", "2.3.0": "2.3.0"}
+# Line, and the versions of its table jars and of flink-python: Maven Central lacks some of the newest.
+LINES = {
+    "1.20.5": ("1.20.4", "1.20.3"),
+    "2.0.2": ("2.0.2", "2.0.0"),
+    "2.1.3": ("2.1.2", "2.1.0"),
+    "2.2.1": ("2.2.1", "2.2.0"),
+    "2.3.0": ("2.3.0", "2.3.0"),
+}
 NEWEST = "2.3.0"
 # Runtimes by version of Java; None is the JDK that also compiles.
 RUNTIMES = {11: "11.0.13.1", 17: None, 21: "21.0.8.2", 25: "25.0.2.1"}
@@ -74,8 +80,9 @@ def tool(name: str) -> str:
 def jars_of(line: str) -> str:
     """Resolves the jars of a Flink line by Maven, from the local repository if they are there."""
     listed = TARGET / f"classpath-{line}.txt"
+    table, python = LINES[line]
     argv = ["mvn", "-q", "-B", "-f", str(HERE / "jars.xml"), f"-Dflink.version={line}",
-            f"-Dflink.table.version={LINES[line]}", f"-Dmdep.outputFile={listed}", "dependency:build-classpath"]
+            f"-Dflink.table.version={table}", f"-Dflink.python.version={python}", f"-Dmdep.outputFile={listed}", "dependency:build-classpath"]
     try:
         run([*argv[:3], "-o", *argv[3:]], 300)
     except Failed:
