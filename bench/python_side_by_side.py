@@ -46,7 +46,7 @@ def baseline_kit():
 
 
 def find_wheel(given):
-    wheels = [Path(given)] if given else sorted((ROOT / "target" / "dist").glob("flink_agents-*.whl"))
+    wheels = [Path(given)] if given else sorted((ROOT / "target" / "dist").glob("flink_agents_rs-*.whl"))
     if len(wheels) != 1 or not wheels[0].is_file():
         raise Refused(f"expected one wheel in target/dist, found {len(wheels)}: run scripts/build-wheel, or give --wheel")
     return wheels[0]
@@ -73,7 +73,7 @@ def set_up(kit, system, wheel):
     stamp.unlink(missing_ok=True)
     if system == "ours" and (folder / "venv").is_dir():
         # The kit would leave a package of the same version as it is.
-        subprocess.run([str(folder / "venv/bin/python"), "-m", "pip", "-q", "uninstall", "-y", "flink-agents"], check=True)
+        subprocess.run([str(folder / "venv/bin/python"), "-m", "pip", "-q", "uninstall", "-y", "flink-agents-rs"], check=True)
     done = subprocess.run(["bash", str(kit / "python/setup.sh"), str(folder)], env=environment, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:

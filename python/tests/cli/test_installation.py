@@ -71,14 +71,22 @@ class Installed:
 def test_an_environment_on_top_of_another(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     jar = _jar(package, "1.2.3")
     found = [Installed(tmp_path / "site", "0.1.0"), Installed(tmp_path / "base", "0.1.0")]
-    monkeypatch.setattr(installation.metadata, "distributions", lambda name: found)
+    monkeypatch.setattr(installation.metadata, "distributions", lambda name: found if name == "flink-agents-rs" else [])
     assert installation.find_jar() == jar
 
 
 def test_another_version_in_another_place(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _jar(package, "1.2.3")
-    found = [Installed(tmp_path / "site", "0.1.0"), Installed(tmp_path / "user", "0.3.1")]
-    monkeypatch.setattr(installation.metadata, "distributions", lambda name: found)
+    found = [Installed(tmp_path / "site", "0.1.0"), Installed(tmp_path / "user", "0.2.0")]
+    monkeypatch.setattr(installation.metadata, "distributions", lambda name: found if name == "flink-agents-rs" else [])
     with pytest.raises(RuntimeError, match="installed 2 times") as caught:
         installation.find_jar()
-    assert f"0.3.1 in {tmp_path / 'user'}" in str(caught.value)
+    assert f"0.2.0 in {tmp_path / 'user'}" in str(caught.value)
+
+
+def test_the_reference_beside_ours(package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _jar(package, "1.2.3")
+    found = [Installed(tmp_path / "site", "0.3.1")]
+    monkeypatch.setattr(installation.metadata, "distributions", lambda name: found if name == "flink-agents" else [])
+    with pytest.raises(RuntimeError, match="flink-agents 0.3.1 in .*is installed beside flink-agents-rs.*uninstall both"):
+        installation.find_jar()

@@ -79,7 +79,7 @@ def test_without_apache_flink(monkeypatch, capsys) -> None:
     assert cli.main(["flink", "list"]) == 1
     said = capsys.readouterr().err
     assert "apache-flink" in said
-    assert "pip install 'flink-agents[flink]'" in said
+    assert "pip install 'flink-agents-rs[flink]'" in said
 
 
 def test_without_java(home, monkeypatch, tmp_path, capsys) -> None:
@@ -125,5 +125,7 @@ def test_version_tells_what_a_report_needs(capsys, monkeypatch, tmp_path) -> Non
     monkeypatch.setenv("JAVA_HOME", str(_java(tmp_path / "java")))
     assert cli.main(["version"]) == 0
     said = capsys.readouterr().out
-    for part in ("flink-agents ", "apache-flink ", f"python {sys.version.split()[0]}", "jar ", 'openjdk version "17"'):
+    for part in (
+        "flink-agents-rs ", "apache-flink ", f"python {sys.version.split()[0]}", "jar ", 'openjdk version "17"',
+    ):
         assert part in said
