@@ -92,6 +92,15 @@ final class Cluster {
     }
 
     /**
+     * Runs a job that is to fail. Without Flink's sink for collected results: closed before it was opened, as when another task
+     * fails early, it ends the TaskManager, and all later tests with it.
+     */
+    static <T> void runToFailure(final DataStream<T> stream) throws Exception {
+        stream.sinkTo(new DiscardingSink<>());
+        stream.getExecutionEnvironment().execute();
+    }
+
+    /**
      * Collects what a stream gives at the moment when it gives it, committed or not: what a job emitted after its last
      * snapshot is seen too.
      */

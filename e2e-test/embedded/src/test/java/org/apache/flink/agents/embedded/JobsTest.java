@@ -207,7 +207,7 @@ class JobsTest {
                         .fromDataStream(flink.fromData("a"), record -> "the-key")
                         .apply(new BadActionsTest.Throwing())
                         .toDataStream();
-        assertThatThrownBy(() -> Cluster.run(outputs))
+        assertThatThrownBy(() -> Cluster.runToFailure(outputs))
                 .satisfies(e -> assertThat(ExceptionUtils.findThrowableWithMessage(e, "the reason")).isPresent())
                 .satisfies(e -> assertThat(
                                 ExceptionUtils.findThrowableWithMessage(e, "action 'fail' of agent 'Throwing'"))
@@ -226,7 +226,7 @@ class JobsTest {
                         .fromDataStream(flink.fromData("a"), record -> record.equals("a") ? null : record)
                         .apply(new TestAgents.Echo())
                         .toDataStream();
-        assertThatThrownBy(() -> Cluster.run(outputs))
+        assertThatThrownBy(() -> Cluster.runToFailure(outputs))
                 .satisfies(e -> assertThat(ExceptionUtils.findThrowableWithMessage(e, "A record for agent 'Echo' has no key"))
                         .isPresent());
     }

@@ -284,13 +284,13 @@ class TypesTest {
                 agents.fromDataStream(records, record -> record.get("name").toString())
                         .apply(new TestAgents.Echo())
                         .toDataStream();
-        assertThatThrownBy(() -> Cluster.run(direct)).hasStackTraceContaining("Kryo");
+        assertThatThrownBy(() -> Cluster.runToFailure(direct)).hasStackTraceContaining("Kryo");
         final DataStream<GenericRecord> mapped =
                 agents.fromDataStream(records, record -> record.get("name").toString())
                         .apply(new TestAgents.Echo())
                         .toDataStream()
                         .map(output -> (GenericRecord) output)
                         .returns(new GenericRecordAvroTypeInfo(SCHEMA));
-        assertThatThrownBy(() -> Cluster.run(mapped)).hasStackTraceContaining("Kryo");
+        assertThatThrownBy(() -> Cluster.runToFailure(mapped)).hasStackTraceContaining("Kryo");
     }
 }
