@@ -110,6 +110,21 @@ class AgentsExecutionEnvironment(ABC):
         """Shared resources: type to name to resource or descriptor."""
         return self._resources
 
+    def agent_named(self, name: str) -> Agent:
+        """Return an agent that was loaded into this environment.
+
+        Raises
+        ------
+        ValueError
+            If there is none of that name.
+        """
+        try:
+            return self._agents[name]
+        except KeyError:
+            known = ", ".join(repr(other) for other in self._agents) or "none"
+            msg = f"There is no agent '{name}' in this environment; it has {known}. Load it first, or apply an object."
+            raise ValueError(msg) from None
+
     @staticmethod
     def get_execution_environment(
         env: StreamExecutionEnvironment | None = None,

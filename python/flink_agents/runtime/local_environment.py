@@ -170,21 +170,6 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
             raise RuntimeError(_NO_INPUT)
         self._builder.run()
 
-    def agent_named(self, name: str) -> Agent:
-        """Return an agent that was loaded into this environment.
-
-        Raises
-        ------
-        ValueError
-            If there is none of that name.
-        """
-        try:
-            return self._agents[name]
-        except KeyError:
-            known = ", ".join(repr(other) for other in self._agents) or "none"
-            msg = f"There is no agent '{name}' in this environment; it has {known}. Load it first, or apply an object."
-            raise ValueError(msg) from None
-
     def compile(self, agent: Agent, name: str | None = None) -> AgentPlan:
         """Return the plan of an agent, with the configuration and resources of now."""
         return AgentPlan.from_agent(agent, self._config.merged(), name=name, resources=self._resources)

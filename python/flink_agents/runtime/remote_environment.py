@@ -136,21 +136,6 @@ class RemoteExecutionEnvironment(AgentsExecutionEnvironment):
         """Return all configuration of now, merged and checked."""
         return self._config.merged()
 
-    def agent_named(self, name: str) -> Agent:
-        """Return an agent that was loaded into this environment.
-
-        Raises
-        ------
-        ValueError
-            If there is none of that name.
-        """
-        try:
-            return self._agents[name]
-        except KeyError:
-            known = ", ".join(repr(other) for other in self._agents) or "none"
-            msg = f"There is no agent '{name}' in this environment; it has {known}. Load it first, or apply an object."
-            raise ValueError(msg) from None
-
     def _tables(self) -> StreamTableEnvironment:
         if self._t_env is None:
             self._t_env = StreamTableEnvironment.create(self._env)

@@ -22,8 +22,7 @@ from typing import Any
 
 from flink_agents import _core
 from flink_agents.runtime.context import ActionContext
-from flink_agents.runtime.executor import ActionExecutionError, Executor
-from flink_agents.runtime.local_run import actions_of
+from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of
 from flink_agents.runtime.resources import ResourceCache
 from flink_agents.runtime.worker_metrics import WorkerMetrics
 
