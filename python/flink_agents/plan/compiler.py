@@ -28,6 +28,7 @@ _DESCRIPTOR_MARKS = {
     "_is_mcp_server": ResourceType.MCP_SERVER,
 }
 _RESOURCE_MARKS = (*_DESCRIPTOR_MARKS, "_is_prompt", "_is_tool", "_is_skills")
+_MARKS = ("_is_action", *_RESOURCE_MARKS)
 
 Providers = Dict[ResourceType, Dict[str, ResourceProvider]]
 
@@ -43,9 +44,45 @@ def members(cls: type) -> Iterator[Tuple[str, Any, Any]]:
             names.update(dict.fromkeys(each.__dict__))
     for name in names:
         member = inspect.getattr_static(cls, name)
-        func = member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
+        func = _func_of(member)
         if inspect.isfunction(func):
             yield name, member, func
+
+
+def _func_of(member: Any) -> Any:
+    return member.__func__ if isinstance(member, (staticmethod, classmethod)) else member
+
+
+def _kind(member: Any) -> str | None:
+    """Return the decorator of a member, without the ``@``."""
+    func = _func_of(member)
+    for mark in _MARKS:
+        if inspect.isfunction(func) and getattr(func, mark, False):
+            return mark.removeprefix("_is_")
+    return None
+
+
+def check_inherited(cls: type, agent_name: str) -> None:
+    """Refuse a class that replaces what is decorated in a superclass by what is not: it would be gone without a word.
+
+    Raises
+    ------
+    ValueError
+        If there is such a member.
+    """
+    classes = [each for each in cls.__mro__ if each not in Agent.__mro__]
+    for above in classes:
+        for name, member in above.__dict__.items():
+            kind = _kind(member)
+            if kind is None or _kind(inspect.getattr_static(cls, name)) is not None:
+                continue
+            hiding = next(each for each in classes if name in each.__dict__)
+            msg = (
+                f"Agent '{agent_name}': {hiding.__qualname__}.{name} hides the {kind} of its superclass "
+                f"{above.__module__}.{above.__qualname__}, but is none itself. Decorate it with @{kind} to replace it, "
+                "or rename it."
+            )
+            raise ValueError(msg)
 
 
 def compile_actions(agent: Agent, agent_name: str) -> Dict[str, Action]:
@@ -56,6 +93,7 @@ def compile_actions(agent: Agent, agent_name: str) -> Dict[str, Action]:
     TypeError, ValueError
         If one cannot run, or two have one name.
     """
+    check_inherited(type(agent), agent_name)
     actions: Dict[str, Action] = {}
     for name, member, func in members(type(agent)):
         if not getattr(func, "_is_action", False):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -209,7 +210,8 @@ class Executor:
                 self._begin(context, event)
             else:
                 try:
-                    result = action.function(event, context)
+                    # A context of its own: what it sets in context variables is for nobody else, as in a task of asyncio.
+                    result = copy_context().run(action.function, event, context)
                     if result is not None:
                         _check_result(action, result)
                 except BaseException as exception:

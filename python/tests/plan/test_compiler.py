@@ -61,11 +61,6 @@ class Derived(Base):
     def first(event: "Event", ctx: "RunnerContext"):
         pass
 
-    # No longer an action.
-    @staticmethod
-    def second(event, ctx):
-        pass
-
 
 def module_action(event: Event, ctx: RunnerContext) -> None:
     pass
@@ -83,7 +78,7 @@ def with_action(func):
 def test_actions_come_in_the_order_of_class_added_built_in():
     agent = Derived().add_action("z", ["t"], module_action).add_action("y", ["t"], module_action)
     plan = plan_of(agent)
-    assert list(plan.actions) == ["first", "third", "z", "y", *BUILT_IN]
+    assert list(plan.actions) == ["first", "second", "third", "z", "y", *BUILT_IN]
     assert plan.actions["first"].trigger_conditions == ["c"]
     assert plan.actions["first"].exec.qualname == "Derived.first"
     assert plan.resource_providers[ResourceType.PROMPT]["text"].serialized == {"template": "base"}
@@ -459,3 +454,46 @@ def test_a_resource_function_that_fails_is_named():
     with pytest.raises(ValueError, match="Agent 'Failing', @prompt 'text' failed .*KeyError: 'missing'") as raised:
         plan_of(Failing())
     assert isinstance(raised.value.__cause__, KeyError)
+
+
+class HidesAction(Base):
+    @staticmethod
+    def second(event: Event, ctx: RunnerContext) -> None:
+        pass
+
+
+class HidesPrompt(Base):
+    text = None
+
+
+class Mixin:
+    @staticmethod
+    def first(event, ctx):
+        pass
+
+
+class HidesByMixin(Mixin, Base):
+    pass
+
+
+@pytest.mark.parametrize(("agent", "words"), [
+    (HidesAction, r"HidesAction\.second hides the action of its superclass .*Base, but .* with @action to replace it, or rename it"),
+    (HidesByMixin, r"Mixin\.first hides the action of .*Base, but is none itself"),
+    (HidesPrompt, r"HidesPrompt\.text hides the prompt of its superclass .*Base, .* @prompt to replace it"),
+])
+def test_an_inherited_member_does_not_disappear_by_mistake(agent, words):
+    with pytest.raises(ValueError, match=rf"Agent '{agent.__name__}': .*{words}"):
+        plan_of(agent())
+
+
+def test_a_replacement_may_be_replaced_and_may_be_of_another_kind():
+    class OtherKind(Base):
+        @tool
+        @staticmethod
+        def first(x: int) -> int:
+            """Add."""
+            return x
+
+    plan = plan_of(OtherKind())
+    assert list(plan.actions) == ["second", *BUILT_IN]
+    assert "first" in plan.resource_providers[ResourceType.TOOL]
