@@ -290,3 +290,12 @@ def test_what_can_be_read_once_is_refused_and_not_used_up(value):
     with pytest.raises(TypeError, match=f"^value.rows: a value of type '{type(value).__name__}' can be read only once"):
         _core.check_plain({"rows": value})
     assert len(list(value)) == 1
+
+
+def test_values_that_would_not_fit_into_a_message_are_refused_with_their_size():
+    huge = "x" * (255 << 20)
+    words = r": it has 26\d{7} bytes as plain data, and 267386880 are the most.* Keep what is large elsewhere"
+    with pytest.raises(ValueError, match="^attributes" + words):
+        _core.check_plain({"text": huge}, "attributes")
+    with pytest.raises(ValueError, match=r"^a\.b" + words):
+        _core.check_memory_value("a.b", huge)

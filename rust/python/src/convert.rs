@@ -2,12 +2,26 @@
 
 use crate::decode::{read, read_plain};
 use crate::encode::{Rules, write};
+use flink_agents_runtime::worker::frames::MAX_FRAME;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+/// Most bytes of a value. It has to fit into a frame with all that goes along, also where there are no frames: an agent is to
+/// behave alike everywhere.
+const MOST: usize = MAX_FRAME - (1 << 20);
+
 /// `value` under the rules of events, or the exception that names where in `path` it cannot be.
 pub(crate) fn encoded(value: &Bound<'_, PyAny>, rules: Rules, path: &str, out: &mut Vec<u8>) -> PyResult<()> {
-    write(value, rules, out).map_err(|refusal| refusal.into_py(value.py(), path))
+    write(value, rules, out).map_err(|refusal| refusal.into_py(value.py(), path))?;
+    if out.len() > MOST {
+        return Err(PyValueError::new_err(format!(
+            "{path}: it has {} bytes as plain data, and {MOST} are the most for an event or a value of memory. Keep what is large \
+             elsewhere, and put only where that is here",
+            out.len()
+        )));
+    }
+    Ok(())
 }
 
 /// Plain data of a value, without version byte.

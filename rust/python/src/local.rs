@@ -5,15 +5,19 @@
 //! slot while it has unfinished inputs, and back when it is idle. Python code is run before the object is borrowed, since
 //! a serializer of the user may come back here.
 
+mod errors;
+
 use crate::convert::encoded;
 use crate::decode::read;
 use crate::encode::{self, Rules};
 use crate::keys::{key_of, write_key};
 use crate::{Marker, plan, uuid};
+use errors::{from_access, from_input, from_task};
+pub(crate) use errors::{from_memory, space};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
-use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, MemoryError, Node, Space, Written};
+use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
 use flink_agents_core::plan::Routes;
-use flink_agents_core::run::{AccessError, Effect, EventIn, InputError, Limits, Machine, TaskError};
+use flink_agents_core::run::{AccessError, Effect, EventIn, Limits, Machine, TaskError};
 use flink_agents_core::symbols::{INPUT, INPUT_EVENT, MAX_TEXT_BYTES};
 use flink_agents_core::value::{self, Value};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -87,7 +91,16 @@ pub(crate) struct Local {
     /// By the slot of the task's id.
     tasks: Vec<Task>,
     outputs: Py<PyList>,
+    /// For Python's logging, which is called when this object is not borrowed: handlers may come back here.
+    warnings: Vec<String>,
     key_text: String,
+}
+
+/// What `next` has come to.
+enum Turn<'py> {
+    Step(Bound<'py, PyAny>),
+    Warned,
+    Nothing,
 }
 
 impl Local {
@@ -183,11 +196,7 @@ impl Local {
             }
             Effect::Release(handle) => self.free(handle),
             Effect::RunEnded { key, idle: true, .. } => self.release(key.0),
-            Effect::Warn(text) => {
-                let text = format!("Agent '{}': {text}", self.agent);
-                let logger = py.import("logging")?.call_method1("getLogger", ("flink_agents",))?;
-                logger.call_method1("warning", ("%s", text))?;
-            }
+            Effect::Warn(text) => self.warnings.push(format!("Agent '{}': {text}", self.agent)),
             Effect::Fail { key, reason } => {
                 let key = match self.keys.get(key.0 as usize) {
                     Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
@@ -213,6 +222,66 @@ impl Local {
             self.apply(py, effect)?;
         }
         Ok(())
+    }
+
+    /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
+    fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
+        while self.warnings.is_empty()
+            && let Some(effect) = self.machine.poll_effect(true)
+        {
+            match effect {
+                Effect::RunAction {
+                    task,
+                    key,
+                    action,
+                    event,
+                } => {
+                    let number = task.to_bits();
+                    let slot = number as u32 as usize;
+                    let entry = Task {
+                        key: key.0,
+                        event,
+                        action,
+                    };
+                    if slot >= self.tasks.len() {
+                        self.tasks.resize(slot + 1, entry);
+                    }
+                    self.tasks[slot] = entry;
+                    let (Some(Stored::Event(event)), Some(key)) =
+                        (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
+                    else {
+                        return Err(PyRuntimeError::new_err(
+                            "the core asks for an event that it has released",
+                        ));
+                    };
+                    let attributes = read(py, &event.attributes)?;
+                    let (upstream, upstream_action) = match &event.upstream {
+                        Some((id, action)) => (Some(id), self.action_names.get(usize::from(action.0))),
+                        None => (None, None),
+                    };
+                    let step = (
+                        number,
+                        action.0,
+                        &key.shown,
+                        &event.id,
+                        &event.event_type,
+                        attributes,
+                        upstream,
+                        upstream_action,
+                    );
+                    return Ok(Turn::Step(step.into_pyobject(py)?.into_any()));
+                }
+                Effect::Resume { task, .. } => {
+                    return Ok(Turn::Step(task.to_bits().into_pyobject(py)?.into_any()));
+                }
+                other => self.apply(py, other)?,
+            }
+        }
+        Ok(if self.warnings.is_empty() {
+            Turn::Nothing
+        } else {
+            Turn::Warned
+        })
     }
 
     fn forget_unused_symbols(&mut self) {
@@ -284,42 +353,17 @@ impl Local {
     }
 }
 
-pub(crate) fn space(number: u8) -> PyResult<Space> {
-    match number {
-        0 => Ok(Space::Sensory),
-        1 => Ok(Space::ShortTerm),
-        _ => Err(PyValueError::new_err(format!(
-            "{number} is no memory: 0 is sensory, 1 is short-term"
-        ))),
+/// Hands warnings over to Python's logging.
+fn warn(local: &Bound<'_, Local>) -> PyResult<()> {
+    let warnings = std::mem::take(&mut local.borrow_mut().warnings);
+    for text in warnings {
+        let logger = local
+            .py()
+            .import("logging")?
+            .call_method1("getLogger", ("flink_agents",))?;
+        logger.call_method1("warning", ("%s", text))?;
     }
-}
-
-fn from_task(error: TaskError) -> PyErr {
-    match error {
-        TaskError::OwnTrigger(..) => PyValueError::new_err(error.to_string()),
-        _ => PyRuntimeError::new_err(error.to_string()),
-    }
-}
-
-fn from_access(error: AccessError) -> PyErr {
-    match error {
-        AccessError::Task(error) => from_task(error),
-        AccessError::Memory(error) => from_memory(&error),
-    }
-}
-
-/// The message without what only Java's methods take.
-pub(crate) fn from_memory(error: &MemoryError) -> PyErr {
-    PyValueError::new_err(match error {
-        MemoryError::ValueInTheWay(path) => {
-            format!("Cannot create object {path:?}: a value is stored there; use another name")
-        }
-        other => other.to_string(),
-    })
-}
-
-fn from_input(error: InputError) -> PyErr {
-    PyRuntimeError::new_err(error.to_string())
+    Ok(())
 }
 
 #[pymethods]
@@ -353,6 +397,7 @@ impl Local {
             values: Slab::new(),
             tasks: Vec::new(),
             outputs: PyList::empty(py).unbind(),
+            warnings: Vec::new(),
             key_text: String::new(),
         })
     }
@@ -385,8 +430,8 @@ impl Local {
         let bits = uuid::random_bits(py)?;
         let event_type = PyString::intern(py, INPUT_EVENT).unbind();
         let id = uuid::uuid_of(py, &uuid::to_int(py, bits)?)?.unbind();
-        let mut this = slf.borrow_mut();
-        let this = &mut *this;
+        let mut borrowed = slf.borrow_mut();
+        let this = &mut *borrowed;
         this.settle(py)?;
         this.forget_unused_symbols();
         let attributes = this.attributes(&bytes)?;
@@ -407,7 +452,9 @@ impl Local {
             this.free(value);
             return Err(from_input(error));
         }
-        this.settle(py)
+        this.settle(py)?;
+        drop(borrowed);
+        warn(slf)
     }
 
     /// No input follows.
@@ -432,57 +479,15 @@ impl Local {
 
     /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
     /// An int is a suspended task that may go on. None: nothing can run now.
-    fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        while let Some(effect) = self.machine.poll_effect(true) {
-            match effect {
-                Effect::RunAction {
-                    task,
-                    key,
-                    action,
-                    event,
-                } => {
-                    let number = task.to_bits();
-                    let slot = number as u32 as usize;
-                    let entry = Task {
-                        key: key.0,
-                        event,
-                        action,
-                    };
-                    if slot >= self.tasks.len() {
-                        self.tasks.resize(slot + 1, entry);
-                    }
-                    self.tasks[slot] = entry;
-                    let (Some(Stored::Event(event)), Some(key)) =
-                        (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
-                    else {
-                        return Err(PyRuntimeError::new_err(
-                            "the core asks for an event that it has released",
-                        ));
-                    };
-                    let attributes = read(py, &event.attributes)?;
-                    let (upstream, upstream_action) = match &event.upstream {
-                        Some((id, action)) => (Some(id), self.action_names.get(usize::from(action.0))),
-                        None => (None, None),
-                    };
-                    let step = (
-                        number,
-                        action.0,
-                        &key.shown,
-                        &event.id,
-                        &event.event_type,
-                        attributes,
-                        upstream,
-                        upstream_action,
-                    );
-                    return Ok(Some(step.into_pyobject(py)?.into_any()));
-                }
-                Effect::Resume { task, .. } => {
-                    return Ok(Some(task.to_bits().into_pyobject(py)?.into_any()));
-                }
-                other => self.apply(py, other)?,
+    fn next<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        loop {
+            let turn = slf.borrow_mut().turn(slf.py())?;
+            match turn {
+                Turn::Step(step) => return Ok(Some(step)),
+                Turn::Warned => warn(slf)?,
+                Turn::Nothing => return Ok(None),
             }
         }
-        Ok(None)
     }
 
     /// The running action sends an event; it is frozen as it is now.
