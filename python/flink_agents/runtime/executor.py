@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Characters of a failure, with its traceback, that a host is told.
+_LONGEST = 100_000
+
 _new_event = Event.__new__
 _uuid_of = _core.uuid_of
 _set_dict = BaseModel.__dict__["__dict__"].__set__
@@ -173,7 +176,8 @@ class Executor:
             return
         # One greenlet runs one action after another; only where one really waits the rest goes on in the next.
         while self._in_greenlet(self._pump) is not None:
-            pass
+            if self._failure is not None:
+                self._raise_failure()
 
     def _pump(self) -> None:
         step_of = self.link.next
@@ -277,6 +281,8 @@ class Executor:
                     parked.set_result(None)
             else:
                 self._switch(parked)
+            if self._failure is not None:
+                break
         if self._failure is not None:
             self._raise_failure()
 
@@ -613,4 +619,8 @@ def _text(error: BaseException, cause: BaseException) -> str:
         lines = traceback.format_exception(type(cause), cause, cause.__traceback__)
     except BaseException as broken:
         lines = [f"(the traceback cannot be shown: {type(broken).__name__})"]
-    return f"{error}\n{''.join(lines)}"
+    text = f"{error}\n{''.join(lines)}"
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST // 2]}\n… ({len(text) - _LONGEST:,} characters left out) …\n{text[-_LONGEST // 2:]}"
+    # What is no Unicode, such as half a surrogate pair, is not to hide the failure.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

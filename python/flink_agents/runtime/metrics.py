@@ -8,6 +8,9 @@ from collections import deque
 from flink_agents.api.metric_group import Counter, Gauge, Histogram, Meter, MetricGroup
 
 _WINDOW_SECONDS = 60
+# Flink takes room for all values of a window at once.
+_WIDEST = 1_000_000
+_TOO_LARGE = 1 << 63
 
 
 class MemoryMetricGroup(MetricGroup):
@@ -25,11 +28,9 @@ class MemoryMetricGroup(MetricGroup):
         self._metrics: dict[str, MemoryCounter | MemoryMeter | MemoryGauge | MemoryHistogram] = {}
 
     def get_sub_group(self, name: str, value: str | None = None) -> MemoryMetricGroup:
-        if "=" in name:
-            msg = f"The name of a metric group must not have a '=': {name!r}; give name and value as two arguments."
-            raise ValueError(msg)
         group = self._groups.get((name, value))
         if group is None:
+            _check_group(name, value)
             below = (name,) if value is None else (name, value)
             group = self._groups[(name, value)] = MemoryMetricGroup((*self.scope, *below))
         return group
@@ -57,12 +58,50 @@ class MemoryMetricGroup(MetricGroup):
     def _metric(self, name, kind, *args):
         metric = self._metrics.get(name)
         if metric is None:
+            _check_text("a metric", name)
             metric = self._metrics[name] = kind(*args)
         elif type(metric) is not kind:
             scope = ".".join((*self.scope, name))
             msg = f"The metric {scope} is a {type(metric).__name__[6:].lower()} already; use another name."
             raise ValueError(msg)
         return metric
+
+
+def _check_text(of: str, name: str) -> None:
+    if not isinstance(name, str):
+        msg = f"The name of {of} must be a text, not {name!r} of type '{type(name).__name__}'."
+        raise TypeError(msg)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        msg = f"The name of {of} is not valid Unicode text: {name!r} has lone surrogates."
+        raise ValueError(msg) from error
+
+
+def _check_group(name: str, value: str | None) -> None:
+    for text in (name,) if value is None else (name, value):
+        _check_text("a metric group", text)
+        if "\n" in text or "\t" in text:
+            msg = f"The name and the value of a metric group must not have line feeds or tabs: {text!r}."
+            raise ValueError(msg)
+    if "=" in name:
+        msg = f"The name of a metric group must not have a '=': {name!r}; give name and value as two arguments."
+        raise ValueError(msg)
+
+
+def _number(of: str, value: float) -> float:
+    """Return a number that Java can hold; those of other packages, and decimal ones, become floats."""
+    if value.__class__ is float:
+        return value
+    if isinstance(value, int):
+        if -_TOO_LARGE <= value < _TOO_LARGE:
+            return value
+        msg = f"A {of} takes numbers of up to 64 bits, not one of {value.bit_length()}."
+        raise ValueError(msg)
+    if not hasattr(value, "__float__"):
+        msg = f"A {of} takes numbers, not {value!r} of type '{type(value).__name__}'."
+        raise TypeError(msg)
+    return float(value)
 
 
 class MemoryCounter(Counter):
@@ -129,7 +168,7 @@ class MemoryGauge(Gauge):
         self._value: float = 0
 
     def update(self, value: float) -> None:
-        self._value = value
+        self._value = _number("gauge", value)
 
     def get_value(self) -> float:
         return self._value
@@ -143,13 +182,16 @@ class MemoryHistogram(Histogram):
     __slots__ = ("_values",)
 
     def __init__(self, window_size: int) -> None:
-        if window_size < 1:
-            msg = f"The window of a histogram must hold at least one value, not {window_size}."
+        if not isinstance(window_size, int) or isinstance(window_size, bool):
+            msg = f"The window of a histogram is a number of values, not {window_size!r} of type '{type(window_size).__name__}'."
+            raise TypeError(msg)
+        if not 1 <= window_size <= _WIDEST:
+            msg = f"The window of a histogram must hold at least one value, and {_WIDEST:,} at most, not {window_size:,}."
             raise ValueError(msg)
         self._values: deque[int] = deque(maxlen=window_size)
 
     def update(self, value: int) -> None:
-        self._values.append(value)
+        self._values.append(_number("histogram", value))
 
     def get_mean(self) -> float:
         return sum(self._values) / len(self._values) if self._values else 0.0

@@ -32,13 +32,69 @@ _LAST_SECONDS = 30.0
 _COLLECT_EVERY = 10_000
 
 
+class ForkedChild(BaseException):
+    """This process is a child that an action forked; tells where."""
+
+
 class WorkerExecutor(Executor):
-    """Runs actions; errors do not name agent, action and key, since the TaskManager does, as its options allow."""
+    """Runs actions; errors do not name agent, action and key, since the TaskManager does, as its options allow.
+
+    A child that an action forks has this object too, and all that the worker was told. It must not go on as a second worker:
+    it is cut off from the TaskManager when it begins, and ended when it leaves the action.
+    """
+
+    def end_forked_children(self) -> None:
+        """Watch for forks from now on."""
+        socket = self.link.fileno()
+
+        def in_child() -> None:
+            self._failure = ForkedChild(_caller())
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, socket)
+            os.close(nothing)
+
+        os.register_at_fork(after_in_child=in_child)
+
+    def _raise_failure(self) -> None:
+        if isinstance(self._failure, ForkedChild):
+            self._end_child(None)
+        super()._raise_failure()
+
+    def _error(self, context: ActionContext, exception: BaseException) -> BaseException:
+        if isinstance(self._failure, ForkedChild):
+            self._end_child(exception)
+        return super()._error(context, exception)
+
+    def _end_child(self, exception: BaseException | None) -> None:
+        """End this process at once: what the worker closes at its end is still in use by the worker."""
+        if isinstance(exception, SystemExit):
+            code = 0 if exception.code is None else exception.code
+            os._exit(code if isinstance(code, int) else 1)
+        if exception is not None:
+            traceback.print_exception(exception)
+        logging.getLogger("flink_agents").error(
+            "Agent '%s': a process that an action forked (%s) came back from the action, or wanted memory that it had not "
+            "read, and was ended. Only the worker itself can go on: end the child by os._exit in the action, or start "
+            "processes by subprocess or multiprocessing.",
+            self.agent,
+            self._failure,
+        )
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
 
     def error_of(self, context: ActionContext, exception: BaseException) -> ActionExecutionError:
         error = super().error_of(context, exception)
         _, _, what = str(error).partition(f", key {_core.key_of(context.key)!r}: ")
         return ActionExecutionError(what or str(error), error.agent, error.action, error.key)
+
+
+def _caller() -> str:
+    """Return the place in the code of users that is running now."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
 class LogLines(logging.Handler):
@@ -158,7 +214,7 @@ def _prepare_process(link: _core.Worker) -> None:
     logging.captureWarnings(True)
 
 
-def _make(link: _core.Worker) -> tuple[Executor, WorkerMetrics, ResourceCache]:
+def _make(link: _core.Worker) -> tuple[WorkerExecutor, WorkerMetrics, ResourceCache]:
     # Not earlier: it may bring the user's packages along.
     from flink_agents.plan.agent_plan import AgentPlan
 
@@ -207,6 +263,7 @@ def main(arguments: list[str]) -> int:
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY, 20, 20)
     link.ready(platform.python_version())
+    executor.end_forked_children()
     code = 0
     try:
         Loop(link, executor, metrics).serve()

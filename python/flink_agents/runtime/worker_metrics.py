@@ -134,19 +134,20 @@ class WorkerGauge(MemoryGauge):
     def update(self, value: float) -> None:
         super().update(value)
         metrics, path, name = self._told
-        metrics.last(path, name, value)
+        metrics.last(path, name, self._value)
 
 
 class WorkerHistogram(MemoryHistogram):
-    """Values that Flink keeps too, the last hundred of them."""
+    """Values that Flink keeps too, as many of the last as here."""
 
     __slots__ = ("_told",)
 
     def __init__(self, metrics: WorkerMetrics, path: str, name: str, window_size: int) -> None:
         super().__init__(window_size)
-        self._told = (metrics, path, name)
+        # The size of the window goes along with the name: names are told once.
+        self._told = (metrics, path, f"{name}\n{window_size}")
 
     def update(self, value: int) -> None:
         super().update(value)
         metrics, path, name = self._told
-        metrics.sample(path, name, value)
+        metrics.sample(path, name, self._values[-1])

@@ -42,6 +42,26 @@ def silent(event, ctx):
     raise Silent
 
 
+class HoldsALock(Exception):
+    """Neither pickled nor copied."""
+
+    def __init__(self):
+        super().__init__("held")
+        self.lock = threading.Lock()
+
+
+def unpicklable(event, ctx):
+    raise HoldsALock
+
+
+def half_a_character(event, ctx):
+    raise ValueError("half \ud800")
+
+
+def very_long(event, ctx):
+    raise ValueError("x" * 10_000_000)
+
+
 def leave(event, ctx):
     sys.exit(3)
 
@@ -96,6 +116,35 @@ def not_plain(event, ctx):
     fresh = Event(type="next", attributes={"items": []})
     fresh.get_attr("items").append({"when": object()})
     ctx.send_event(fresh)
+
+
+def lock(event, ctx):
+    ctx.send_event(OutputEvent(output=[threading.Lock()]))
+
+
+def lock_in_memory(event, ctx):
+    ctx.short_term_memory.set("a.b", {"locks": [threading.Lock()]})
+
+
+def surrogates_in_values(event, ctx):
+    ctx.short_term_memory.set("a.b", "half \ud800")
+    ctx.send_event(OutputEvent(output={"names": [event.get_attr("input"), ctx.short_term_memory.get("a.b")]}))
+
+
+def surrogate_in_a_path(event, ctx):
+    ctx.short_term_memory.set("half \ud800", 1)
+
+
+def bytes_that_are_no_text(event, ctx):
+    ctx.send_event(OutputEvent(output={"picture": b"\xff\xd8"}))
+
+
+def odd_name_of_a_metric(event, ctx):
+    ctx.action_metric_group.get_counter("half \ud800").inc()
+
+
+def odd_name_of_a_group(event, ctx):
+    ctx.action_metric_group.get_sub_group("a\nb")
 
 
 def no_event(event, ctx):
@@ -173,6 +222,15 @@ def keep_context(event, ctx):
     (boom, LookupError, "LookupError: nothing there"),
     (odd, Odd, "Odd: 1"),
     (silent, Silent, "Silent: <Silent whose text cannot be made: ValueError>"),
+    (unpicklable, HoldsALock, "HoldsALock: held"),
+    (half_a_character, ValueError, "ValueError: half "),
+    (very_long, ValueError, "ValueError: xxx"),
+    (lock, TypeError, r"attributes\.output\[0\]: a value of type '_thread.lock' is not JSON-able"),
+    (lock_in_memory, TypeError, r"a\.b\.locks\[0\]: memory cannot hold a value of type '_thread.lock'"),
+    (surrogate_in_a_path, ValueError, "surrogates not allowed"),
+    (bytes_that_are_no_text, ValueError, r"attributes\.output\.picture: .*not UTF-8"),
+    (odd_name_of_a_metric, ValueError, "name of a metric is not valid Unicode text"),
+    (odd_name_of_a_group, ValueError, "metric group must not have line feeds or tabs: 'a.nb'"),
     (leave, SystemExit, r"called sys.exit\(3\)\. An action must not end the process"),
     (recurse, RecursionError, "RecursionError"),
     (coroutine, TypeError, r"something to await \(coroutine\).* Write the action as 'async def', and await it there"),
@@ -215,6 +273,10 @@ def test_a_durable_call_that_nobody_awaits_is_told(run):
 
 def test_what_an_event_caches_is_no_field(run):
     assert run([("k", 1)], (INPUT, caches)) == [("k", 9)]
+
+
+def test_half_a_surrogate_pair_travels_in_values(run):
+    assert run([("k", "half \udc00")], (INPUT, surrogates_in_values)) == [("k", {"names": ["half \udc00", "half \ud800"]})]
 
 
 def test_an_interrupt_is_not_the_action_s_error(run):

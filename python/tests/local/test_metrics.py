@@ -63,3 +63,7 @@ def test_wrong_uses_are_refused():
         group.get_gauge("x")
     with pytest.raises(ValueError, match="at least one value"):
         group.get_histogram("y", 0)
+    with pytest.raises(ValueError, match="1,000,000 at most, not 3,000,000,000"):
+        group.get_histogram("y", 3_000_000_000)
+    with pytest.raises(TypeError, match=r"a number of values, not 2\.5 of type 'float'"):
+        group.get_histogram("y", 2.5)

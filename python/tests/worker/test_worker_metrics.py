@@ -1,6 +1,7 @@
 """Metrics of a worker: what is told of them, and when."""
 
 import threading
+from decimal import Decimal
 
 import pytest
 
@@ -43,10 +44,37 @@ def test_every_kind_of_metric_is_told():
     assert told(metrics) == [
         ("a\nb\n", "rate", "mark", 5),
         ("a\nb\n", "level", "gauge", 2.5),
-        ("a\nb\n", "sizes", "sample", 7),
-        ("a\nb\n", "sizes", "sample", 9),
+        ("a\nb\n", "sizes\n100", "sample", 7),
+        ("a\nb\n", "sizes\n100", "sample", 9),
     ]
     assert group.get_histogram("sizes").get_max() == 9
+
+
+def test_the_window_of_a_histogram_is_told_with_its_name():
+    metrics = WorkerMetrics()
+    metrics.root.get_histogram("sizes", window_size=250).update(7)
+    # The first who asks decides.
+    metrics.root.get_histogram("sizes").update(8)
+    assert told(metrics) == [("", "sizes\n250", "sample", 7), ("", "sizes\n250", "sample", 8)]
+
+
+@pytest.mark.parametrize("kind", ["gauge", "histogram"])
+def test_what_is_no_number_is_refused_where_it_is_told(kind):
+    metrics = WorkerMetrics()
+    metric = getattr(metrics.root, f"get_{kind}")("m")
+    with pytest.raises(TypeError, match=f"A {kind} takes numbers, not 'much' of type 'str'"):
+        metric.update("much")
+    assert told(metrics) == []
+
+
+def test_numbers_of_any_kind_become_what_java_holds():
+    metrics = WorkerMetrics()
+    gauge = metrics.root.get_gauge("m")
+    gauge.update(Decimal("1.5"))
+    assert gauge.get_value() == 1.5
+    with pytest.raises(ValueError, match="numbers of up to 64 bits, not one of 65"):
+        gauge.update(1 << 64)
+    assert told(metrics) == [("", "m", "gauge", 1.5)]
 
 
 def test_asking_twice_gives_the_same_metric_and_another_kind_is_refused():

@@ -27,7 +27,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -277,7 +277,7 @@ pub enum FromWorker<'a> {
     Metric {
         /// Groups and names in turns, from the outermost on, each followed by a line feed: `action\nfoo\n`.
         group: Name<'a>,
-        /// Name of the metric.
+        /// Name of the metric; of a histogram with a line feed and the size of its window behind it.
         name: Name<'a>,
         /// What it is, and how it changed.
         change: Change,

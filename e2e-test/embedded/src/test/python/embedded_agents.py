@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import multiprocessing
 import os
 import sys
+import threading
 import time
 
 from flink_agents.api.agents.agent import Agent
@@ -82,6 +84,12 @@ class Fails(Agent):
         what = InputEvent.from_event(event).input
         if what == "raise":
             raise ValueError("stumbled on purpose")
+        if what == "raise what is odd":
+            raise Odd(text="seven")
+        if what == "raise what has no text":
+            raise Odd(text=None)
+        if what == "raise half a character":
+            raise ValueError("half \ud800")
         if what == "exit":
             sys.exit(3)
         if what == "die":
@@ -94,6 +102,53 @@ class Fails(Agent):
         if what == "send without end":
             while True:
                 ctx.send_event(Event(type="x", attributes={}))
+
+
+class Odd(Exception):
+    """Neither made, nor shown, nor pickled as others are."""
+
+    def __init__(self, *, text: str | None) -> None:
+        super().__init__(text)
+        self.lock = threading.Lock()
+
+    def __str__(self) -> str:
+        if self.args[0] is None:
+            raise LookupError("no text")
+        return self.args[0]
+
+
+class BadManners(Agent):
+    """Does what its input says, which leaves the worker in order."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def act(event: Event, ctx: RunnerContext) -> None:
+        what = InputEvent.from_event(event).input
+        answer = what
+        if what.startswith("fork"):
+            child = os.fork()
+            if child == 0:
+                ctx.send_event(OutputEvent(output="of the child"))
+                if what == "fork and leave":
+                    sys.exit(5)
+                if what == "fork and raise":
+                    raise ValueError("in the child")
+                if what == "fork and remember":
+                    ctx.short_term_memory.get("never.read")
+                if what == "fork and send much":
+                    for _ in range(5):
+                        ctx.send_event(OutputEvent(output="x" * (1 << 20)))
+                return
+            answer = f"{what}: {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}"
+        if what == "leave a thread":
+            threading.Thread(target=threading.Event().wait).start()
+        if what == "print what is no text":
+            sys.stdout.buffer.write(b"\xff\xfe\n")
+            print("half \ud800", file=sys.stderr)
+            logging.getLogger("half \ud800").warning("half \ud800")
+        if what == "run a process":
+            answer = multiprocessing.get_context("fork").Pool(2).map(len, ["a", "bc"])
+        ctx.send_event(OutputEvent(output=answer))
 
 
 class Mixed(Agent):
@@ -164,6 +219,7 @@ class Counts(Agent):
         ctx.action_metric_group.get_counter("seen").inc(2)
         ctx.agent_metric_group.get_sub_group("kind", "a").get_gauge("level").update(2.5)
         ctx.agent_metric_group.get_histogram("sizes").update(7)
+        ctx.agent_metric_group.get_histogram("wide sizes", 250).update(7)
         ctx.send_event(OutputEvent(output=[ctx.config.get_str("my.option", None), os.getpid()]))
 
 
@@ -240,7 +296,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, Mixed, Conditions, Counts, Talks, P1, P2)
+AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, Mixed, Conditions, Counts, Talks, P1, P2)
 
 
 def plans(config: dict) -> str:

@@ -124,7 +124,9 @@ class PythonJobsTest {
         final JobID job = flink.execute("counts").getJobID();
         assertThat(((Counter) metric(job, "seen")).getCount()).isEqualTo(2L * RECORDS);
         assertThat(((Gauge<?>) metric(job, "kind.a.level")).getValue()).isEqualTo(2.5);
-        assertThat(((Histogram) metric(job, "sizes")).getStatistics().getMax()).isEqualTo(7);
+        assertThat(((Histogram) metric(job, ".sizes")).getStatistics().getMax()).isEqualTo(7);
+        assertThat(((Histogram) metric(job, ".sizes")).getStatistics().size()).isEqualTo(100);
+        assertThat(((Histogram) metric(job, "wide sizes")).getStatistics().size()).isEqualTo(250);
         assertThat(((Counter) metric(job, "action.count.numOfActionsExecuted")).getCount()).isEqualTo(RECORDS);
     }
 

@@ -217,9 +217,33 @@ class PythonTest {
                 "ValueError: stumbled on purpose",
                 "embedded_agents.py\", line ",
                 "raise ValueError(\"stumbled on purpose\")");
+        fails("raise what is odd", "Odd: seven", "raise Odd(text=\"seven\")");
+        fails("raise what has no text", "Odd: <Odd whose text cannot be made: LookupError>", "raise Odd(text=None)");
+        fails("raise half a character", "ValueError: half \\ud800");
         fails("exit", "it called sys.exit(3)");
         fails("send what is no data", "attributes.items[1].when", "object");
         fails("send without end", "max-events-per-run");
+    }
+
+    /** Also a thread that is left behind does not keep the worker, which is checked after each test. */
+    @Test
+    void forksThreadsAndOddOutputLeaveTheWorkerInOrder() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("BadManners").open()) {
+            final List<String> answers =
+                    List.of(
+                            "fork and come back: 1", "fork and leave: 5", "fork and raise: 1", "fork and remember: 1",
+                            "fork and send much: 1", "print what is no text", "leave a thread", "nothing");
+            for (final String answer : answers) {
+                harness.in(PythonTools.record("k", answer.split(":")[0]));
+                // Each alone, and a batch of others behind it, which a child must not work off a second time.
+                harness.in(PythonTools.record("other", "nothing"));
+            }
+            harness.in(PythonTools.record("k", "run a process"));
+            final List<Object> outputs = PythonTools.decode(harness.await(2 * answers.size() + 1));
+            assertThat(outputs).containsAll(answers).contains(List.of(1, 2)).doesNotContain("of the child");
+            harness.in(PythonTools.record("k", "nothing"));
+            assertThat(PythonTools.decode(harness.await(1))).containsExactly("nothing");
+        }
     }
 
     @Test

@@ -446,7 +446,7 @@ public final class PythonWorker implements AutoCloseable {
         return name;
     }
 
-    /** Name of a metric. */
+    /** Name of a metric; of a histogram with a line feed and the size of its window behind it. */
     public String secondName() {
         return secondName;
     }

@@ -1,6 +1,5 @@
 package org.apache.flink.agents.runtime.host;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.agents.api.Event;
@@ -29,8 +28,8 @@ final class PythonHost implements AutoCloseable {
     private static final int BATCH = 16;
     /** Runs that may wait in front of the worker before no more records are taken: it is not idle, and checkpoints stay small. */
     private static final int BEHIND = 512;
-    /** Paths that are told without being asked for; each costs a read of Flink's state in every run. */
-    private static final int LEARNT = 8;
+    /** Bytes of known values that are told without being asked for: they share a frame with the event. */
+    private static final int TOLD_BYTES = 1 << 20;
 
     private static final byte[] NO_BYTES = {};
     /** The worker knows the key's memory. */
@@ -47,7 +46,7 @@ final class PythonHost implements AutoCloseable {
     private final PythonWorker worker;
     private final WorkerMetrics metrics;
     private final PlainData plain = new PlainData();
-    private final List<String> learnt = new ArrayList<>();
+    private final LearntPaths learnt = new LearntPaths();
     private byte[] runs = new byte[64];
     // By the slot of the task's number, which is its lower half.
     private Running[] tasks = new Running[64];
@@ -99,12 +98,7 @@ final class PythonHost implements AutoCloseable {
         }
         if ((run & MIRRORED) == 0) {
             runs[slot] = (byte) (run | MIRRORED);
-            if (!learnt.isEmpty()) {
-                outlet.select(slot);
-            }
-            for (final String path : learnt) {
-                tell(path, core.memoryGet(task, AgentsCore.SHORT_TERM, path, services.storedMemory()));
-            }
+            tellLearnt(task, slot);
         }
         worker.endRun();
         final int at = (int) task;
@@ -140,13 +134,26 @@ final class PythonHost implements AutoCloseable {
         }
     }
 
-    private void tell(final String path, final Object node) {
-        if (node == StoredMemory.ABSENT) {
-            worker.knownNode(path, AgentsCore.NODE_ABSENT, NO_BYTES);
-        } else if (node == StoredMemory.OBJECT) {
-            worker.knownNode(path, AgentsCore.NODE_OBJECT, NO_BYTES);
-        } else {
-            worker.knownNode(path, AgentsCore.NODE_VALUE, plain.encode(node));
+    private void tellLearnt(final long task, final int slot) throws Exception {
+        final List<String> paths = learnt.ofNextRun();
+        if (paths.isEmpty()) {
+            return;
+        }
+        outlet.select(slot);
+        int bytes = 0;
+        for (final String path : paths) {
+            final Object node = core.memoryGet(task, AgentsCore.SHORT_TERM, path, services.storedMemory());
+            if (node == StoredMemory.ABSENT) {
+                worker.knownNode(path, AgentsCore.NODE_ABSENT, NO_BYTES);
+            } else if (node == StoredMemory.OBJECT) {
+                worker.knownNode(path, AgentsCore.NODE_OBJECT, NO_BYTES);
+            } else {
+                final byte[] value = plain.encode(node);
+                if (value.length <= TOLD_BYTES - bytes) {
+                    bytes += value.length;
+                    worker.knownNode(path, AgentsCore.NODE_VALUE, value);
+                }
+            }
         }
     }
 
@@ -285,8 +292,8 @@ final class PythonHost implements AutoCloseable {
     private void answer(final Running running) throws Exception {
         final String path = worker.name();
         final Object node = core.memoryGet(running.task, worker.memory(), path, services.storedMemory());
-        if (worker.memory() == AgentsCore.SHORT_TERM && learnt.size() < LEARNT && !learnt.contains(path)) {
-            learnt.add(path);
+        if (worker.memory() == AgentsCore.SHORT_TERM) {
+            learnt.asked(path);
         }
         if (node == StoredMemory.ABSENT) {
             worker.answerNode(running.task, worker.memory(), path, AgentsCore.NODE_ABSENT, NO_BYTES);

@@ -49,7 +49,8 @@ final class WorkerMetrics {
             case PythonWorker.CHANGE_GAUGE:
                 return group.getGauge(name);
             default:
-                return group.getHistogram(name);
+                final int window = name.lastIndexOf('\n');
+                return group.getHistogram(name.substring(0, window), Integer.parseInt(name.substring(window + 1)));
         }
     }
 
