@@ -119,6 +119,27 @@ def test_forked_children_run_agents_too():
     assert done.stdout == "0 [{0: 2}]\n", done.stderr
 
 
+def test_an_action_may_fork_children_that_end_in_it():
+    done = run_program(HEAD, """
+        import multiprocessing, os
+
+        class Mine(Agent):
+            @action(InputEvent.EVENT_TYPE)
+            @staticmethod
+            def start(event, ctx):
+                child = os.fork()
+                if child == 0:
+                    os._exit(5)
+                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                with multiprocessing.get_context("fork").Pool(2) as pool:
+                    lengths = pool.map(len, event.get_attr("input"))
+                ctx.send_event(OutputEvent(output=[code, lengths]))
+
+        print(run(Mine(), [{'value': ['a', 'bc']}, {'value': []}]))
+        """)
+    assert done.stdout == "[{0: [5, [1, 2]]}, {1: [5, []]}]\n", done.stderr
+
+
 def test_progress_is_shown_on_a_terminal_only():
     text = program(HEAD, AGENT, """
         from flink_agents.runtime import local_run

@@ -99,6 +99,10 @@ class Fails(Agent):
             time.sleep(3600)
         if what == "send what is no data":
             ctx.send_event(Event(type="x", attributes={"items": [1, {"when": object()}]}))
+        if what == "send what is huge":
+            ctx.send_event(OutputEvent(output="x" * (255 << 20)))
+        if what == "remember what is huge":
+            ctx.short_term_memory.set("a.b", "x" * (255 << 20))
         if what == "send without end":
             while True:
                 ctx.send_event(Event(type="x", attributes={}))

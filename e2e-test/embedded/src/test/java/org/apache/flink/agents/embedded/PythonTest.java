@@ -222,6 +222,8 @@ class PythonTest {
         fails("raise half a character", "ValueError: half \\ud800");
         fails("exit", "it called sys.exit(3)");
         fails("send what is no data", "attributes.items[1].when", "object");
+        fails("send what is huge", "attributes: it has 26", "Keep what is large elsewhere");
+        fails("remember what is huge", "a.b: it has 26", "Keep what is large elsewhere");
         fails("send without end", "max-events-per-run");
     }
 

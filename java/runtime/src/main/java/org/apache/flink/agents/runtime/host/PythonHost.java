@@ -29,7 +29,7 @@ final class PythonHost implements AutoCloseable {
     /** Runs that may wait in front of the worker before no more records are taken: it is not idle, and checkpoints stay small. */
     private static final int BEHIND = 512;
     /** Bytes of known values that are told without being asked for: they share a frame with the event. */
-    private static final int TOLD_BYTES = 1 << 20;
+    private static final int TOLD_BYTES = 1 << 19;
 
     private static final byte[] NO_BYTES = {};
     /** The worker knows the key's memory. */
