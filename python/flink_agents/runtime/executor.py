@@ -244,7 +244,7 @@ class Executor:
                 self.loop.run_forever()
         except SystemExit as error:
             msg = (
-                f"Agent '{self.agent}': a task that an action started called sys.exit({_shown(error.code)}). It must "
+                f"Agent '{self.agent}': a task that an action started called sys.exit({shown(error.code)}). It must "
                 "not end the process: return to end the task, raise an exception to fail it."
             )
             raise RuntimeError(msg) from error
@@ -387,18 +387,18 @@ class Executor:
         name = type(exception).__name__
         if isinstance(exception, SystemExit):
             what = (
-                f"it called sys.exit({_shown(exception.code)}). An action must not end the process: return to end the "
+                f"it called sys.exit({shown(exception.code)}). An action must not end the process: return to end the "
                 "action, raise an exception to fail the run"
             )
         else:
-            what = f"{name}: {_shown(exception, plain=True)}"
+            what = f"{name}: {shown(exception, plain=True)}"
             if not context.action.is_async and isinstance(exception, RuntimeError) and "running event loop" in what:
                 what += (
                     ". The thread that runs the agent runs an asyncio loop already, as those of notebooks do: write "
                     "the action as 'async def' and await there what it runs"
                 )
         key = _core.key_of(context.key)
-        message = f"Agent '{self.agent}', action '{context.action.name}', key {_shown(key)}: {what}"
+        message = f"Agent '{self.agent}', action '{context.action.name}', key {shown(key)}: {what}"
         return ActionExecutionError(message, self.agent, context.action.name, key)
 
     def _raise_failure(self) -> None:
@@ -605,7 +605,7 @@ def _cause(exception: BaseException) -> BaseException | None:
     return exception.__cause__ if isinstance(exception, KeyboardInterrupt) else exception
 
 
-def _shown(value: Any, *, plain: bool = False) -> str:
+def shown(value: Any, *, plain: bool = False) -> str:
     """Return a value as text for a message, whatever its class does."""
     try:
         return str(value) if plain else repr(value)
@@ -622,5 +622,9 @@ def _text(error: BaseException, cause: BaseException) -> str:
     text = f"{error}\n{''.join(lines)}"
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST // 2]}\n… ({len(text) - _LONGEST:,} characters left out) …\n{text[-_LONGEST // 2:]}"
-    # What is no Unicode, such as half a surrogate pair, is not to hide the failure.
+    return valid_unicode(text)
+
+
+def valid_unicode(text: str) -> str:
+    """Return the text with halves of surrogate pairs written out: what cannot be sent is not to hide a failure."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -22,7 +22,7 @@ from typing import Any
 
 from flink_agents import _core
 from flink_agents.runtime.context import ActionContext
-from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of
+from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of, shown, valid_unicode
 from flink_agents.runtime.resources import ResourceCache
 from flink_agents.runtime.worker_metrics import WorkerMetrics
 
@@ -237,9 +237,9 @@ def _refusal(error: BaseException) -> str:
     remedy = ""
     if isinstance(error, ModuleNotFoundError):
         remedy = " Send the module along, by -pyfs or add_python_file, or install it there."
-    return (
-        f"its agent cannot be loaded: {type(error).__name__}: {error}.{remedy} Its Python is {sys.executable} "
-        f"({platform.python_version()}); modules are looked for in {sys.path}\n{lines}"
+    return valid_unicode(
+        f"its agent cannot be loaded: {type(error).__name__}: {shown(error, plain=True)}.{remedy} Its Python is "
+        f"{sys.executable} ({platform.python_version()}); modules are looked for in {sys.path}\n{lines}"
     )
 
 

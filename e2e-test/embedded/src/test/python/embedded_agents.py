@@ -155,6 +155,23 @@ class BadManners(Agent):
         ctx.send_event(OutputEvent(output=answer))
 
 
+class AsyncFork(Agent):
+    """Forks between two waits; the child comes back too, and waits."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def fork(event: Event, ctx: RunnerContext) -> None:
+        await asyncio.sleep(0.001)
+        child = os.fork()
+        if child == 0:
+            await asyncio.sleep(0)
+            ctx.send_event(OutputEvent(output="of the child"))
+            return
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        await asyncio.sleep(0.001)
+        ctx.send_event(OutputEvent(output=f"{InputEvent.from_event(event).input}: {code}"))
+
+
 class Mixed(Agent):
     """Python, Java, Python: each adds its name, and counts in short-term and sensory memory."""
 
@@ -300,7 +317,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, Mixed, Conditions, Counts, Talks, P1, P2)
+AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Talks, P1, P2)
 
 
 def plans(config: dict) -> str:

@@ -122,8 +122,8 @@ final class Harness<K, IN> implements AutoCloseable {
         }
 
         /** The same job, with another interpreter. */
-        Job<K, IN> withInterpreter(final String interpreter) {
-            python = new PlainPython(interpreter, Map.of());
+        Job<K, IN> withInterpreter(final String interpreter, final Map<String, String> environment) {
+            python = new PlainPython(interpreter, environment);
             return this;
         }
 

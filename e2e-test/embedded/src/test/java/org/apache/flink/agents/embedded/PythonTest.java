@@ -197,7 +197,11 @@ class PythonTest {
     }
 
     private static void fails(final String what, final String... said) throws Exception {
-        try (Harness<String, byte[]> harness = PythonTools.job("Fails", Map.of("python.worker.timeout", "1 s")).open()) {
+        failsWithin("1 s", what, said);
+    }
+
+    private static void failsWithin(final String timeout, final String what, final String... said) throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("Fails", Map.of("python.worker.timeout", timeout)).open()) {
             harness.in(PythonTools.record("k", what));
             assertThatThrownBy(
                             () -> {
@@ -222,8 +226,8 @@ class PythonTest {
         fails("raise half a character", "ValueError: half \\ud800");
         fails("exit", "it called sys.exit(3)");
         fails("send what is no data", "attributes.items[1].when", "object");
-        fails("send what is huge", "attributes: it has 26", "Keep what is large elsewhere");
-        fails("remember what is huge", "a.b: it has 26", "Keep what is large elsewhere");
+        failsWithin("60 s", "send what is huge", "attributes: it has 26", "Keep what is large elsewhere");
+        failsWithin("60 s", "remember what is huge", "a.b: it has 26", "Keep what is large elsewhere");
         fails("send without end", "max-events-per-run");
     }
 
@@ -246,6 +250,13 @@ class PythonTest {
             harness.in(PythonTools.record("k", "nothing"));
             assertThat(PythonTools.decode(harness.await(1))).containsExactly("nothing");
         }
+        try (Harness<String, byte[]> harness = PythonTools.job("AsyncFork").open()) {
+            for (int i = 0; i < 20; i++) {
+                harness.in(PythonTools.record("k" + i, i));
+            }
+            final List<Object> outputs = PythonTools.decode(harness.await(20));
+            assertThat(outputs).hasSize(20).doesNotHaveDuplicates().allMatch(output -> ((String) output).endsWith(": 1"));
+        }
     }
 
     @Test
@@ -261,8 +272,13 @@ class PythonTest {
         assertThatThrownBy(job::open)
                 .hasMessageContainingAll("No Python worker for agent 'Echo'", "no_such_module", "modules are looked for in");
         final Harness.Job<String, byte[]> plain = PythonTools.job("Echo");
-        assertThatThrownBy(() -> plain.withPlan(plan -> plan).withInterpreter("/nowhere/python").open())
+        assertThatThrownBy(() -> plain.withPlan(plan -> plan).withInterpreter("/nowhere/python", Map.of()).open())
                 .hasMessageContainingAll("/nowhere/python", "cannot be started", "exist on every machine");
+        final String here = System.getProperty(PythonTools.PYTHON);
+        assertThatThrownBy(() -> plain.withInterpreter(here, Map.of("FLINK_AGENTS_CLIENT_PYTHON", "3.9")).open())
+                .hasMessageContainingAll("submitted with Python 3.9", here, "-pyexec");
+        assertThatThrownBy(() -> PythonTools.job("Echo").withPlan(plan -> plan.replace("embedded_agents", "half_a_module")).open())
+                .hasMessageContainingAll("its agent cannot be loaded: RuntimeError: half \\udc80");
     }
 
     @Test
