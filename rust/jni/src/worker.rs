@@ -1,16 +1,16 @@
 //! The natives of Python workers, and the one upcall of this library: `wake()`.
 //!
 //! *Owned state*: every worker of this copy of the library, by a number that is never used again. *Lifecycle*: from
-//! `workerStart` to `workerStop`, or to the unloading of the library. *Constraint*: `workerSend` and `workerReceive` belong to
-//! the host's thread, `workerLog` to one other thread; the upcall comes from the worker's threads, once for everything that
-//! came since the last `workerReceive`.
+//! `workerStart` to `workerFree`, or to the unloading of the library. *Constraint*: all belong to the host's thread, but for
+//! `workerLog`, which belongs to one other; the upcall comes from the worker's threads, once for everything that came since the
+//! last `workerReceive`.
 
 use crate::cold::plain;
 use crate::engine::read_plan;
 use crate::env::Env;
 use crate::errors::Failure;
 use flink_agents_runtime::worker::server::{Log, Program};
-use flink_agents_runtime::worker::{Level, Settings, Worker, WorkerError};
+use flink_agents_runtime::worker::{Level, Progress, Settings, Starting, Worker, WorkerError};
 use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, JavaVMAttachArgs, jbyteArray, jclass, jint, jlong, jmethodID, jobject};
 use serde::Deserialize;
 use std::cell::RefCell;
@@ -24,8 +24,26 @@ use std::time::Duration;
 type jrunnable = jobject;
 
 struct Entry {
-    worker: Mutex<Worker>,
+    state: Mutex<State>,
     log: Log,
+}
+
+enum State {
+    Starting(Box<Starting>),
+    Ready(Worker),
+    /// The start has failed or was given up.
+    Gone,
+}
+
+impl State {
+    fn worker(&mut self) -> Result<&mut Worker, Failure> {
+        match self {
+            State::Ready(worker) => Ok(worker),
+            _ => Err(Failure::state(
+                "The Python worker is not ready: wait for it before anything else",
+            )),
+        }
+    }
 }
 
 static WORKERS: Mutex<BTreeMap<i64, Arc<Entry>>> = Mutex::new(BTreeMap::new());
@@ -205,25 +223,48 @@ fn attached(vm: *mut JavaVM) -> Option<*mut JNIEnv> {
 }
 
 plain! {
-    /// Starts a worker and waits until it is ready. `request`: JSON.
+    /// Starts a worker's process. `request`: JSON.
     fn Java_org_apache_flink_agents_core_Natives_workerStart(
         env, request: jbyteArray, plan: jbyteArray, wake: jrunnable
     ) -> jlong = 0; {
         let request: Request = serde_json::from_slice(&env.bytes(request)?)
             .map_err(|error| Failure::argument(format!("The settings of a worker cannot be read: {error}")))?;
         let upcall = Upcall::new(env, wake)?;
-        let worker = Worker::start(request.settings(env.bytes(plan)?)?, Box::new(move || upcall.call()))?;
+        let starting = Starting::begin(request.settings(env.bytes(plan)?)?, Box::new(move || upcall.call()))?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
-        let log = worker.log();
-        lock(&WORKERS).insert(handle, Arc::new(Entry { worker: Mutex::new(worker), log }));
+        let log = starting.log();
+        let state = Mutex::new(State::Starting(starting));
+        lock(&WORKERS).insert(handle, Arc::new(Entry { state, log }));
         Ok(handle)
+    }
+}
+
+plain! {
+    /// Waits until a worker is ready, at most so many milliseconds; whether it is (1 or 0).
+    fn Java_org_apache_flink_agents_core_Natives_workerReady(_env, handle: jlong, millis: jint) -> jint = 0; {
+        let entry = entry(handle)?;
+        let mut state = lock(&entry.state);
+        match std::mem::replace(&mut *state, State::Gone) {
+            State::Starting(starting) => {
+                *state = match starting.wait(Duration::from_millis(millis.max(0) as u64))? {
+                    Progress::Ready(worker) => State::Ready(worker),
+                    Progress::Starting(still) => State::Starting(still),
+                };
+            }
+            other => *state = other,
+        }
+        match &*state {
+            State::Starting(_) => Ok(0),
+            State::Ready(_) => Ok(1),
+            State::Gone => Err(Failure::state("The start of the Python worker has failed or was given up")),
+        }
     }
 }
 
 plain! {
     /// Number of the worker's process.
     fn Java_org_apache_flink_agents_core_Natives_workerProcess(_env, handle: jlong) -> jint = 0; {
-        Ok(lock(&entry(handle)?.worker).process() as jint)
+        Ok(lock(&entry(handle)?.state).worker()?.process() as jint)
     }
 }
 
@@ -233,14 +274,14 @@ plain! {
         env, handle: jlong, records: jbyteArray, length: jint
     ) -> jint = 0; {
         let records = env.leading_bytes(records, length)?;
-        Ok(lock(&entry(handle)?.worker).send(&records)? as jint)
+        Ok(lock(&entry(handle)?.state).worker()?.send(&records)? as jint)
     }
 }
 
 plain! {
     /// What the worker has sent, as records; null when there is nothing.
     fn Java_org_apache_flink_agents_core_Natives_workerReceive(env, handle: jlong) -> jbyteArray = std::ptr::null_mut(); {
-        let records = lock(&entry(handle)?.worker).receive()?;
+        let records = lock(&entry(handle)?.state).worker()?.receive()?;
         if records.is_empty() { Ok(std::ptr::null_mut()) } else { env.new_bytes(&records) }
     }
 }
@@ -273,11 +314,30 @@ plain! {
 }
 
 plain! {
+    /// Asks a worker to end, and does not wait for that; one that is not ready is ended at once.
+    fn Java_org_apache_flink_agents_core_Natives_workerAskToStop(_env, handle: jlong) -> () = (); {
+        let found = lock(&WORKERS).get(&handle).cloned();
+        if let Some(entry) = found {
+            let mut state = lock(&entry.state);
+            match &mut *state {
+                State::Ready(worker) => worker.ask_to_stop(),
+                _ => *state = State::Gone,
+            }
+        }
+        Ok(())
+    }
+}
+
+plain! {
     /// Ends a worker, and returns when nothing of it is left. Stopping twice does nothing.
     fn Java_org_apache_flink_agents_core_Natives_workerStop(_env, handle: jlong) -> () = (); {
         let found = lock(&WORKERS).get(&handle).cloned();
         if let Some(entry) = found {
-            lock(&entry.worker).stop();
+            let mut state = lock(&entry.state);
+            match &mut *state {
+                State::Ready(worker) => worker.stop(),
+                _ => *state = State::Gone,
+            }
         }
         Ok(())
     }

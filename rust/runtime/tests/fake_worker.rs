@@ -42,7 +42,10 @@ fn main() -> Result<(), Error> {
             tell("No module named agent")?;
             std::process::exit(7);
         }
-        "never connect" => forever(),
+        "never connect" => {
+            tell("not connecting")?;
+            forever();
+        }
         _ => {}
     }
     let mut socket = UnixStream::connect(&arguments[arguments.len() - 1])?;

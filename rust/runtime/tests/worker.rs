@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use flink_agents_runtime::worker::server::Program;
-use flink_agents_runtime::worker::{Settings, Worker, WorkerError};
+use flink_agents_runtime::worker::{Progress, Settings, Starting, Worker, WorkerError};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -247,6 +247,51 @@ fn a_worker_that_does_not_stop_is_killed() {
     worker.stop();
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(!Path::new(&format!("/proc/{process}")).exists());
+    clean.check();
+}
+
+#[test]
+fn a_start_that_is_given_up_leaves_nothing() {
+    for (how, line) in [
+        ("never connect", "not connecting"),
+        ("never ready", "plan of 400000 bytes for walker"),
+    ] {
+        let clean = Clean::new(&format!("gives up {how}"));
+        let mut settings = settings(how, &clean.0);
+        settings.plan = vec![b' '; 400_000];
+        let mut starting = Starting::begin(settings, Box::new(|| {})).unwrap();
+        let (process, log) = (starting.process(), starting.log());
+        let mut printed = Vec::new();
+        while printed.is_empty() {
+            let Progress::Starting(still) = starting.wait(Duration::from_millis(20)).unwrap() else {
+                panic!("it is ready");
+            };
+            starting = still;
+            printed = log.take(Duration::ZERO).unwrap();
+        }
+        assert_eq!(printed[0].text, line);
+        drop(starting);
+        assert!(!Path::new(&format!("/proc/{process}")).exists(), "{process} was left");
+        assert_eq!(log.take(LONG), None);
+        clean.check();
+    }
+}
+
+#[test]
+fn workers_that_were_asked_end_side_by_side() {
+    let clean = Clean::new("side by side");
+    let mut workers = [0, 1].map(|_| start(settings("work", &clean.0)).0.unwrap());
+    workers.iter_mut().for_each(Worker::ask_to_stop);
+    for worker in &mut workers {
+        let log = worker.log();
+        let mut lines = Vec::new();
+        while let Some(more) = log.take(LONG) {
+            lines.extend(more);
+        }
+        assert_eq!(lines[1].text, "stopped in good order");
+        worker.stop();
+        assert!(!Path::new(&format!("/proc/{}", worker.process())).exists());
+    }
     clean.check();
 }
 

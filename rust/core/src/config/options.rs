@@ -236,7 +236,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     with("kafkaActionStateTopicNumPartitions", POSITIVE, "64", "Partitions of the topic if it is created"),
     with("kafkaActionStateTopicReplicationFactor", POSITIVE, "1", "Replicas of the topic if it is created"),
     unset("kafka.properties.<property>", TEXT, "", "Passed to the Kafka producer, consumer and admin client as the librdkafka property of that name"),
-    with("values.verify", Kind::Bool, "false", "Reads every journalled value back at once and compares it"),
+    with("values.verify", Kind::Bool, "false", "Reads every value back when it is stored and compares it; encodes and compares events and sensory memory too, where they are sent and set. In Java runs without Flink it is on unless set to `false`"),
     with("flussBootstrapServers", TEXT, "localhost:9123", FLUSS),
     with("flussActionStateDatabase", TEXT, "flink_agents", FLUSS),
     unset("flussActionStateTable", TEXT, "", FLUSS),
@@ -247,7 +247,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     unset("flussSaslUsername", TEXT, "", FLUSS),
     unset("flussSaslPassword", TEXT, "", FLUSS),
     // Python
-    with("python.workers", POSITIVE, "1", "Python worker processes per subtask"),
+    with("python.workers", POSITIVE, "1", "Python worker processes per subtask. The keys are spread over them, and each stays with one: more help actions that compute"),
     with("python.worker.timeout", Kind::Duration, "5 min", "How long a busy worker may be silent before the task fails"),
-    unset("python.worker.memory", Kind::Size, "none", "Limit of a worker's resident memory"),
+    unset("python.worker.memory", Kind::Size, "none", "Limit of each worker's resident memory; the task of one that exceeds it fails"),
 ];

@@ -1,15 +1,15 @@
 //! The host's end of a worker.
 //!
-//! *Owned state*: the process, its socket, what was received and not taken. *Lifecycle*: [`Worker::start`] returns when the
-//! worker is ready; [`Worker::stop`], or dropping it, ends the process and all threads. *Threads*: one that receives, one that
-//! sends what could not be sent at once, one that reads what the worker prints, one that watches. The host's thread never waits
-//! for the worker, except in `start` and `stop`. *Constraint*: `wake` is called on these threads, once for everything that
-//! came since the host last took something.
+//! *Owned state*: the process, its socket, what was received and not taken. *Lifecycle*: begins as a [`Starting`], which gives
+//! it when the worker is ready; [`Worker::stop`], or dropping it, ends the process and all threads. *Threads*: one that
+//! receives, one that sends what could not be sent at once, one that reads what the worker prints, one that watches. The host's
+//! thread never waits for the worker, except for its start and end. *Constraint*: `wake` is called on these threads, once for
+//! everything that came since the host last took something.
 
-use super::frames::{FromWorker, PROTOCOL, ToWorker};
+use super::frames::{FromWorker, ToWorker};
 use super::output::{LogLine, Output};
 use super::process::{Process, describe, resident};
-use super::socket::Door;
+use super::start::{Printing, Progress, Starting};
 use super::stream::{self, FrameError, Received};
 use super::{flat, flat::FlatError};
 use std::io::{self, Read, Write};
@@ -25,7 +25,7 @@ pub use super::process::Program;
 /// How often the watch looks.
 const TICK: Duration = Duration::from_millis(250);
 /// How long the end of a process whose connection is gone is waited for.
-const LAST_MOMENTS: Duration = Duration::from_secs(2);
+pub(crate) const LAST_MOMENTS: Duration = Duration::from_secs(2);
 
 /// How a worker is started and what it is allowed.
 #[derive(Debug, Clone)]
@@ -255,7 +255,7 @@ impl Shared {
         let used = resident(self.process_id)?;
         (used > limit).then(|| {
             format!(
-                "took {} MiB of memory, where option python.worker.memory allows {}, and was ended",
+                "took {} MiB of memory, where option python.worker.memory allows {}, and was ended: raise it, keep less in the worker, or spread its keys by option python.workers",
                 used >> 20,
                 limit >> 20
             )
@@ -274,11 +274,11 @@ impl Shared {
     }
 }
 
-fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1}", duration.as_secs_f64())
 }
 
-fn last_lines(output: &Output) -> String {
+pub(crate) fn last_lines(output: &Output) -> String {
     match output.last_words() {
         lines if lines.is_empty() => "It printed nothing".to_owned(),
         lines => format!("Its last lines:{lines}"),
@@ -292,59 +292,46 @@ pub struct Worker {
     frames: Vec<u8>,
     watcher: Option<JoinHandle<Process>>,
     others: Vec<JoinHandle<()>>,
-    /// Ends the thread that reads what the worker prints, when it is dropped.
-    stop_output: Option<io::PipeWriter>,
+    /// A process that was asked to end, and how long it may take.
+    ending: Option<(Process, Instant)>,
+    printing: Option<Printing>,
 }
 
 impl Worker {
-    /// Starts a worker and waits until it is ready.
+    /// Starts a worker and waits until it is ready. `wake` is called when there is something to [`Worker::receive`].
     ///
     /// # Errors
     /// When it cannot be started, ends, refuses, or is not ready in time. The text says which, and what it printed.
     pub fn start(settings: Settings, wake: Box<dyn Fn() + Send + Sync>) -> Result<Worker, WorkerError> {
-        let failed = |what: String| {
-            WorkerError::Gone(format!(
-                "No Python worker for agent '{}' (task {}), command {:?}: {what}",
-                settings.agent, settings.task, settings.program.command
-            ))
-        };
-        let broken = |what: &'static str| move |error: io::Error| failed(format!("{what}: {error}"));
-        let door = Door::open(&settings.temporary).map_err(broken("its socket cannot be made"))?;
-        let (pipe, writer) = io::pipe().map_err(broken("there is no pipe for what it prints"))?;
-        let (stop, stop_output) = io::pipe().map_err(broken("there is no pipe for what it prints"))?;
-        let mut process = Process::start(&settings.program, &door.path(), writer).map_err(|error| {
-            failed(format!(
-                "it cannot be started ({error}). The interpreter has to exist on every machine that runs the job"
-            ))
-        })?;
-        let output = Arc::new(Output::default());
-        let reading = Arc::clone(&output);
-        let reader = spawn("py-worker-print", move || reading.read_from(pipe, stop))
-            .map_err(broken("no thread can be started"))?;
-        let process_id = process.id();
-        let connected = connect(&settings, &door, &mut process, &output);
-        drop(door);
-        let socket = match connected {
-            Ok(socket) => socket,
-            Err(what) => {
-                process.kill();
-                output.wait_for_end(LAST_MOMENTS);
-                drop(stop_output);
-                let _ = reader.join();
-                return Err(failed(format!("{what}. {}", last_lines(&output))));
+        let limit = settings.start;
+        let mut starting = Starting::begin(settings, wake)?;
+        loop {
+            match starting.wait(limit)? {
+                Progress::Ready(worker) => return Ok(worker),
+                Progress::Starting(still) => starting = still,
             }
-        };
+        }
+    }
+
+    /// A worker that has said over `socket` that it is ready.
+    pub(crate) fn over(
+        settings: Settings,
+        wake: Box<dyn Fn() + Send + Sync>,
+        socket: UnixStream,
+        process: Process,
+        printing: Printing,
+    ) -> io::Result<Worker> {
         let shared = Arc::new(Shared {
-            settings: settings.clone(),
+            settings,
             wake,
             socket,
-            process_id,
+            process_id: process.id(),
             inbox: Mutex::default(),
             outgoing: Mutex::default(),
             outgoing_changed: Condvar::new(),
             watch: Mutex::default(),
             watch_changed: Condvar::new(),
-            output,
+            output: Arc::clone(&printing.output),
             started: Instant::now(),
             heard: AtomicU64::new(0),
             unfinished: AtomicI64::new(0),
@@ -355,17 +342,17 @@ impl Worker {
             batches: 0,
             frames: Vec::new(),
             watcher: None,
-            others: vec![reader],
-            stop_output: Some(stop_output),
+            others: Vec::new(),
+            ending: None,
+            printing: Some(printing),
         };
-        let no_thread = broken("no thread can be started");
         let watching = Arc::clone(&shared);
-        worker.watcher = Some(spawn("py-worker-watch", move || watching.watch(process)).map_err(&no_thread)?);
+        worker.watcher = Some(spawn("py-worker-watch", move || watching.watch(process))?);
         let receiving = Arc::clone(&shared);
-        let receiver = spawn("py-worker-read", move || receiving.receive()).map_err(&no_thread)?;
-        worker.others.push(receiver);
-        let sender = spawn("py-worker-send", move || shared.send_rest()).map_err(&no_thread)?;
-        worker.others.push(sender);
+        worker
+            .others
+            .push(spawn("py-worker-read", move || receiving.receive())?);
+        worker.others.push(spawn("py-worker-send", move || shared.send_rest())?);
         Ok(worker)
     }
 
@@ -423,31 +410,40 @@ impl Worker {
 
     /// How to take what the worker logs, from any thread.
     pub fn log(&self) -> Log {
-        Log(Arc::clone(&self.shared.output))
+        Log::of(&self.shared.output)
     }
 
-    /// Ends the worker: asks it, waits as long as the settings say, then kills it. Returns when nothing of it is left.
-    pub fn stop(&mut self) {
+    /// Asks the worker to end and does not wait for that: for hosts that end several at once.
+    pub fn ask_to_stop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
         lock(&self.shared.watch).stopping = true;
         self.shared.watch_changed.notify_all();
-        let process = self.watcher.take().and_then(|watcher| watcher.join().ok());
-        if let Some(mut process) = process {
-            let mut bytes = Vec::new();
-            if stream::put(&ToWorker::Stop, &mut bytes).is_ok() {
-                let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
-                // Where the socket is full, the end of the stream says the same.
-                let _ = rustix::net::send(&self.shared.socket, &bytes, flags);
-            }
-            let _ = self.shared.socket.shutdown(std::net::Shutdown::Write);
-            process.wait(self.shared.settings.grace);
+        let Some(process) = self.watcher.take().and_then(|watcher| watcher.join().ok()) else {
+            return;
+        };
+        let mut bytes = Vec::new();
+        if stream::put(&ToWorker::Stop, &mut bytes).is_ok() {
+            let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+            // Where the socket is full, the end of the stream says the same.
+            let _ = rustix::net::send(&self.shared.socket, &bytes, flags);
+        }
+        let _ = self.shared.socket.shutdown(std::net::Shutdown::Write);
+        self.ending = Some((process, Instant::now() + self.shared.settings.grace));
+    }
+
+    /// Ends the worker: asks it, if that was not done, waits as long as the settings say, then kills it. Returns when nothing of
+    /// it is left.
+    pub fn stop(&mut self) {
+        self.ask_to_stop();
+        if let Some((mut process, until)) = self.ending.take() {
+            process.wait(until.saturating_duration_since(Instant::now()));
             process.kill();
         }
         let _ = self.shared.socket.shutdown(std::net::Shutdown::Both);
         lock(&self.shared.outgoing).closed = true;
         self.shared.outgoing_changed.notify_all();
         self.shared.output.wait_for_end(TICK);
-        self.stop_output = None;
+        self.printing = None;
         for thread in self.others.drain(..) {
             let _ = thread.join();
         }
@@ -465,6 +461,10 @@ impl Drop for Worker {
 pub struct Log(Arc<Output>);
 
 impl Log {
+    pub(crate) fn of(output: &Arc<Output>) -> Log {
+        Log(Arc::clone(output))
+    }
+
     /// Lines that nobody has taken; waits for some, but no longer than `limit`. `None` when there will be none any more.
     pub fn take(&self, limit: Duration) -> Option<Vec<LogLine>> {
         self.0.take(limit)
@@ -473,89 +473,4 @@ impl Log {
 
 fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
-}
-
-/// Waits for the worker to connect and to be ready.
-fn connect(settings: &Settings, door: &Door, process: &mut Process, output: &Output) -> Result<UnixStream, String> {
-    let until = Instant::now() + settings.start;
-    let socket = loop {
-        match door.accept(Duration::from_millis(20)) {
-            Ok(Some(socket)) => break socket,
-            Ok(None) => {}
-            Err(error) => return Err(format!("its connection failed ({error})")),
-        }
-        if let Some(status) = process.ended() {
-            output.wait_for_end(LAST_MOMENTS);
-            return Err(format!("it {} before it connected", describe(status)));
-        }
-        if Instant::now() > until {
-            return Err(format!("it did not connect within {} s", seconds(settings.start)));
-        }
-    };
-    let mut bytes = Vec::new();
-    let hello = ToWorker::Hello {
-        protocol: PROTOCOL,
-        build: &settings.build,
-        agent: &settings.agent,
-        task: &settings.task,
-        plan: &settings.plan,
-        beat: (settings.silence.as_millis() / 4).clamp(50, 5_000) as u32,
-    };
-    stream::put(&hello, &mut bytes).map_err(|error| format!("its plan is {error}"))?;
-    let io_failed = |error: io::Error| format!("its connection broke before it was ready ({error})");
-    // The plan may be larger than the socket's room: a worker that never reads it must not hold up the host for ever.
-    socket.set_write_timeout(Some(settings.start)).map_err(io_failed)?;
-    (&socket).write_all(&bytes).map_err(io_failed)?;
-    socket.set_write_timeout(None).map_err(io_failed)?;
-    answer(settings, &socket, process, until)?;
-    socket.set_read_timeout(None).map_err(io_failed)?;
-    Ok(socket)
-}
-
-/// Reads the worker's answer to the greeting.
-fn answer(settings: &Settings, mut socket: &UnixStream, process: &mut Process, until: Instant) -> Result<(), String> {
-    let mut received = Received::default();
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(format!("it was not ready within {} s", seconds(settings.start)));
-        }
-        socket
-            .set_read_timeout(Some(left))
-            .map_err(|error| format!("its connection failed ({error})"))?;
-        match socket.read(received.room()) {
-            Ok(0) => {
-                let how = process.wait(LAST_MOMENTS).map(describe);
-                return Err(format!(
-                    "it {} before it was ready",
-                    how.as_deref().unwrap_or("closed its connection")
-                ));
-            }
-            Ok(count) => received.filled(count),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => continue,
-            Err(error) => return Err(format!("its connection broke before it was ready ({error})")),
-        }
-        let Some(bytes) = received.frame().map_err(|error| format!("it sent {error}"))? else {
-            continue;
-        };
-        match stream::read::<FromWorker<'_>>(bytes).map_err(|error| format!("it sent {error}"))? {
-            FromWorker::Ready {
-                protocol,
-                build,
-                python,
-            } if protocol != PROTOCOL || build != settings.build => {
-                return Err(format!(
-                    "the Python package flink-agents there is of another release: version {build} (protocol {protocol}, Python {python}), where the job's jar is {} (protocol {PROTOCOL}). Install {} there, or submit the job from an environment that has {build}",
-                    settings.build, settings.build
-                ));
-            }
-            FromWorker::Ready { .. } => {}
-            FromWorker::Refused { reason } => return Err(reason.to_owned()),
-            other => return Err(format!("it answered the greeting with {other:?}")),
-        }
-        if received.is_half() {
-            return Err("it sent more than an answer to the greeting".to_owned());
-        }
-        return Ok(());
-    }
 }

@@ -244,6 +244,39 @@ class Counts(Agent):
         ctx.send_event(OutputEvent(output=[ctx.config.get_str("my.option", None), os.getpid()]))
 
 
+class Where(Agent):
+    """Tells in which process a key's actions run: the output is key/process."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def where(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(Event(type="there", attributes={"key": InputEvent.from_event(event).input, "first": os.getpid()}))
+
+    @action("there")
+    @staticmethod
+    async def there(event: Event, ctx: RunnerContext) -> None:
+        await asyncio.sleep(0)
+        same = event.get_attr("first") == os.getpid()
+        ctx.send_event(OutputEvent(output=f"{event.get_attr('key')}/{os.getpid() if same else 'moved'}"))
+
+
+class Eats(Agent):
+    """Takes [key, path]. While there is no such file, it makes it, with its process, and fills the memory."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def eat(event: Event, ctx: RunnerContext) -> None:
+        key, path = InputEvent.from_event(event).input
+        if not os.path.exists(path):
+            with open(path, "w") as file:
+                file.write(str(os.getpid()))
+            eaten = []
+            while True:
+                eaten.append(b"x" * (4 << 20))
+                time.sleep(0.001)
+        ctx.send_event(OutputEvent(output=f"{key}/{os.getpid()}"))
+
+
 class Talks(Agent):
     """Logs and prints."""
 
@@ -317,7 +350,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Talks, P1, P2)
+AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats, Talks, P1, P2)
 
 
 def plans(config: dict) -> str:

@@ -38,25 +38,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Python agents on a running Flink. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class PythonJobsTest {
-    private static final int RECORDS = 400;
-    private static final int KEYS = 7;
+    static final int RECORDS = 400;
+    static final int KEYS = 7;
 
     @AfterEach
     void noWorkerIsLeft() {
-        final long limit = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-        // A job has ended for its client a moment before its tasks have cleaned up.
-        while (!PythonTools.workers().isEmpty()) {
-            assertThat(System.nanoTime()).as("workers: %s", PythonTools.workers()).isLessThan(limit);
-            LockSupport.parkNanos(1_000_000);
-        }
+        PythonTools.awaitNoWorkers();
     }
 
-    private static byte[] record(final long index) {
+    static byte[] record(final long index) {
         final String key = "k" + index % KEYS;
         return PythonTools.record(key, List.of(key, (int) (index % 9), "t" + index));
     }
 
-    private static List<String> expected() {
+    static List<String> expected() {
         final List<String> lines = new ArrayList<>();
         for (int i = 0; i < RECORDS; i++) {
             lines.add("k" + i % KEYS + "/t" + i + "#" + (i / KEYS + 1) + " after " + i % 9);
@@ -64,7 +59,7 @@ class PythonJobsTest {
         return Cluster.byKey(lines);
     }
 
-    private static Configuration config() {
+    static Configuration config() {
         final Configuration config = new Configuration();
         config.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(25));
         config.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
@@ -75,6 +70,12 @@ class PythonJobsTest {
 
     private static DataStream<Object> job(final StreamExecutionEnvironment flink, final String agent, final boolean slow)
             throws Exception {
+        return job(flink, agent, Map.of(), slow);
+    }
+
+    static DataStream<Object> job(
+            final StreamExecutionEnvironment flink, final String agent, final Map<String, ?> options, final boolean slow)
+            throws Exception {
         final RateLimiterStrategy rate = slow ? RateLimiterStrategy.perCheckpoint(20) : RateLimiterStrategy.noOp();
         final DataGeneratorSource<byte[]> source =
                 new DataGeneratorSource<>(
@@ -83,7 +84,7 @@ class PythonJobsTest {
                 flink.fromSource(source, WatermarkStrategy.noWatermarks(), "records").setParallelism(1);
         return PythonEntry.connect(
                         records.rebalance().map(record -> record).returns(byte[].class),
-                        PythonTools.plan(agent, Map.of()),
+                        PythonTools.plan(agent, options),
                         PythonTools.environment())
                 .map(PythonTools::decode)
                 .returns(Types.GENERIC(Object.class));

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Snapshots, restores and rescaling while Python actions are in their worker: nothing is lost and nothing comes twice. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
 class PythonStateTest {
-    private static final int KEYS = 6;
-    private static final int PER_KEY = 5;
+    static final int KEYS = 6;
+    static final int PER_KEY = 5;
 
     @AfterEach
     void noWorkerIsLeft() {
@@ -29,11 +29,11 @@ class PythonStateTest {
         return "k" + index % KEYS;
     }
 
-    private static byte[] record(final int index) {
+    static byte[] record(final int index) {
         return PythonTools.record(key(index), List.of(key(index), 3 + index % 4, "t" + index));
     }
 
-    private static List<String> expected(final int from, final int to) {
+    static List<String> expected(final int from, final int to) {
         final List<String> lines = new ArrayList<>();
         for (int index = from; index < to; index++) {
             lines.add(key(index) + "/t" + index + "#" + (index / KEYS + 1) + " after " + (3 + index % 4));

@@ -1,12 +1,16 @@
 package org.apache.flink.agents.embedded;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.agents.core.value.ForeignValues;
@@ -93,6 +97,15 @@ final class PythonTools {
                 .children()
                 .filter(child -> commandOf(child).map(line -> line.contains("flink_agents.runtime.worker")).orElse(false))
                 .collect(Collectors.toList());
+    }
+
+    /** Waits until there is none: a job has ended for its client a moment before its tasks have cleaned up. */
+    static void awaitNoWorkers() {
+        final long limit = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        while (!workers().isEmpty()) {
+            assertThat(System.nanoTime()).as("workers: %s", workers()).isLessThan(limit);
+            LockSupport.parkNanos(1_000_000);
+        }
     }
 
     private static Optional<String> commandOf(final ProcessHandle process) {

@@ -91,6 +91,8 @@ public final class Natives {
 
     static native long workerStart(byte[] request, byte[] plan, Runnable wake);
 
+    static native int workerReady(long handle, int millis);
+
     static native int workerProcess(long handle);
 
     static native int workerSend(long handle, byte[] records, int length);
@@ -98,6 +100,8 @@ public final class Natives {
     static native byte[] workerReceive(long handle);
 
     static native byte[] workerLog(long handle, int millis);
+
+    static native void workerAskToStop(long handle);
 
     static native void workerStop(long handle);
 

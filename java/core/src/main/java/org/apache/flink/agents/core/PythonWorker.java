@@ -14,8 +14,8 @@ import org.apache.flink.agents.core.value.ValueWriter;
 
 /**
  * A process that runs an agent's Python actions for a host. What is told to it piles up until {@link #flush}; what it says is
- * taken by {@link #receive} and gone through by {@link #next}. Nothing here waits for the worker, except {@link #start} and
- * {@link #close}.
+ * taken by {@link #receive} and gone through by {@link #next}. Nothing here waits for the worker, except {@link #start}, {@link
+ * #awaitReady} and {@link #close}.
  *
  * <pre>{@code
  * try (PythonWorker worker = PythonWorker.start(settings, planJson, () -> mailbox.execute(this::drain, "worker"))) {
@@ -75,6 +75,9 @@ public final class PythonWorker implements AutoCloseable {
     private static final int TO_RUN_ENDED = 6;
     private static final int TO_FORGET = 7;
     private static final int TO_NAME = 8;
+    /** How long an interruption goes unseen. */
+    private static final int LOOK_MILLIS = 50;
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final long handle;
@@ -115,17 +118,38 @@ public final class PythonWorker implements AutoCloseable {
     }
 
     /**
-     * Starts a worker and waits until it is ready. It ends with the thread that calls this, at the latest: so does Linux keep it
-     * from outliving its host.
+     * Starts a worker and waits until it is ready: {@link #begin} and {@link #awaitReady}.
+     *
+     * @throws AgentsCoreException if it cannot be started, ends, refuses, or is not ready in time; the message has what it printed
+     * @throws InterruptedException if the thread is interrupted; nothing of the worker is left then
+     */
+    public static PythonWorker start(final PythonWorkerSettings settings, final byte[] plan, final Runnable wake)
+            throws InterruptedException {
+        final PythonWorker worker = begin(settings, plan, wake);
+        boolean ready = false;
+        try {
+            worker.awaitReady();
+            ready = true;
+        } finally {
+            if (!ready) {
+                worker.close();
+            }
+        }
+        return worker;
+    }
+
+    /**
+     * Starts a worker's process. It ends with the thread that calls this, at the latest: so does Linux keep it from outliving its
+     * host.
      *
      * @param settings how
      * @param plan the plan, JSON in UTF-8
      * @param wake called when there is something to {@link #receive}, once until that is done; by a thread of the worker's, so
      *     it must only hand the news over
-     * @return the worker
-     * @throws AgentsCoreException if it cannot be started, ends, refuses, or is not ready in time; the message has what it printed
+     * @return the worker, which is of no use before {@link #awaitReady}, and to be closed also when it never gets there
+     * @throws AgentsCoreException if it cannot be started
      */
-    public static PythonWorker start(final PythonWorkerSettings settings, final byte[] plan, final Runnable wake) {
+    public static PythonWorker begin(final PythonWorkerSettings settings, final byte[] plan, final Runnable wake) {
         NativeLibrary.load();
         final byte[] request;
         try {
@@ -134,6 +158,20 @@ public final class PythonWorker implements AutoCloseable {
             throw new IllegalStateException("Settings of texts and numbers could not be written", e);
         }
         return new PythonWorker(Natives.workerStart(request, plan, wake), settings.taskName());
+    }
+
+    /**
+     * Waits until the worker is ready.
+     *
+     * @throws AgentsCoreException if it ends, refuses, or is not ready in time; the message has what it printed
+     * @throws InterruptedException if the thread is interrupted, which is seen within a moment
+     */
+    public void awaitReady() throws InterruptedException {
+        do {
+            if (Thread.interrupted()) {
+                throw new InterruptedException("Interrupted while a Python worker was starting");
+            }
+        } while (Natives.workerReady(handle, LOOK_MILLIS) == 0);
     }
 
     /** Number of the process. */
@@ -469,6 +507,13 @@ public final class PythonWorker implements AutoCloseable {
     /** By how much, or the bits of a gauge's value. */
     public long bits() {
         return number;
+    }
+
+    /** Asks the process to end and does not wait for that; {@link #close} does. For hosts that end several. */
+    public void askToStop() {
+        if (!closed) {
+            Natives.workerAskToStop(handle);
+        }
     }
 
     /** Ends the process and returns when nothing of it is left. Closing again does nothing. */

@@ -22,7 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries out what a core asks for: runs Java actions, and hands Python's to a {@link PythonHost}.
+ * Carries out what a core asks for: runs Java actions, and hands Python's to {@link PythonHosts}.
  *
  * <p><i>Owned state</i>: the resolved methods and metrics of the plan's actions. <i>Lifecycle</i>: made when the core is open,
  * closed before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink.
@@ -45,7 +45,7 @@ public final class JavaHost implements AutoCloseable {
     private final ValueChecks checks;
     private final PlainData plain = new PlainData();
     /** Null for plans without Python actions. */
-    private final PythonHost python;
+    private final PythonHosts python;
 
     /**
      * @param core the core to report to
@@ -53,7 +53,7 @@ public final class JavaHost implements AutoCloseable {
      * @param keys slots of the keys in use
      * @param outlet what becomes of effects that need no user code
      * @throws IllegalArgumentException naming the action, if a method is missing, or it is Python's and there is no Python
-     * @throws AgentsCoreException if the Python worker does not start
+     * @throws AgentsCoreException if a Python worker does not start
      */
     public JavaHost(final AgentsCore core, final PlanServices services, final KeySlots keys, final Outlet outlet) {
         this.agent = services.agentName();
@@ -77,7 +77,7 @@ public final class JavaHost implements AutoCloseable {
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         // Last: nothing that fails after it would leave a process behind.
-        python = Arrays.asList(functions).contains(null) ? new PythonHost(this, services, keys, outlet) : null;
+        python = Arrays.asList(functions).contains(null) ? new PythonHosts(this, services, keys, outlet) : null;
     }
 
     /**
@@ -125,14 +125,14 @@ public final class JavaHost implements AutoCloseable {
                 case AgentsCore.RUN_ACTION:
                     left--;
                     if (functions[core.action()] == null) {
-                        python.run(core.task(), slot, core.actions().get(core.action()), core.event());
+                        python.of(slot).run(core.task(), slot, core.actions().get(core.action()), core.event());
                     } else {
                         outlet.select(slot);
                         runAction(slot);
                     }
                     break;
                 case AgentsCore.RESUME:
-                    python.resume(core.task());
+                    python.of(slot).resume(core.task());
                     break;
                 case AgentsCore.EMIT:
                     outlet.emit(slot, outputOf(core.event()), core.hasTimestamp(), core.timestamp());
@@ -143,7 +143,7 @@ public final class JavaHost implements AutoCloseable {
                     break;
                 case AgentsCore.RUN_ENDED:
                     if (python != null) {
-                        python.runEnded(slot);
+                        python.of(slot).runEnded(slot);
                     }
                     if (core.idle()) {
                         outlet.idle(slot, core.persisted());
@@ -199,7 +199,7 @@ public final class JavaHost implements AutoCloseable {
     /** The run that a key has now was restored: its memory may have been written. */
     public void restored(final int slot) {
         if (python != null) {
-            python.foreign(slot);
+            python.of(slot).foreign(slot);
         }
     }
 
@@ -240,7 +240,7 @@ public final class JavaHost implements AutoCloseable {
         }
         finished(task, function.descriptor());
         if (python != null) {
-            python.foreign(slot);
+            python.of(slot).foreign(slot);
         }
     }
 

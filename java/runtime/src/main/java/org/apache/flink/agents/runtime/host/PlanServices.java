@@ -101,11 +101,11 @@ public abstract class PlanServices implements AutoCloseable {
     }
 
     /**
-     * Starts the Python of the plan's actions.
+     * Starts the workers of the plan's Python actions.
      *
-     * @throws IllegalArgumentException if there is none here
+     * @throws IllegalArgumentException if there is no Python here
      */
-    protected PythonProcess startPython() {
+    protected PythonProcesses startPython() {
         throw new IllegalArgumentException(
                 "Agent '" + agentName + "' has Python actions, and there is no Python here to run them: run it on Flink");
     }

@@ -11,11 +11,11 @@ import org.apache.flink.api.common.functions.RuntimeContext;
  */
 public interface PythonEnvironment extends Serializable {
     /**
-     * Prepares the interpreter of one subtask. Called once, on the task's thread, before the worker starts; may block.
+     * Prepares the interpreter of one subtask. Called once, on the task's thread, before its workers start; may block.
      *
      * @param context of the operator, for the job's id and the files that were distributed with the job
      * @param temporaryDirectories the TaskManager's directories for temporary files, at least one
-     * @return what to start, closed when the worker has ended
+     * @return what to start, closed when the workers have ended
      * @throws Exception whose message says what is missing and where to put it
      */
     Prepared prepare(RuntimeContext context, String[] temporaryDirectories) throws Exception;
@@ -25,13 +25,13 @@ public interface PythonEnvironment extends Serializable {
         /** The interpreter and its arguments; {@code -m flink_agents.runtime.worker} is put behind. Never empty. */
         List<String> command();
 
-        /** Variables that are set for the worker, beside those of the TaskManager; a null value removes one. */
+        /** Variables that are set for a worker, beside those of the TaskManager; a null value removes one. */
         Map<String, String> environment();
 
-        /** Working directory of the worker; null means that of the TaskManager. */
+        /** Working directory of a worker; null means that of the TaskManager. */
         String directory();
 
-        /** Removes what was unpacked. Called when the worker has ended, also when it never started. */
+        /** Removes what was unpacked. Called when the workers have ended, also when they never started. */
         @Override
         void close() throws Exception;
     }

@@ -13,17 +13,18 @@ import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 
 /**
- * Runs Python actions for a core, in a worker process. A task is handed to the worker when the core asks for it, and goes on
+ * Runs Python actions of a core in one worker process. A task is handed to the worker when the core asks for it, and goes on
  * there while other keys' tasks do; what the worker says of it is carried out when the host is told to {@link #receive}.
  *
  * <p>The worker keeps a mirror of the memory of keys with an unfinished run. This class tells it when a run has ended, and when
  * a Java action may have written, and answers what it does not know. Paths of short-term memory that it asks for are told
  * with the first task of later runs.
  *
- * <p><i>Owned state</i>: the worker, its tasks, what it knows of keys. <i>Lifecycle</i>: made when the core is open, closed
- * before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink; never waits for the worker.
+ * <p><i>Owned state</i>: the tasks of the worker, what it knows of keys. <i>Lifecycle</i>: of no use any more when the worker is
+ * closed, which {@link PythonHosts} does. <i>Constraint</i>: used by one thread, the mailbox thread on Flink; never waits for
+ * the worker.
  */
-final class PythonHost implements AutoCloseable {
+final class PythonHost {
     /** Runs in one batch at least, when the worker is busy: more than that makes no difference. */
     private static final int BATCH = 16;
     /** Runs that may wait in front of the worker before no more records are taken: it is not idle, and checkpoints stay small. */
@@ -42,7 +43,6 @@ final class PythonHost implements AutoCloseable {
     private final PlanServices services;
     private final KeySlots keys;
     private final Outlet outlet;
-    private final PythonProcess process;
     private final PythonWorker worker;
     private final WorkerMetrics metrics;
     private final PlainData plain = new PlainData();
@@ -51,15 +51,20 @@ final class PythonHost implements AutoCloseable {
     // By the slot of the task's number, which is its lower half.
     private Running[] tasks = new Running[64];
 
-    PythonHost(final JavaHost host, final PlanServices services, final KeySlots keys, final Outlet outlet) {
+    PythonHost(
+            final JavaHost host,
+            final PlanServices services,
+            final KeySlots keys,
+            final Outlet outlet,
+            final PythonWorker worker,
+            final WorkerMetrics metrics) {
         this.host = host;
         this.core = host.core();
         this.services = services;
         this.keys = keys;
         this.outlet = outlet;
-        this.metrics = new WorkerMetrics(services.metrics());
-        this.process = services.startPython();
-        this.worker = process.worker();
+        this.worker = worker;
+        this.metrics = metrics;
     }
 
     /** A task in the worker. */
@@ -330,11 +335,5 @@ final class PythonHost implements AutoCloseable {
                         + ": "
                         + why,
                 null);
-    }
-
-    /** Ends the worker; returns when nothing of it is left. */
-    @Override
-    public void close() throws Exception {
-        process.close();
     }
 }

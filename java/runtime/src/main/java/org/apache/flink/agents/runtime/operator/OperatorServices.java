@@ -13,20 +13,16 @@ import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.JavaHost;
 import org.apache.flink.agents.runtime.host.PlanServices;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
-import org.apache.flink.agents.runtime.host.PythonProcess;
+import org.apache.flink.agents.runtime.host.PythonProcesses;
 import org.apache.flink.agents.runtime.host.ValueChecks;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.value.KnownType;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.runtime.execution.Environment;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** What the operator gives its host: state, metrics, configuration, resources, of one subtask. */
 final class OperatorServices extends PlanServices {
-    private static final Logger LOG = LoggerFactory.getLogger(OperatorServices.class);
-
     private final KeyedStates states;
     private final ValueChecks checks;
     private final PythonEnvironment python;
@@ -100,25 +96,27 @@ final class OperatorServices extends PlanServices {
     }
 
     @Override
-    protected PythonProcess startPython() {
+    protected PythonProcesses startPython() {
         if (python == null) {
             return super.startPython();
         }
-        if (config().getInt("python.workers", 1) != 1) {
-            LOG.warn("Agent '{}': this release runs one Python worker per subtask; option python.workers has no effect", agentName());
-        }
         final Environment environment = operator.getContainingTask().getEnvironment();
         try {
-            return PythonProcess.start(
+            return PythonProcesses.start(
                     python,
                     operator.getRuntimeContext(),
                     environment.getTaskManagerInfo().getTmpDirectories(),
                     agentName(),
                     environment.getTaskInfo().getTaskNameWithSubtasks(),
                     planJson,
+                    config().getInt("python.workers", 1),
                     operator::wakeUp);
         } catch (final RuntimeException e) {
             throw e;
+        } catch (final InterruptedException e) {
+            // Flink cancels by interrupting; who waits next has to see it, too.
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("The start of Python for agent '" + agentName() + "' was interrupted", e);
         } catch (final Exception e) {
             throw new IllegalStateException("No Python for agent '" + agentName() + "': " + e.getMessage(), e);
         }

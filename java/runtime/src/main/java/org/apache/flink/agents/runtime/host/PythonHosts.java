@@ -1,0 +1,75 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.List;
+import org.apache.flink.agents.core.KeySlots;
+import org.apache.flink.agents.core.PythonWorker;
+
+/**
+ * The Python of a subtask: a {@link PythonHost} for each of its workers, and the rule that spreads the keys over them.
+ *
+ * <p><i>Owned state</i>: the workers. <i>Lifecycle</i>: made when the core is open, closed before it. <i>Constraint</i>: used by
+ * one thread, the mailbox thread on Flink.
+ */
+final class PythonHosts implements AutoCloseable {
+    /** The golden ratio in 32 bits: hashes that follow one another, or have a common factor, land far apart. */
+    private static final int SPREAD = 0x9E3779B9;
+
+    private final KeySlots keys;
+    private final PythonProcesses processes;
+    private final PythonHost[] hosts;
+
+    PythonHosts(final JavaHost host, final PlanServices services, final KeySlots keys, final Outlet outlet) {
+        this.keys = keys;
+        processes = services.startPython();
+        final List<PythonWorker> workers = processes.workers();
+        final WorkerMetrics metrics = new WorkerMetrics(services.metrics());
+        hosts = new PythonHost[workers.size()];
+        for (int i = 0; i < hosts.length; i++) {
+            hosts[i] = new PythonHost(host, services, keys, outlet, workers.get(i), metrics);
+        }
+    }
+
+    /** The host of the key of a slot. */
+    PythonHost of(final int slot) {
+        return hosts.length == 1 ? hosts[0] : hosts[workerOf(keys.key(slot), hosts.length)];
+    }
+
+    /**
+     * Which of a subtask's workers runs a key's actions: by the key alone, so that it is the same one as long as the subtask
+     * lives. What a worker knows of a key is in no other, and what an action keeps in its process it finds again. Flink
+     * spreads keys over subtasks by another function of the same hash, so that the keys of one subtask reach all its workers.
+     */
+    static int workerOf(final Object key, final int workers) {
+        return (int) ((Integer.toUnsignedLong(key.hashCode() * SPREAD) * workers) >>> Integer.SIZE);
+    }
+
+    /** Sends what has piled up for workers that have nothing else to do, or is enough for a batch, or {@code all}. */
+    void flush(final boolean all) {
+        for (final PythonHost host : hosts) {
+            host.flush(all);
+        }
+    }
+
+    /** Whether so much waits in front of a worker that no more should be taken. */
+    boolean isBehind() {
+        for (final PythonHost host : hosts) {
+            if (host.isBehind()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Carries out what the workers have said. */
+    void receive() throws Exception {
+        for (final PythonHost host : hosts) {
+            host.receive();
+        }
+    }
+
+    /** Ends the workers; returns when nothing of them is left. */
+    @Override
+    public void close() throws Exception {
+        processes.close();
+    }
+}

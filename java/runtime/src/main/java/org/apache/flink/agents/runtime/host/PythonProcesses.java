@@ -1,0 +1,90 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.agents.core.PythonWorker;
+import org.apache.flink.agents.core.PythonWorkerSettings;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.util.IOUtils;
+
+/** The workers of a subtask, with the Python that was prepared for them. */
+public final class PythonProcesses implements AutoCloseable {
+    private static final List<String> MODULE = List.of("-m", "flink_agents.runtime.worker");
+
+    private final PythonEnvironment.Prepared python;
+    private final List<PythonWorker> workers = new ArrayList<>();
+
+    private PythonProcesses(final PythonEnvironment.Prepared python) {
+        this.python = python;
+    }
+
+    /**
+     * Prepares a Python and starts workers with it, side by side; waits until all are ready.
+     *
+     * @param environment where the Python comes from
+     * @param context of the operator
+     * @param temporaryDirectories the TaskManager's
+     * @param agent name of the agent
+     * @param task name of the task, for logs and messages
+     * @param plan the plan, JSON in UTF-8; its options limit each worker
+     * @param count how many workers, at least one
+     * @param wake called by another thread when a worker has something to say
+     * @throws InterruptedException if the thread is interrupted, as Flink does when it cancels; nothing is left then
+     * @throws Exception whose message says why there is none
+     */
+    public static PythonProcesses start(
+            final PythonEnvironment environment,
+            final RuntimeContext context,
+            final String[] temporaryDirectories,
+            final String agent,
+            final String task,
+            final byte[] plan,
+            final int count,
+            final Runnable wake)
+            throws Exception {
+        final PythonProcesses processes = new PythonProcesses(environment.prepare(context, temporaryDirectories));
+        try {
+            for (int number = 1; number <= count; number++) {
+                final PythonWorkerSettings settings =
+                        processes
+                                .settings()
+                                .temporary(temporaryDirectories[0])
+                                .names(agent, count == 1 ? task : task + ", worker " + number + " of " + count);
+                processes.workers.add(PythonWorker.begin(settings, plan, wake));
+            }
+            for (final PythonWorker worker : processes.workers) {
+                worker.awaitReady();
+            }
+            return processes;
+        } catch (final Throwable e) {
+            try {
+                processes.close();
+            } catch (final Exception unclosed) {
+                e.addSuppressed(unclosed);
+            }
+            throw e;
+        }
+    }
+
+    private PythonWorkerSettings settings() {
+        final List<String> command = new ArrayList<>(python.command());
+        command.addAll(MODULE);
+        return new PythonWorkerSettings(command).environment(python.environment()).directory(python.directory());
+    }
+
+    List<PythonWorker> workers() {
+        return workers;
+    }
+
+    /** Ends the workers, all at once; returns when nothing of them is left. */
+    @Override
+    public void close() throws Exception {
+        final List<AutoCloseable> closing = new ArrayList<>(workers);
+        closing.add(python);
+        try {
+            workers.forEach(PythonWorker::askToStop);
+        } finally {
+            IOUtils.closeAll(closing);
+        }
+    }
+}
