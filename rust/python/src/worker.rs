@@ -197,10 +197,9 @@ impl Worker {
         Ok(unused.is_some())
     }
 
+    /// Its draft has to be committed or discarded, then unused symbols may be forgotten.
     fn end(&mut self, task: u64) -> PyResult<Task> {
-        let ended = self.tasks.remove(&task).ok_or_else(no_task)?;
-        self.forget_unused_symbols();
-        Ok(ended)
+        self.tasks.remove(&task).ok_or_else(no_task)
     }
 }
 
@@ -591,6 +590,7 @@ impl Worker {
                 drop(values.try_remove(handle.0 as usize));
             });
         }
+        self.forget_unused_symbols();
         self.put(&FromWorker::Finish { task })
     }
 
@@ -599,6 +599,7 @@ impl Worker {
         let entry = self.end(task)?;
         let values = &mut self.values;
         entry.draft.discard(|handle| drop(values.try_remove(handle.0 as usize)));
+        self.forget_unused_symbols();
         self.put(&FromWorker::Fail { task, reason: text })
     }
 

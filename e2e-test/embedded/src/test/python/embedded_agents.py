@@ -260,6 +260,27 @@ class Where(Agent):
         ctx.send_event(OutputEvent(output=f"{event.get_attr('key')}/{os.getpid() if same else 'moved'}"))
 
 
+class ManyPaths(Agent):
+    """Takes a number: writes so many paths of both memories in one action, and tells the sums that another reads."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def write(event: Event, ctx: RunnerContext) -> None:
+        count = InputEvent.from_event(event).input
+        for i in range(count):
+            ctx.sensory_memory.set(f"seen.p{i}", i)
+            ctx.short_term_memory.set(f"many.p{i}", i)
+        ctx.send_event(Event(type="written", attributes={"count": count}))
+
+    @action("written")
+    @staticmethod
+    def read(event: Event, ctx: RunnerContext) -> None:
+        numbers = range(event.get_attr("count"))
+        seen = sum(ctx.sensory_memory.get(f"seen.p{i}") for i in numbers)
+        many = sum(ctx.short_term_memory.get(f"many.p{i}") for i in numbers)
+        ctx.send_event(OutputEvent(output=[seen, many]))
+
+
 class Eats(Agent):
     """Takes [key, path]. While there is no such file, it makes it, with its process, and fills the memory."""
 
@@ -350,7 +371,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats, Talks, P1, P2)
+AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats, Talks, P1, P2, ManyPaths)
 
 
 def plans(config: dict) -> str:

@@ -100,6 +100,17 @@ class PythonTest {
     }
 
     @Test
+    void anActionMayWriteMorePathsThanAWorkerKeeps() throws Exception {
+        try (Harness<String, byte[]> harness = PythonTools.job("ManyPaths").open()) {
+            for (final int count : new int[] {10, 5_000, 10, 6_000}) {
+                harness.in(PythonTools.record("k", count));
+                final int sum = count * (count - 1) / 2;
+                assertThat(PythonTools.decode(harness.await(1))).isEqualTo(List.of(List.of(sum, sum)));
+            }
+        }
+    }
+
+    @Test
     void javaAndPythonActionsOfOnePlanShareEventsAndMemory() throws Exception {
         try (Harness<String, byte[]> harness = PythonTools.job("Mixed").open()) {
             for (int i = 1; i <= 3; i++) {
