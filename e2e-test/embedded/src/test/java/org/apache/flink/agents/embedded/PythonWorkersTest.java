@@ -126,6 +126,12 @@ class PythonWorkersTest {
     }
 
     @Test
+    void aNumberOfWorkersThatIsNoneIsRefused() {
+        assertThatThrownBy(() -> PythonTools.job("Echo", Map.of("python.workers", 0)).open())
+                .hasMessageContaining("Option python.workers is 0: it must be at least 1");
+    }
+
+    @Test
     void oneOfSeveralThatDiesFailsTheTaskAndSaysWhich() throws Exception {
         try (Harness<String, byte[]> harness = PythonTools.job("Where", THREE).open()) {
             final ProcessHandle victim = PythonTools.workers().get(1);

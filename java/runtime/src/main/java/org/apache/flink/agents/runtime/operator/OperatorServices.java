@@ -100,6 +100,11 @@ final class OperatorServices extends PlanServices {
         if (python == null) {
             return super.startPython();
         }
+        final int workers = config().getInt("python.workers", 1);
+        if (workers < 1) {
+            throw new IllegalArgumentException(
+                    "Option python.workers is " + workers + ": it must be at least 1, since agent '" + agentName() + "' has Python actions");
+        }
         final Environment environment = operator.getContainingTask().getEnvironment();
         try {
             return PythonProcesses.start(
@@ -109,7 +114,7 @@ final class OperatorServices extends PlanServices {
                     agentName(),
                     environment.getTaskInfo().getTaskNameWithSubtasks(),
                     planJson,
-                    config().getInt("python.workers", 1),
+                    workers,
                     operator::wakeUp);
         } catch (final RuntimeException e) {
             throw e;
