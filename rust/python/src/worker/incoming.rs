@@ -1,6 +1,8 @@
 //! What comes from the TaskManager.
 
-use super::{Key, Task, Worker, core, garbage, no_task};
+use super::link::garbage;
+use super::memory::core;
+use super::{Key, Task, Worker, no_task};
 use crate::decode::read;
 use crate::uuid;
 use flink_agents_core::ids::Symbol;
@@ -94,7 +96,7 @@ impl Worker {
             }
             ToWorker::Forget { slot } => self.forget(slot),
             ToWorker::Mark { batch } => self.begun = Some(batch),
-            ToWorker::Stop => self.ended = true,
+            ToWorker::Stop => self.link.ended = true,
             ToWorker::Hello { .. } => return Err(PyConnectionError::new_err("the TaskManager greeted twice")),
         }
         Ok(Taken::Nothing)
