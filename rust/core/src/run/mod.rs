@@ -1,17 +1,22 @@
 //! The run machine: which action of which key runs next, and what becomes of the events it sends.
 
 mod effect;
+mod input;
 mod key;
 mod machine;
 mod memory;
 mod router;
+mod routing;
 mod segments;
 mod snapshot;
+mod tasks;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use effect::{Effect, Marker};
-pub use machine::{EventIn, InputError, Limits, Machine, TaskError};
+pub use input::{EventIn, InputError, Limits, TaskError};
+pub use machine::Machine;
 pub use memory::AccessError;
 pub use router::Router;
 pub use snapshot::{KeySnapshot, RestoreError, RestorePlan, SnapshotError};
