@@ -32,7 +32,7 @@ pub struct EventIn<A> {
     pub event_type: Symbol,
     /// Where the host keeps it.
     pub value: ValueHandle,
-    /// What conditions read of it; needed only when [`Router::has_conditions`].
+    /// What conditions read of it; needed only when [`Router::has_conditions`](super::Router::has_conditions).
     pub attributes: Option<A>,
 }
 
