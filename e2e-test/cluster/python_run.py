@@ -13,21 +13,17 @@ exit status is 1 if something failed.
 from __future__ import annotations
 
 import argparse
-import shutil
-import signal
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checks import Suite  # noqa: E402
 from cluster import Cluster, find_java_home  # noqa: E402
+from entry import run_suite  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
 from python_env import python_home  # noqa: E402
 from python_scenarios import FOR_JAVA, SCENARIOS, PythonContext  # noqa: E402
-from run import stop  # noqa: E402
 
 
 def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
@@ -51,31 +47,5 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
                 scenario(PythonContext(suite, cluster, python, jars, data, options.long))
 
 
-def main() -> int:
-    """Runs the test; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--long", action="store_true", help="more variants")
-    parser.add_argument("--keep", action="store_true", help="keep logs and outputs")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only the scenarios whose name contains TEXT")
-    options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    begin = time.monotonic()
-    suite = Suite()
-    base = Path(tempfile.mkdtemp(prefix="flink-agents-python-"))
-    try:
-        run(suite, base, options)
-    except Exception as e:  # noqa: BLE001 - the last line must come whatever happens
-        suite.check("the test itself", f"{type(e).__name__}: {e}")
-    finally:
-        if suite.failed or options.keep:
-            print(f"\nlogs and outputs are kept in {base}")
-        else:
-            shutil.rmtree(base, ignore_errors=True)
-    print(f"\n{time.monotonic() - begin:.0f} s")
-    print(f"{suite.passed} passed, {suite.failed} failed")
-    return 1 if suite.failed or not suite.passed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_suite(__doc__.splitlines()[0], "flink-agents-python-", run))

@@ -14,10 +14,7 @@ Needs a JDK 17, and pip for the first run, which downloads Flink (330 MB) and th
 from __future__ import annotations
 
 import argparse
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -26,14 +23,10 @@ import interruptions  # noqa: E402
 import submissions  # noqa: E402
 from checks import Suite  # noqa: E402
 from cluster import Cluster, find_java_home  # noqa: E402
+from entry import run_suite  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
 from scenario import Context  # noqa: E402
-
-
-def stop(number: int, _: object) -> None:
-    """Turns a signal into an exception, so that the cluster is stopped on the way out."""
-    raise SystemExit(128 + number)
 
 
 def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
@@ -57,32 +50,6 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
                 scenario(Context(suite, cluster, jars, data, options.long, options.variant))
 
 
-def main() -> int:
-    """Runs the test; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--long", action="store_true", help="more variants")
-    parser.add_argument("--keep", action="store_true", help="keep logs and outputs")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only the scenarios whose name contains TEXT")
-    parser.add_argument("--variant", default="", metavar="TEXT", help="only the variants one of whose options contains TEXT")
-    options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    begin = time.monotonic()
-    suite = Suite()
-    base = Path(tempfile.mkdtemp(prefix="flink-agents-cluster-"))
-    try:
-        run(suite, base, options)
-    except Exception as e:  # noqa: BLE001 - the last line must come whatever happens
-        suite.check("the test itself", f"{type(e).__name__}: {e}")
-    finally:
-        if suite.failed or options.keep:
-            print(f"\nlogs and outputs are kept in {base}")
-        else:
-            shutil.rmtree(base, ignore_errors=True)
-    print(f"\n{time.monotonic() - begin:.0f} s")
-    print(f"{suite.passed} passed, {suite.failed} failed")
-    return 1 if suite.failed or not suite.passed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_suite(__doc__.splitlines()[0], "flink-agents-cluster-", run,
+                       variant="only the variants one of whose options contains TEXT"))

@@ -24,6 +24,8 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from allowed import read_allowed
+
 PACKAGE = "org.apache.flink.agents.api"
 HERE = Path(__file__).resolve().parent
 MODIFIERS = {
@@ -230,20 +232,6 @@ def member_problem(wanted: Member, found: Member | None) -> str | None:
     return None
 
 
-def read_allowed(path: Path) -> dict[str, str]:
-    """Class or ``class#member`` to the rest of its line; bad lines end the run."""
-    result: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        parts = [part.strip() for part in line.split(" | ")]
-        if len(parts) != 3 or not re.fullmatch(r"\d{4}-\d\d-\d\d", parts[1]) or not parts[2]:
-            sys.exit(f"{path}:{number}: expected 'class or class#member | YYYY-MM-DD | step'")
-        result[parts[0]] = f"{parts[1]}, {parts[2]}"
-    return result
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -260,7 +248,7 @@ def main() -> int:
         if name.startswith(PACKAGE + ".")
     }
     built = javap(args.built)
-    allowed = read_allowed(args.allow)
+    allowed = read_allowed(args.allow, "class or class#member")
     unused = set(allowed)
     passed, failures = 0, []
 

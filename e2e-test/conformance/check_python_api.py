@@ -19,6 +19,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from allowed import read_allowed
+
 PACKAGE = "flink_agents.api"
 HERE = Path(__file__).resolve().parent
 
@@ -315,20 +317,6 @@ class Check:
         return value_problem(key.removeprefix(PACKAGE + "."), wanted.node, found.node)
 
 
-def read_allowed(path: Path) -> dict[str, str]:
-    """Module or ``module#Class.member`` to the rest of its line; bad lines end the run."""
-    result: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        parts = [part.strip() for part in line.split(" | ")]
-        if len(parts) != 3 or not re.fullmatch(r"\d{4}-\d\d-\d\d", parts[1]) or not parts[2]:
-            sys.exit(f"{path}:{number}: expected 'module or module#name | YYYY-MM-DD | step'")
-        result[parts[0]] = f"{parts[1]}, {parts[2]}"
-    return result
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("built", nargs="?", type=Path, default=HERE.parent.parent / "python")
@@ -336,7 +324,7 @@ def main() -> int:
     parser.add_argument("--allow", type=Path, default=HERE / "python-api-allow.txt")
     args = parser.parse_args()
 
-    check = Check(read_sources(args.built), read_allowed(args.allow))
+    check = Check(read_sources(args.built), read_allowed(args.allow, "module or module#name"))
     for name, wanted in read_listing(args.listing).items():
         check.module(name, wanted)
     check.failures += [f"{key} is in the allow-list but not in the listing" for key in sorted(check.unused)]
