@@ -13,7 +13,7 @@ fn looping(limit: u32) -> Machine<Exact> {
         max_events_per_run: limit,
         ..Limits::default()
     };
-    Machine::new(Exact::new(&[("begin", "_input_event"), ("again", "again")]), limits)
+    Machine::new(Exact::new([("begin", "_input_event"), ("again", "again")]), limits)
 }
 
 fn send(machine: &mut Machine<Exact>, task: TaskId, event_type: &str, number: u32) {

@@ -1,6 +1,7 @@
 //! Simulated hosts and a naive reference machine, for tests of the core.
 //!
 //! * [`agent`]: scripted agents, whose actions are small programs, with a naive router;
+//! * [`exact`]: a router by exact types, when there is nothing to script;
 //! * [`host`]: the host's tables, which notice a value used after its release, released twice, or never;
 //! * [`reference`](mod@reference): a slow machine that says what has to happen;
 //! * [`cluster`]: core machines and reference in lockstep, with checkpoints, crashes and rescaling;
@@ -12,6 +13,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod exact;
 pub mod host;
 pub mod model;
 pub mod reference;

@@ -8,6 +8,7 @@ use crate::ids::{ActionId, EventId, KeySlot, TaskId, ValueHandle};
 use crate::memory::{Space, Written};
 use crate::symbols::INPUT_EVENT;
 
+/// The testkit's router belongs to the crate as others see it; these tests are inside another build of it.
 struct OneAction;
 
 impl Router for OneAction {

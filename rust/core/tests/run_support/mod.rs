@@ -1,70 +1,15 @@
-//! A router by exact types, and a host in a few lines, for tests that need nothing more.
+//! A host in a few lines, for tests that need nothing more.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use flink_agents_core::ids::{ActionId, EventId, KeySlot, TaskId, ValueHandle};
+use flink_agents_core::ids::{EventId, KeySlot, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, Node, Space, Written};
-use flink_agents_core::run::{Effect, EventIn, Limits, Machine, Router};
-
-/// Action names with the one type that triggers each, and how often routes were asked for.
-#[derive(Debug, Default)]
-pub struct Exact {
-    pub actions: Vec<(&'static str, &'static str)>,
-    table: Vec<(&'static str, Vec<ActionId>)>,
-}
-
-impl Exact {
-    pub fn new(actions: &[(&'static str, &'static str)]) -> Exact {
-        let mut table: Vec<(&'static str, Vec<ActionId>)> = Vec::new();
-        for (index, (_, event_type)) in actions.iter().enumerate() {
-            let id = ActionId(index as u16);
-            match table.iter_mut().find(|(known, _)| known == event_type) {
-                Some((_, ids)) => ids.push(id),
-                None => table.push((event_type, vec![id])),
-            }
-        }
-        Exact {
-            actions: actions.to_vec(),
-            table,
-        }
-    }
-}
-
-impl Router for Exact {
-    type Attributes = ();
-
-    fn action_count(&self) -> usize {
-        self.actions.len()
-    }
-
-    fn action_name(&self, action: ActionId) -> &str {
-        self.actions[action.0 as usize].0
-    }
-
-    fn exact(&self, event_type: &str) -> &[ActionId] {
-        let found = self.table.iter().find(|(known, _)| *known == event_type);
-        found.map_or(&[], |(_, ids)| ids)
-    }
-
-    fn has_conditions(&self) -> bool {
-        false
-    }
-
-    fn conditional(
-        &self,
-        _: &str,
-        _: EventId,
-        _: Option<&()>,
-        _: &mut Vec<ActionId>,
-        _: &mut Vec<String>,
-    ) -> Result<(), String> {
-        Ok(())
-    }
-}
+use flink_agents_core::run::{Effect, EventIn, Limits, Machine};
+pub use flink_agents_testkit::exact::Exact;
 
 pub const KEY: KeySlot = KeySlot(0);
 
-pub fn machine(actions: &[(&'static str, &'static str)]) -> Machine<Exact> {
-    Machine::new(Exact::new(actions), Limits::default())
+pub fn machine(actions: &[(&str, &str)]) -> Machine<Exact> {
+    Machine::new(Exact::new(actions.iter().copied()), Limits::default())
 }
 
 /// An event whose id and handle are `number`.

@@ -5,10 +5,11 @@
 //! nothing but keep handles in a free list. Inputs come in batches of 64 keys. Best and median of seven rounds.
 #![allow(clippy::print_stdout)]
 
-use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
+use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, Node, Space, Written};
-use flink_agents_core::run::{Effect, EventIn, Limits, Machine, Router};
+use flink_agents_core::run::{Effect, EventIn, Limits, Machine};
 use flink_agents_core::symbols::{INPUT, OUTPUT};
+use flink_agents_testkit::exact::Exact;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,62 +17,19 @@ use std::time::{Duration, Instant};
 const BATCH: u32 = 64;
 const ROUNDS: usize = 7;
 
-struct Chain {
-    actions: Vec<ActionId>,
-    names: Vec<String>,
-    types: Vec<String>,
-}
-
-impl Chain {
-    fn new(length: u16) -> Chain {
-        let event_type = |index: u16| match index {
+/// Actions in a row: the first is triggered by the input, each other one by a type of its own.
+fn chain(length: u16) -> Exact {
+    Exact::new((0..length).map(|index| {
+        let event_type = match index {
             0 => "_input_event".to_owned(),
             _ => format!("E{index}"),
         };
-        Chain {
-            actions: (0..length).map(ActionId).collect(),
-            names: (0..length).map(|index| format!("a{index}")).collect(),
-            types: (0..length).map(event_type).collect(),
-        }
-    }
-}
-
-impl Router for Chain {
-    type Attributes = ();
-
-    fn action_count(&self) -> usize {
-        self.actions.len()
-    }
-
-    fn action_name(&self, action: ActionId) -> &str {
-        &self.names[action.0 as usize]
-    }
-
-    fn exact(&self, event_type: &str) -> &[ActionId] {
-        match self.types.iter().position(|known| known == event_type) {
-            Some(index) => &self.actions[index..=index],
-            None => &[],
-        }
-    }
-
-    fn has_conditions(&self) -> bool {
-        false
-    }
-
-    fn conditional(
-        &self,
-        _: &str,
-        _: EventId,
-        _: Option<&()>,
-        _: &mut Vec<ActionId>,
-        _: &mut Vec<String>,
-    ) -> Result<(), String> {
-        Ok(())
-    }
+        (format!("a{index}"), event_type)
+    }))
 }
 
 struct Host {
-    machine: Machine<Chain>,
+    machine: Machine<Exact>,
     types: Vec<Symbol>,
     paths: Vec<Symbol>,
     free: Vec<u32>,
@@ -82,7 +40,7 @@ struct Host {
 
 impl Host {
     fn new(length: u16, memory: bool) -> Host {
-        let mut machine = Machine::new(Chain::new(length), Limits::default());
+        let mut machine = Machine::new(chain(length), Limits::default());
         let mut types: Vec<Symbol> = (0..length).map(|index| machine.intern(&format!("E{index}"))).collect();
         types[0] = INPUT;
         let paths = (0..if memory { length } else { 0 }).map(|index| machine.intern(&format!("c{index}")));
