@@ -18,18 +18,20 @@ from rest import wait_for
 BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.\w+(?:Exception|Error)\b"
                  r"|WARN +org\.apache\.flink\.agents|leaked|# A fatal error|panicked at")
 
-# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended; and Beam's,
-# when PyFlink ends its workers.
+# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended.
 HARMLESS = re.compile(
     r"CheckpointException: .*("
     r"Checkpoint was declined \((?:tasks not ready|task is closing)\)"
-    r"|TaskManager received a checkpoint request for unknown task)"
-    r"|java\.lang\.IllegalStateException: call already closed")
+    r"|TaskManager received a checkpoint request for unknown task)")
 
-# Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way.
+# Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way. And
+# Beam's, at level WARN: when PyFlink ends its Python, the service of its state closes streams that Python has closed already.
 HARMLESS_LINES = re.compile(
     r"^.*PeriodicMaterializationManager .* materialization cancelled\n"
-    r"java\.util\.concurrent\.CancellationException(?:: .*)?\n", re.MULTILINE)
+    r"java\.util\.concurrent\.CancellationException(?:: .*)?\n"
+    r"|^java\.lang\.IllegalStateException: call already closed\n"
+    r"(?:\tat org\.apache\.beam\.vendor\.grpc\..*\n)+"
+    r"\tat org\.apache\.beam\.runners\.fnexecution\.state\.GrpcStateService\.close\(.*\n", re.MULTILINE)
 
 
 class Suite:
