@@ -25,13 +25,13 @@ HARMLESS = re.compile(
     r"|TaskManager received a checkpoint request for unknown task)")
 
 # Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way. And
-# Beam's, at level WARN: when PyFlink ends its Python, the service of its state closes streams that Python has closed already.
+# Beam's, at level WARN: when PyFlink ends its Python, both ends of the stream of its state close it, one of them too late.
 HARMLESS_LINES = re.compile(
     r"^.*PeriodicMaterializationManager .* materialization cancelled\n"
     r"java\.util\.concurrent\.CancellationException(?:: .*)?\n"
     r"|^java\.lang\.IllegalStateException: call already closed\n"
     r"(?:\tat org\.apache\.beam\.vendor\.grpc\..*\n)+"
-    r"\tat org\.apache\.beam\.runners\.fnexecution\.state\.GrpcStateService\.close\(.*\n", re.MULTILINE)
+    r"\tat org\.apache\.beam\.runners\.fnexecution\.state\.GrpcStateService(?:\.close|\$Inbound\.onCompleted)\(.*\n", re.MULTILINE)
 
 
 class Suite:

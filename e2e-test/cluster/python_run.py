@@ -36,8 +36,8 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     cluster.environment["PATH"] = python.path
     # Jobs in Java bring no Python modules: those of their agents are installed where the TaskManagers run.
     cluster.environment["PYTHONPATH"] = str(FOR_JAVA)
-    # Each job brings flink-python with it, 25 MB of classes, and Flink keeps those of up to ten ended jobs: threads of its
-    # cache of files (-pyfs) hold the class loader of the job that was the first to need them.
+    # Each job brings flink-python with it, 25 MB of classes, and Flink keeps those of up to ten ended jobs
+    # (docs/long-runs.md, "Classes of ended Python jobs").
     config = cluster.conf / "config.yaml"
     config.write_text(config.read_text().replace(
         "      size: 1728m\n", "      size: 2200m\n    jvm-metaspace:\n      size: 640m\n"))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import examples
 import expected
-from checks import LogWatch, Suite
+from checks import LogWatch, Suite, user_class_loaders
 from cluster import SLOTS, Cluster, free_ports
 from flink_home import ROOT
 from job_jars import Jars
@@ -28,6 +28,8 @@ WORKER = "flink_agents.runtime.worker"
 COUNT = 2000
 FIRST = 300
 STEPS = 150
+# The threads of its cache of files, and the JVM's that waits for processes: docs/long-runs.md.
+HELD_BY_FLINK = 11
 
 
 @dataclass
@@ -504,6 +506,10 @@ def nothing_left(c: PythonContext) -> None:
         check_no_workers(c)
         left = [str(path) for path in (c.cluster.base / "tmp").rglob("*") if path.is_socket()]
         c.suite.equal("sockets left on disk", [], left)
+        # A leak of ours would keep the loader of each job, and there were more jobs than that.
+        kept = user_class_loaders(c.cluster.java_home, c.cluster.task_managers[0])
+        c.suite.check(f"class loaders of ended jobs: {kept}, which Flink's threads can hold",
+                      "" if kept <= HELD_BY_FLINK else f"more than {HELD_BY_FLINK}")
 
 
 SCENARIOS = [
