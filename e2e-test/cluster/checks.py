@@ -25,7 +25,7 @@ HARMLESS = re.compile(
     r"|TaskManager received a checkpoint request for unknown task)")
 
 # Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way. And
-# Beam's, at level WARN: when PyFlink ends its Python, both ends of the stream of its state close it, one of them too late.
+# Beam's: when PyFlink ends its Python, both ends of the stream of its state close it, one of them too late.
 HARMLESS_LINES = re.compile(
     r"^.*PeriodicMaterializationManager .* materialization cancelled\n"
     r"java\.util\.concurrent\.CancellationException(?:: .*)?\n"
