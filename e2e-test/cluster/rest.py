@@ -129,6 +129,10 @@ class Rest:
         vertices = self.get(f"/jobs/{job}")["vertices"]
         return sum(int(v["metrics"]["read-records"]) for v in vertices if vertex in v["name"])
 
+    def all_running(self, job: str) -> bool:
+        """Whether each task of a job runs; without that no savepoint can be taken."""
+        return all(v["tasks"]["RUNNING"] == v["parallelism"] for v in self.get(f"/jobs/{job}")["vertices"])
+
     def parallelism(self, job: str, vertex: str) -> int:
         """The greatest parallelism of the vertices whose name contains a text; 0 if there is none."""
         vertices = self.get(f"/jobs/{job}")["vertices"]
