@@ -17,7 +17,8 @@ RUST = ROOT / "rust/jni/src"
 PREFIX = "Java_org_apache_flink_agents_core_Natives_"
 TYPES = {
     "void": "()", "int": "jint", "long": "jlong", "byte[]": "jbyteArray", "int[]": "jintArray",
-    "String": "jstring", "ByteBuffer": "jobject", "Runnable": "jrunnable",
+    "String": "jstring", "ByteBuffer": "jobject", "Runnable": "jrunnable", "Executor": "jexecutor",
+    "Thread": "jthread",
 }
 
 

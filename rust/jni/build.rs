@@ -83,6 +83,8 @@ fn java(kind: &str) -> Result<&'static str, String> {
         "jstring" => "String",
         "jobject" => "ByteBuffer",
         "jrunnable" => "Runnable",
+        "jexecutor" => "Executor",
+        "jthread" => "Thread",
         other => return Err(format!("build.rs does not know what {other} is in Java")),
     })
 }

@@ -117,6 +117,13 @@ plain! {
 }
 
 cold! {
+    /// How long a durable call may take that sets no limit itself, in nanoseconds; negative: as long as it likes.
+    fn Java_org_apache_flink_agents_core_Natives_callTimeout(_env, engine) -> jlong = -1; {
+        Ok(engine.call_timeout.map_or(-1, |limit| i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+cold! {
     /// What the host has to know of the plan, as JSON.
     fn Java_org_apache_flink_agents_core_Natives_describe(env, engine) -> jbyteArray = NULL; {
         env.new_bytes(engine.describe().as_bytes())

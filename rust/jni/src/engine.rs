@@ -5,6 +5,7 @@ use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
 use flink_agents_core::value::{self, Value};
 use serde_json::{Value as Json, json};
+use std::time::Duration;
 
 /// What conditions read of an event.
 pub(crate) type Attributes = <Routes as Router>::Attributes;
@@ -14,6 +15,8 @@ pub(crate) struct Engine {
     pub(crate) machine: Machine<Routes>,
     pub(crate) texts: Vec<String>,
     description: String,
+    /// How long a durable call may take that sets no limit itself.
+    pub(crate) call_timeout: Option<Duration>,
     inside: bool,
 }
 
@@ -40,11 +43,13 @@ impl Engine {
             .get_list("event-listeners")
             .map_err(argument)?
             .is_some_and(|names| !names.is_empty());
+        let call_timeout = plan.config.get_duration("call.timeout").map_err(argument)?;
         let description = describe(&plan, &routes);
         Ok(Engine {
             machine: Machine::new(routes, limits),
             texts: Vec::new(),
             description,
+            call_timeout,
             inside: false,
         })
     }

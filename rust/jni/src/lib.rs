@@ -24,5 +24,6 @@ mod env;
 mod errors;
 mod handles;
 mod hot;
+mod threads;
 mod version;
 mod worker;

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -354,6 +355,12 @@ public final class AgentsCore implements AutoCloseable {
     public void wake(final long task) {
         more = true;
         Natives.wake(handle, task);
+    }
+
+    /** How long a durable call may take that sets no limit itself, as the plan says; null if as long as it likes. */
+    public Duration callTimeout() {
+        final long nanos = Natives.callTimeout(handle);
+        return nanos < 0 ? null : Duration.ofNanos(nanos);
     }
 
     /** No input follows. */

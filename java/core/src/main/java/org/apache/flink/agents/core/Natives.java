@@ -1,9 +1,10 @@
 package org.apache.flink.agents.core;
 
 import java.nio.ByteBuffer;
+import java.util.concurrent.Executor;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore} and {@link PythonWorker} call them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -86,6 +87,14 @@ public final class Natives {
     static native void restoreKey(long handle, int key, byte[] bytes, int[] values, byte[] attributes);
 
     static native void openKey(long handle, int key, long sequence);
+
+    static native long callTimeout(long handle);
+
+    // ---- threads
+
+    static native Executor virtualThreadScheduler();
+
+    static native Thread newVirtualThread(Executor scheduler, String name, Runnable body);
 
     // ---- Python workers
 

@@ -1,5 +1,6 @@
 package org.apache.flink.agents.api.context;
 
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import javax.annotation.Nullable;
 
@@ -39,6 +40,16 @@ public interface DurableCallable<T> {
      */
     @Nullable
     default Object arguments() {
+        return null;
+    }
+
+    /**
+     * Returns how long the call may take before it is interrupted and fails by a {@link
+     * DurableCallTimeoutException}; null means what option {@code call.timeout} says, by default no limit. An
+     * addition to the reference's API.
+     */
+    @Nullable
+    default Duration timeout() {
         return null;
     }
 }

@@ -1,5 +1,7 @@
 package org.apache.flink.agents.api.context;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
@@ -53,11 +55,45 @@ public interface RunnerContext {
     @Nullable
     Object getActionConfigValue(String key);
 
-    /** Makes a call and records its result; blocks until it is done. */
+    /**
+     * Makes a call and records its result; blocks the subtask until it is done.
+     *
+     * @throws Exception what the call throws
+     */
     <T> T durableExecute(DurableCallable<T> callable) throws Exception;
 
-    /** Makes a call on another thread and records its result; lets other keys run meanwhile. */
+    /**
+     * Makes a call on another thread, or on none ({@link AsyncDurableCallable}), and records its result.
+     * The action waits for it; other keys, and other actions of this key's run, go on meanwhile. Do not hold a
+     * monitor or lock meanwhile.
+     *
+     * @throws DurableCallTimeoutException if the call took longer than {@link DurableCallable#timeout()}
+     * @throws java.util.concurrent.CancellationException if the subtask ends; the action should end, too
+     * @throws Exception what the call throws
+     */
     <T> T durableExecuteAsync(DurableCallable<T> callable) throws Exception;
+
+    /**
+     * Makes calls side by side and waits for all of them, as {@link #durableExecuteAsync} does for one. An
+     * addition to the reference's API.
+     *
+     * @param callables in the order in which the results are wanted
+     * @param cancelOnFailure whether the first that fails ends the wait: the others are interrupted or cancelled,
+     *     and what they bring is dropped
+     * @return the results, in the order of {@code callables}
+     * @throws Exception what the first of them that failed threw, once all have ended; what others threw is
+     *     suppressed in it
+     */
+    default <T> List<T> durableExecuteAllAsync(
+            final List<? extends DurableCallable<? extends T>> callables, final boolean cancelOnFailure)
+            throws Exception {
+        // Contexts that tests of agents bring themselves have no way to do it side by side.
+        final List<T> results = new ArrayList<>(callables.size());
+        for (final DurableCallable<? extends T> callable : callables) {
+            results.add(durableExecuteAsync(callable));
+        }
+        return results;
+    }
 
     /** Called by the runtime. */
     void close() throws Exception;

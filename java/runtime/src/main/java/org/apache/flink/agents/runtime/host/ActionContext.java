@@ -1,10 +1,13 @@
 package org.apache.flink.agents.runtime.host;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
-import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+import org.apache.flink.agents.api.context.DurableCallTimeoutException;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
@@ -14,37 +17,111 @@ import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.runtime.coroutine.Coroutine;
 
 /**
  * What one execution of an action may do. Made anew for each, so that a context kept after its action is noticed: the core
  * refuses its task.
  */
-final class ActionContext implements RunnerContext {
+final class ActionContext implements RunnerContext, Runnable {
     private final JavaHost host;
+    private final ActionFunction function;
     private final ActionDescriptor action;
     private final long task;
+    private final int slot;
     private final Event trigger;
-    private final Thread runner;
+    /** Null while it runs on the host's own thread, where it cannot be suspended. */
+    private Coroutine coroutine;
+
+    private Thread runner;
+    /** It was given the word to begin, see {@link JavaActions}. */
+    private boolean called;
+    /** What the action waits for. */
+    private CallGroup awaited;
+    /** In a durable call: only the call's own code may run, and it may not touch the context. */
+    private boolean calling;
+    private Throwable thrown;
     private MemoryObject sensory;
     private MemoryObject shortTerm;
 
-    ActionContext(final JavaHost host, final ActionDescriptor action, final long task, final Event trigger, final Thread runner) {
+    ActionContext(
+            final JavaHost host,
+            final ActionFunction function,
+            final long task,
+            final int slot,
+            final Event trigger) {
         this.host = host;
-        this.action = action;
+        this.function = function;
+        this.action = function.descriptor();
         this.task = task;
+        this.slot = slot;
         this.trigger = trigger;
-        this.runner = runner;
+    }
+
+    /** Runs the action on this thread, to its end. Never throws: see {@link #thrown}. */
+    @Override
+    public void run() {
+        runner = Thread.currentThread();
+        try {
+            function.call(trigger, this);
+        } catch (final Throwable e) {
+            thrown = e;
+        }
+    }
+
+    /** It runs in a coroutine, and may be suspended. */
+    void runsIn(final Coroutine in) {
+        coroutine = in;
+    }
+
+    void call() {
+        called = true;
+    }
+
+    boolean isCalled() {
+        return called;
+    }
+
+    /** Whether the action waits for these calls and no others. */
+    boolean awaits(final CallGroup group) {
+        return awaited == group;
+    }
+
+    ActionFunction function() {
+        return function;
+    }
+
+    long task() {
+        return task;
+    }
+
+    int slot() {
+        return slot;
+    }
+
+    Event trigger() {
+        return trigger;
+    }
+
+    Coroutine coroutine() {
+        return coroutine;
+    }
+
+    /** What the action threw; null if it returned. */
+    Throwable thrown() {
+        return thrown;
     }
 
     private AgentsCore core() {
-        if (Thread.currentThread() != runner) {
+        if (Thread.currentThread() != runner || calling) {
             throw new IllegalStateException(
                     "The context of action '"
                             + action.name()
-                            + "' was used by thread \""
-                            + Thread.currentThread().getName()
-                            + "\": only the thread that runs the action may send events, touch memory or get resources."
-                            + " Return the data from the other thread instead, for instance as the result of a durable call");
+                            + "' was used "
+                            + (calling ? "in a durable call, or by another thread during one" : "")
+                            + (calling ? "" : "by thread \"" + Thread.currentThread().getName() + '"')
+                            + ": only the action's own code may send events, touch memory or get resources."
+                            + " Return the data instead, for instance as the result of a durable call");
         }
         return host.core();
     }
@@ -135,13 +212,93 @@ final class ActionContext implements RunnerContext {
     @Override
     public <T> T durableExecute(final DurableCallable<T> callable) throws Exception {
         core();
-        return callable.call();
+        if (host.calls().limitOf(callable) == null) {
+            return here(callable);
+        }
+        return cast(await(List.of(callable), true, false).get(0));
     }
 
     @Override
     public <T> T durableExecuteAsync(final DurableCallable<T> callable) throws Exception {
         core();
-        return callable.call();
+        // The next time it runs where it can be suspended.
+        function.waits();
+        if (coroutine == null && host.calls().limitOf(callable) == null) {
+            return here(callable);
+        }
+        return cast(await(List.of(callable), true, true).get(0));
+    }
+
+    @Override
+    public <T> List<T> durableExecuteAllAsync(
+            final List<? extends DurableCallable<? extends T>> callables, final boolean cancelOnFailure) throws Exception {
+        core();
+        function.waits();
+        return callables.isEmpty() ? new ArrayList<>() : cast(await(callables, cancelOnFailure, true));
+    }
+
+    @SuppressWarnings("unchecked") // made by the callables whose results it has to be
+    private static <T> T cast(final Object results) {
+        return (T) results;
+    }
+
+    private <T> T here(final DurableCallable<T> callable) throws Exception {
+        calling = true;
+        try {
+            return callable.call();
+        } finally {
+            calling = false;
+        }
+    }
+
+    private List<Object> await(
+            final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun)
+            throws Exception {
+        calling = true;
+        try {
+            final CallGroup group = host.calls().prepare(this, callables, cancelOnFailure);
+            awaited = group;
+            if (othersMayRun && coroutine != null) {
+                coroutine.suspend(group);
+            } else {
+                group.begin(false);
+                group.awaitHere();
+            }
+            return group.results();
+        } catch (final Exception | Error e) {
+            throw e;
+        } catch (final Throwable e) {
+            throw new IllegalStateException(e);
+        } finally {
+            calling = false;
+            awaited = null;
+        }
+    }
+
+    /** What this context's action waits for is over. By any thread. */
+    void unblock() {
+        LockSupport.unpark(runner);
+    }
+
+    CancellationException cancellation() {
+        return new CancellationException(
+                "Action '" + action.name() + "' does not go on, since its subtask ends; what it has done so far counts for nothing");
+    }
+
+    DurableCallTimeoutException timeout(final Call<?> call) {
+        return new DurableCallTimeoutException(
+                "Durable call '"
+                        + call.id()
+                        + "' of action '"
+                        + action.name()
+                        + "', agent '"
+                        + host.agent()
+                        + "', key "
+                        + host.describeKey(slot)
+                        + ", took longer than "
+                        + call.limit()
+                        + "; it was interrupted, and what it brings later is dropped. Its limit is DurableCallable.timeout(), else option"
+                        + " call.timeout");
     }
 
     @Override
@@ -151,6 +308,6 @@ final class ActionContext implements RunnerContext {
 
     @Override
     public String toString() {
-        return "context of " + action + " for event " + trigger.getType() + ' ' + EventAccess.idHi(trigger);
+        return "Context of " + action + " for event " + trigger.getType();
     }
 }

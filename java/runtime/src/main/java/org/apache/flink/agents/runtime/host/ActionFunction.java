@@ -1,11 +1,15 @@
 package org.apache.flink.agents.runtime.host;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.core.ActionDescriptor;
@@ -14,14 +18,24 @@ import org.apache.flink.agents.core.ActionDescriptor;
 final class ActionFunction {
     private static final MethodType CALL = MethodType.methodType(void.class, Event.class, RunnerContext.class);
 
+    /** Enough that an action that waits only now and then is known; few enough that their cost, microseconds each, is nothing. */
+    private static final int TRIALS = 1000;
+
+    private static final byte[] WAITING = "durableExecute".getBytes(StandardCharsets.US_ASCII);
+
     private final ActionDescriptor descriptor;
     private final MethodHandle handle;
     private final Method method;
+    /** How often it has to end without waiting before it may run where it cannot wait. */
+    private int trials;
+
+    private boolean hasWaited;
 
     private ActionFunction(final ActionDescriptor descriptor, final MethodHandle handle, final Method method) {
         this.descriptor = descriptor;
         this.handle = handle;
         this.method = method;
+        trials = mentionsWaiting(method.getDeclaringClass()) ? TRIALS : 0;
     }
 
     /**
@@ -64,6 +78,46 @@ final class ActionFunction {
 
     ActionDescriptor descriptor() {
         return descriptor;
+    }
+
+    /** Whether the names of a class's compiled code contain that of a durable call. */
+    private static boolean mentionsWaiting(final Class<?> type) {
+        final String file = type.getName().substring(type.getName().lastIndexOf('.') + 1) + ".class";
+        try (InputStream in = type.getResourceAsStream(file)) {
+            if (in == null) {
+                return false;
+            }
+            final byte[] code = in.readAllBytes();
+            for (int at = 0; at + WAITING.length <= code.length; at++) {
+                if (Arrays.equals(code, at, at + WAITING.length, WAITING, 0, WAITING.length)) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (final IOException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Whether it has to run where it can wait, which on JVMs without virtual threads costs a change of threads. At first these
+     * are the actions whose class makes durable calls; one that does not wait in many runs needs it no more. An action that
+     * is not known to wait and does holds up the whole subtask, once.
+     */
+    boolean mayWait() {
+        return hasWaited || trials > 0;
+    }
+
+    /** It waits for a call. */
+    void waits() {
+        hasWaited = true;
+    }
+
+    /** It has ended. */
+    void ended() {
+        if (trials > 0) {
+            trials--;
+        }
     }
 
     /** Runs the action's code. What it throws comes out as it is. */

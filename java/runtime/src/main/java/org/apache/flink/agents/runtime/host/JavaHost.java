@@ -1,7 +1,6 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
@@ -22,9 +21,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries out what a core asks for: runs Java actions, and hands Python's to {@link PythonHosts}.
+ * Carries out what a core asks for; {@link JavaActions} runs the Java actions, {@link PythonHosts} have Python's run.
  *
- * <p><i>Owned state</i>: the resolved methods and metrics of the plan's actions. <i>Lifecycle</i>: made when the core is open,
+ * <p><i>Owned state</i>: the metrics of the plan's actions. <i>Lifecycle</i>: made when the core is open,
  * closed before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink.
  */
 public final class JavaHost implements AutoCloseable {
@@ -36,7 +35,7 @@ public final class JavaHost implements AutoCloseable {
     private final Outlet outlet;
     private String lastAction = "";
     private final PlanServices services;
-    private final ActionFunction[] functions;
+    private final JavaActions actions;
     private final Counter[] executed;
     private final Counter eventsProcessed;
     private final Counter actionsExecuted;
@@ -61,23 +60,20 @@ public final class JavaHost implements AutoCloseable {
         this.services = services;
         this.keys = keys;
         this.outlet = outlet;
-        final List<ActionDescriptor> actions = core.actions();
-        functions = new ActionFunction[actions.size()];
-        executed = new Counter[actions.size()];
-        actionMetrics = new FlinkAgentsMetricGroup[actions.size()];
+        final List<ActionDescriptor> planned = core.actions();
+        executed = new Counter[planned.size()];
+        actionMetrics = new FlinkAgentsMetricGroup[planned.size()];
         eventsProcessed = HostMetrics.counter(services.metrics(), "numOfEventProcessed");
         actionsExecuted = HostMetrics.counter(services.metrics(), "numOfActionsExecuted");
-        for (final ActionDescriptor action : actions) {
-            if (action.language() == ActionDescriptor.Language.JAVA) {
-                functions[action.id()] = ActionFunction.resolve(action, services.userCode());
-            }
+        for (final ActionDescriptor action : planned) {
             actionMetrics[action.id()] = services.metrics().getSubGroup("action", action.name());
             executed[action.id()] = HostMetrics.counter(actionMetrics[action.id()], "numOfActionsExecuted");
         }
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
+        actions = new JavaActions(this, core, services, keys);
         // Last: nothing that fails after it would leave a process behind.
-        python = Arrays.asList(functions).contains(null) ? new PythonHosts(this, services, keys, outlet) : null;
+        python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
     }
 
     /**
@@ -110,29 +106,33 @@ public final class JavaHost implements AutoCloseable {
     /**
      * Carries out what the core asks for, in its order.
      *
-     * @param actions how many actions may run; the rest is left for the next time
+     * @param most how many actions may run or go on; the rest is left for the next time
      * @return whether as many have run, so that there may be more to do
      * @throws ActionTaskExecutionException if an action throws, or the core ends a run; after an {@code
      *     InterruptedException} the thread is interrupted again
      * @throws VirtualMachineError as an action threw it, but for a {@code StackOverflowError}, which counts as the action's
      * @throws Exception if memory, or what is downstream, fails
      */
-    public boolean pump(final int actions) throws Exception {
-        int left = actions;
+    public boolean pump(final int most) throws Exception {
+        int left = most;
         while (core.poll(left > 0)) {
             final int slot = core.key();
             switch (core.kind()) {
                 case AgentsCore.RUN_ACTION:
                     left--;
-                    if (functions[core.action()] == null) {
-                        python.of(slot).run(core.task(), slot, core.actions().get(core.action()), core.event());
-                    } else {
+                    if (actions.has(core.action())) {
                         outlet.select(slot);
-                        runAction(slot);
+                        actions.run(slot);
+                    } else {
+                        python.of(slot).run(core.task(), slot, core.actions().get(core.action()), core.event());
                     }
                     break;
                 case AgentsCore.RESUME:
-                    python.of(slot).resume(core.task());
+                    left--;
+                    outlet.select(slot);
+                    if (!actions.resume(core.task())) {
+                        python.of(slot).resume(core.task());
+                    }
                     break;
                 case AgentsCore.EMIT:
                     outlet.emit(slot, outputOf(core.event()), core.hasTimestamp(), core.timestamp());
@@ -169,19 +169,25 @@ public final class JavaHost implements AutoCloseable {
         if (python != null) {
             python.flush(false);
         }
-        return left == 0 && actions > 0;
+        return left <= 0 && most > 0;
     }
 
-    /** Carries out what Python's actions have done since the last time; {@link #pump} has to follow. */
+    /** Takes in what actions that wait, and Python's, have done since the last time; {@link #pump} has to follow. */
     public void receive() throws Exception {
+        actions.receive();
         if (python != null) {
             python.receive();
         }
     }
 
-    /** Whether actions end outside of {@link #pump}. */
-    public boolean hasPython() {
-        return python != null;
+    /** Whether Java actions wait for calls. */
+    public boolean waits() {
+        return actions.areWaiting();
+    }
+
+    /** Ends what actions wait for, and interrupts the one that runs: the subtask is cancelled. By any thread. */
+    public void cancel() {
+        actions.cancel();
     }
 
     /** Whether so much waits for Python that no more should be taken. */
@@ -224,85 +230,29 @@ public final class JavaHost implements AutoCloseable {
         }
     }
 
-    private void runAction(final int slot) {
-        final Object key = keys.key(slot);
-        final ActionFunction function = functions[core.action()];
-        final long task = core.task();
-        final Event event = open(core.event());
-        lastAction = function.descriptor().name();
-        if (checks != null) {
-            checkUnchanged(event, key);
-        }
-        try {
-            function.call(event, new ActionContext(this, function.descriptor(), task, event, Thread.currentThread()));
-        } catch (final Throwable e) {
-            throw failed(function.descriptor(), event, key, e);
-        }
-        finished(task, function.descriptor());
-        if (python != null) {
-            python.of(slot).foreign(slot);
-        }
-    }
-
     /** An action has done its work. */
     void finished(final long task, final ActionDescriptor action) {
-        lastAction = action.name();
+        runs(action);
         core.finish(task);
         actionsExecuted.inc();
         executed[action.id()].inc();
     }
 
-    private static Event open(final Object event) {
+    /** A Java action runs from now on. */
+    void runs(final ActionDescriptor action) {
+        lastAction = action.name();
+    }
+
+    /** A Java action has done its work. */
+    void finished(final long task, final ActionDescriptor action, final int slot) {
+        finished(task, action);
+        if (python != null) {
+            python.of(slot).foreign(slot);
+        }
+    }
+
+    static Event open(final Object event) {
         return event instanceof EncodedEvent ? ((EncodedEvent) event).toEvent() : (Event) event;
-    }
-
-    private void checkUnchanged(final Event event, final Object key) {
-        final String changed = checks.changedSinceSent(event);
-        if (changed != null) {
-            throw new ActionTaskExecutionException(
-                    "Agent '"
-                            + agent
-                            + "', key "
-                            + services.describeKey(key)
-                            + ": event "
-                            + event.getType()
-                            + ", sent by action '"
-                            + event.getUpstreamActionName()
-                            + "', has another value in its attribute \""
-                            + changed
-                            + "\" than when it was sent. Action '"
-                            + lastAction
-                            + "' would get the changed value here, and the former one after a recovery. Do not change an event"
-                            + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
-                            + " it (found by values.verify)",
-                    null);
-        }
-    }
-
-    /** What to throw when an action has thrown; an error of the JVM itself is thrown on as it is, for Flink to see. */
-    private ActionTaskExecutionException failed(
-            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown) {
-        final String what =
-                "Failed to execute action task: action '"
-                        + action.name()
-                        + "' of agent '"
-                        + agent
-                        + "' threw "
-                        + thrown
-                        + " while handling event "
-                        + event.getType()
-                        + " of key "
-                        + services.describeKey(key);
-        // An endless recursion is the action's own mistake, and over when it is caught.
-        if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
-            LOG.error("{}", what);
-            throw (VirtualMachineError) thrown;
-        }
-        if (thrown instanceof InterruptedException) {
-            // Flink cancels by interrupting; who waits next has to see it, too.
-            Thread.currentThread().interrupt();
-        }
-        return new ActionTaskExecutionException(what, thrown);
     }
 
     /** What an emitted event carries: bytes where records are, else an object. */
@@ -350,6 +300,23 @@ public final class JavaHost implements AutoCloseable {
         }
     }
 
+    String agent() {
+        return agent;
+    }
+
+    /** Name of the action that has ended last. */
+    String lastAction() {
+        return lastAction;
+    }
+
+    Calls calls() {
+        return actions.calls();
+    }
+
+    String describeKey(final int slot) {
+        return services.describeKey(keys.key(slot));
+    }
+
     AgentsCore core() {
         return core;
     }
@@ -385,7 +352,8 @@ public final class JavaHost implements AutoCloseable {
 
     @Override
     public void close() throws Exception {
-        try (PlanServices closing = services) {
+        try (PlanServices closing = services;
+                JavaActions ending = actions) {
             if (python != null) {
                 python.close();
             }

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.agents.AgentExecutionOptions;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.logger.EventLogLevel;
@@ -26,6 +27,7 @@ public abstract class PlanServices implements AutoCloseable {
     private final PlanView plan;
     private final AgentConfiguration config;
     private final int maxInFlight;
+    private final int asyncThreads;
     private final FlinkAgentsMetricGroup metrics;
     private final EventListeners listeners;
     private final ResourceCache resources;
@@ -51,6 +53,11 @@ public abstract class PlanServices implements AutoCloseable {
         if (maxInFlight < 1) {
             throw new IllegalArgumentException(
                     "Option max-in-flight is " + maxInFlight + ": it must be at least 1, since an input in progress counts");
+        }
+        asyncThreads = config.get(AgentExecutionOptions.NUM_ASYNC_THREADS);
+        if (asyncThreads < 1) {
+            throw new IllegalArgumentException(
+                    "Option num-async-threads is " + asyncThreads + ": it must be at least 1, for calls to be made at all");
         }
         final List<String> names = config.get(AgentConfigOptions.EVENT_LISTENERS);
         listeners =
@@ -85,6 +92,14 @@ public abstract class PlanServices implements AutoCloseable {
     public final int maxInFlight() {
         return maxInFlight;
     }
+
+    /** Threads for asynchronous calls, where there are no virtual ones. */
+    final int asyncThreads() {
+        return asyncThreads;
+    }
+
+    /** There is something for {@link JavaHost#receive}. Called by any thread. */
+    protected abstract void wakeUp();
 
     /** Short-term memory of the key whose action runs. */
     public abstract StoredMemory storedMemory();

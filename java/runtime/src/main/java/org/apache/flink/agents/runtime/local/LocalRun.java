@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.local;
 
 import java.util.List;
+import java.util.concurrent.Semaphore;
 import java.util.function.BiConsumer;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
@@ -22,7 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class LocalRun implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalRun.class);
 
-    /** Enough for keys to take turns, as they do on a cluster when actions wait. */
+    /** Inputs taken between runs of actions: enough for keys to take turns. */
     private static final int WINDOW = 64;
 
     private final String agent;
@@ -31,6 +32,8 @@ public final class LocalRun implements AutoCloseable {
     private final LocalServices services;
     private final JavaHost host;
     private final KeySlots keys = new KeySlots(key -> key);
+    /** Has a permit when calls of actions are over. */
+    private final Semaphore woken = new Semaphore(0);
 
     /**
      * @param agent name of the agent, for messages
@@ -46,7 +49,7 @@ public final class LocalRun implements AutoCloseable {
         core = AgentsCore.open(plan);
         LocalServices made = null;
         try {
-            made = new LocalServices(agent, plan, userCode);
+            made = new LocalServices(agent, plan, userCode, woken::release);
             host = new JavaHost(core, made, keys, new ToCaller());
             services = made;
         } catch (final RuntimeException | Error e) {
@@ -72,27 +75,38 @@ public final class LocalRun implements AutoCloseable {
      * @throws Exception if memory or a resource fails
      */
     public void run(final List<LocalInput> inputs) throws Exception {
-        final int window = Math.min(WINDOW, services.maxInFlight());
+        int fed = 0;
         for (final LocalInput input : inputs) {
             host.input(keys.acquire(input.key()), new InputEvent(input.value()), false, 0);
             // What ended at once has to be known before the next input: its slot is free.
             host.pump(0);
             keys.settle();
-            if (core.inFlight() >= window) {
+            if (++fed % WINDOW == 0 || core.inFlight() >= services.maxInFlight()) {
                 drain();
+                finish(services.maxInFlight() - 1);
             }
         }
         core.endOfInput();
         drain();
-        if (core.inFlight() > 0) {
-            throw new IllegalStateException(
-                    "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
-        }
+        finish(0);
     }
 
     private void drain() throws Exception {
+        host.receive();
         while (host.pump(Integer.MAX_VALUE)) {
             // As many actions have run as an int counts.
+        }
+    }
+
+    /** Waits for what actions wait for, until no more than so many inputs are unfinished. */
+    private void finish(final int most) throws Exception {
+        while (core.inFlight() > most) {
+            if (!host.waits()) {
+                throw new IllegalStateException(
+                        "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
+            }
+            woken.acquire();
+            drain();
         }
     }
 

@@ -13,8 +13,11 @@ final class LocalServices extends PlanServices {
     private final LocalMemory memory;
     private final ValueChecks checks;
 
-    LocalServices(final String agentName, final byte[] planJson, final ClassLoader userCode) {
+    private final Runnable wakeUp;
+
+    LocalServices(final String agentName, final byte[] planJson, final ClassLoader userCode, final Runnable wakeUp) {
         super(agentName, planJson, userCode, new LocalMetrics());
+        this.wakeUp = wakeUp;
         // Every value that a cluster could have to store is checked unless it is switched off: here agents are tried out.
         final boolean verify = config().getBool("values.verify", true);
         final BlobCodec codec = new BlobCodec(new ExecutionConfig(), userCode, List.of(), new EventValues(userCode), verify);
@@ -29,6 +32,11 @@ final class LocalServices extends PlanServices {
     @Override
     public StoredMemory storedMemory() {
         return memory;
+    }
+
+    @Override
+    protected void wakeUp() {
+        wakeUp.run();
     }
 
     @Override

@@ -121,7 +121,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         keys = new KeySlots(key -> key);
         outlet = new FlinkOutlet(this, output, states, keys);
         host = new JavaHost(core, services, keys, outlet);
-        oneByOne = states.isBatch() && host.hasPython();
+        oneByOne = states.isBatch();
+        getContainingTask().getCancelables().registerCloseable(host::cancel);
         unfinished = new UnfinishedRuns(this, core, keys, services);
         final int restored = unfinished.restore(host);
         if (restored > 0) {
@@ -240,7 +241,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         mail(this::pumpMail);
     }
 
-    /** The Python worker has something to say. Called by a thread of the worker's. */
+    /** Something that actions wait for is over. Called by any thread. */
     void wakeUp() {
         mail(this::goOn);
     }

@@ -128,6 +128,11 @@ final class OperatorServices extends PlanServices {
     }
 
     @Override
+    protected void wakeUp() {
+        operator.wakeUp();
+    }
+
+    @Override
     protected ValueChecks checks() {
         return checks;
     }

@@ -1,0 +1,128 @@
+package org.apache.flink.agents.runtime.coroutine;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+
+/** A platform thread. Host and code pass the turn to each other, which costs some microseconds: for JVMs before 21. */
+final class BatonCoroutine extends Coroutine implements Runnable {
+    private static final long STACK_AS_USUAL = 0;
+    private static final int IDLE = 0;
+    private static final int TAKEN = 1;
+    private static final int GONE = 2;
+
+    private final Thread thread;
+    private final long patience;
+    private final Runnable gone;
+    private final AtomicInteger state = new AtomicInteger(TAKEN);
+    private boolean started;
+    private volatile boolean codesTurn;
+    private volatile Thread host;
+    /** The thread blocks in what its code waits for. */
+    private volatile boolean busy;
+
+    /**
+     * @param patience how long an idle one lives, ns
+     * @param gone called by its thread when it ends
+     */
+    BatonCoroutine(final String name, final long patience, final Runnable gone) {
+        thread = new Thread(null, this, name, STACK_AS_USUAL);
+        thread.setDaemon(true);
+        this.patience = patience;
+        this.gone = gone;
+    }
+
+    /** Host: it is not needed now. */
+    void rest() {
+        state.set(IDLE);
+    }
+
+    /** Host: it is needed. Returns false if it has gone meanwhile. */
+    boolean take() {
+        return state.compareAndSet(IDLE, TAKEN);
+    }
+
+    @Override
+    public void run() {
+        try {
+            live();
+        } finally {
+            gone.run();
+            codesTurn = false;
+            LockSupport.unpark(host);
+        }
+    }
+
+    @Override
+    public Thread thread() {
+        return thread;
+    }
+
+    @Override
+    void handOver() {
+        final Thread self = Thread.currentThread();
+        host = self;
+        codesTurn = true;
+        if (started) {
+            LockSupport.unpark(thread);
+        } else {
+            started = true;
+            thread.start();
+        }
+        boolean interrupted = false;
+        while (codesTurn) {
+            LockSupport.park(this);
+            if (Thread.interrupted()) {
+                // Flink cancels by interrupting its thread. What blocks is the code.
+                interrupted = true;
+                thread.interrupt();
+            }
+        }
+        if (interrupted) {
+            self.interrupt();
+        }
+    }
+
+    @Override
+    boolean canProceed(final long until) {
+        host = Thread.currentThread();
+        boolean interrupted = false;
+        while (busy && until - System.nanoTime() > 0) {
+            LockSupport.parkNanos(this, until - System.nanoTime());
+            // Flink's interrupts are for those who block; this ends by itself.
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        return !busy;
+    }
+
+    @Override
+    void handBack(final Wait wait) {
+        busy = wait != null;
+        codesTurn = false;
+        LockSupport.unpark(host);
+        if (wait != null) {
+            // Nobody waits for this thread now: what has to block, blocks it.
+            wait.begin(true);
+            busy = false;
+            LockSupport.unpark(host);
+        }
+        boolean interrupted = false;
+        while (!codesTurn) {
+            if (wait == null) {
+                LockSupport.parkNanos(this, patience);
+                // Only an idle one may go; the others stay until their turn comes.
+                if (!codesTurn && state.compareAndSet(IDLE, GONE)) {
+                    return;
+                }
+            } else {
+                LockSupport.park(this);
+            }
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted && wait != null) {
+            thread.interrupt();
+        }
+    }
+}

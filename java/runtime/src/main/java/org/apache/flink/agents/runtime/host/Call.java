@@ -1,0 +1,184 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.time.Duration;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import org.apache.flink.agents.api.context.AsyncDurableCallable;
+import org.apache.flink.agents.api.context.DurableCallable;
+
+/**
+ * One durable call: it ends once, by its result, by what it threw, or by being given up; what comes later is dropped.
+ *
+ * <p><i>Threads</i>: any.
+ */
+final class Call<T> implements Runnable {
+    private final DurableCallable<? extends T> callable;
+    private final Duration limit;
+    private CallGroup group;
+
+    // Guarded by this.
+    private boolean ended;
+    private T result;
+    private Throwable failure;
+    private Thread thread;
+    private CompletionStage<? extends T> stage;
+    private Future<?> timeout;
+
+    Call(final DurableCallable<? extends T> callable, final Duration limit) {
+        this.callable = callable;
+        this.limit = limit;
+    }
+
+    void joins(final CallGroup of) {
+        group = of;
+    }
+
+    String id() {
+        return callable.getId();
+    }
+
+    /** Whether it has to be made by a thread; the others only have to be begun. */
+    boolean needsThread() {
+        return !(callable instanceof AsyncDurableCallable);
+    }
+
+    /** How long it may take; null: as long as it likes. */
+    Duration limit() {
+        return limit;
+    }
+
+    /** {@code timer} gives it up when its time is over. */
+    synchronized void timed(final Future<?> timer) {
+        if (ended) {
+            timer.cancel(false);
+        } else {
+            timeout = timer;
+        }
+    }
+
+    /** Makes the call, on this thread. Never throws. */
+    @Override
+    public void run() {
+        synchronized (this) {
+            if (ended) {
+                return;
+            }
+            thread = Thread.currentThread();
+        }
+        T made = null;
+        Throwable thrown = null;
+        try {
+            made = callable.call();
+        } catch (final Throwable e) {
+            thrown = e;
+        }
+        synchronized (this) {
+            thread = null;
+            // An interrupt that came late was meant for this call.
+            if (ended) {
+                Thread.interrupted();
+            }
+        }
+        end(made, thrown);
+    }
+
+    /** Begins a call that needs no thread. Never throws. */
+    void begin() {
+        final CompletionStage<? extends T> begun;
+        try {
+            begun = ((AsyncDurableCallable<? extends T>) callable).callAsync();
+            if (begun == null) {
+                throw new IllegalStateException("callAsync() of durable call '" + id() + "' returned null instead of a stage");
+            }
+        } catch (final Throwable e) {
+            end(null, e);
+            return;
+        }
+        synchronized (this) {
+            stage = begun;
+        }
+        begun.whenComplete((made, thrown) -> end(made, cause(thrown)));
+    }
+
+    private static Throwable cause(final Throwable thrown) {
+        return (thrown instanceof CompletionException || thrown instanceof ExecutionException) && thrown.getCause() != null
+                ? thrown.getCause()
+                : thrown;
+    }
+
+    private void end(final T made, final Throwable thrown) {
+        final boolean late;
+        synchronized (this) {
+            late = ended;
+            if (!late) {
+                ended = true;
+                result = made;
+                failure = thrown;
+                if (timeout != null) {
+                    timeout.cancel(false);
+                }
+            }
+        }
+        if (late) {
+            group.endedLate(this);
+        } else {
+            group.ended(thrown != null);
+        }
+    }
+
+    /** Interrupts or cancels the call, which counts as ended by {@code reason} unless it has ended already. */
+    void giveUp(final Throwable reason) {
+        final CompletionStage<? extends T> begun;
+        synchronized (this) {
+            if (ended) {
+                return;
+            }
+            ended = true;
+            failure = reason;
+            begun = stage;
+            if (thread != null) {
+                thread.interrupt();
+            }
+            if (timeout != null) {
+                timeout.cancel(false);
+            }
+        }
+        if (begun != null) {
+            cancel(begun);
+        }
+        group.ended(true);
+    }
+
+    private static void cancel(final CompletionStage<?> begun) {
+        final CompletableFuture<?> future;
+        try {
+            future = begun.toCompletableFuture();
+        } catch (final UnsupportedOperationException e) {
+            // It cannot be cancelled: what it brings is dropped.
+            return;
+        }
+        future.cancel(true);
+    }
+
+    synchronized boolean hasEnded() {
+        return ended;
+    }
+
+    /** What the call threw, or why it was given up; null if it has a result. */
+    synchronized Throwable failure() {
+        return failure;
+    }
+
+    synchronized T result() {
+        return result;
+    }
+
+    /** Why the rest of a group does not go on. */
+    static CancellationException withTheGroup(final String failed) {
+        return new CancellationException("Cancelled, since call '" + failed + "', made side by side with it, failed");
+    }
+}

@@ -1,0 +1,115 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.agents.runtime.coroutine.Coroutine;
+
+/**
+ * Durable calls made side by side, for which one action waits. It is over when all have ended, or, if so asked, when the first
+ * has failed.
+ *
+ * <p><i>Threads</i>: any.
+ */
+final class CallGroup implements Coroutine.Wait {
+    private final Calls calls;
+    private final ActionContext context;
+    private final List<? extends Call<?>> members;
+    private final boolean cancelOnFailure;
+    private final AtomicInteger left;
+    private final AtomicBoolean over = new AtomicBoolean();
+
+    CallGroup(
+            final Calls calls, final ActionContext context, final List<? extends Call<?>> members, final boolean cancelOnFailure) {
+        this.calls = calls;
+        this.context = context;
+        this.members = members;
+        this.cancelOnFailure = cancelOnFailure;
+        left = new AtomicInteger(members.size());
+        for (final Call<?> member : members) {
+            member.joins(this);
+        }
+    }
+
+    ActionContext context() {
+        return context;
+    }
+
+    @Override
+    public void begin(final boolean mayBlock) {
+        calls.begin(context, members, mayBlock);
+    }
+
+    @Override
+    public boolean isOver() {
+        return over.get();
+    }
+
+    /** Waits on this thread, which nobody else can use meanwhile. */
+    void awaitHere() {
+        boolean interrupted = false;
+        while (!isOver()) {
+            LockSupport.park(this);
+            if (Thread.interrupted()) {
+                interrupted = true;
+                giveUp(context.cancellation());
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    void ended(final boolean failed) {
+        // Both are looked at: whichever comes first ends the group, and only once.
+        final boolean last = left.decrementAndGet() == 0;
+        if ((last || failed && cancelOnFailure) && over.compareAndSet(false, true)) {
+            if (!last) {
+                cancelRest();
+            }
+            calls.over(this);
+        }
+    }
+
+    private void cancelRest() {
+        final String failed = members.stream().filter(call -> call.hasEnded() && call.failure() != null)
+                .findFirst().map(Call::id).orElse("?");
+        giveUp(Call.withTheGroup(failed));
+    }
+
+    /** The results, in the order of the calls. */
+    List<Object> results() throws Throwable {
+        Throwable first = null;
+        final List<Object> results = new ArrayList<>(members.size());
+        for (final Call<?> member : members) {
+            final Throwable failure = member.failure();
+            if (failure == null) {
+                results.add(member.result());
+            } else if (first == null) {
+                first = failure;
+            } else if (first instanceof CancellationException && !(failure instanceof CancellationException)) {
+                // Why the others were cancelled says more than that they were.
+                first = failure;
+            } else if (first != failure && !(failure instanceof CancellationException)) {
+                first.addSuppressed(failure);
+            }
+        }
+        if (first != null) {
+            throw first;
+        }
+        return results;
+    }
+
+    void giveUp(final Throwable reason) {
+        for (final Call<?> member : members) {
+            member.giveUp(reason);
+        }
+    }
+
+    void endedLate(final Call<?> call) {
+        calls.late(context, call);
+    }
+}

@@ -1,0 +1,265 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.KeySlots;
+import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.agents.runtime.coroutine.Coroutine;
+import org.apache.flink.agents.runtime.coroutine.Coroutines;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs the Java actions of a plan: those that wait for calls as coroutines, the others on the host's own thread.
+ *
+ * <p><i>Owned state</i>: the resolved methods, the actions that wait, their calls in flight. <i>Lifecycle</i>: that of its
+ * host. <i>Constraint</i>: used by the host's thread; {@link #cancel} by any.
+ */
+final class JavaActions implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(JavaActions.class);
+
+    /** How long the end of a subtask waits for a call that does not end when it is interrupted. */
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
+
+    private final JavaHost host;
+    private final AgentsCore core;
+    private final PlanServices services;
+    private final KeySlots keys;
+    private final ValueChecks checks;
+    /** By the number of the action; null where it is Python's. */
+    private final ActionFunction[] functions;
+
+    private final Coroutines coroutines;
+    private final Calls calls;
+    /** Suspended actions by their task. */
+    private final Map<Long, ActionContext> waiting = new HashMap<>();
+    /** Actions that found no free thread to begin on. To the core they are suspended, too. */
+    private final ArrayDeque<ActionContext> unstarted = new ArrayDeque<>();
+
+    private volatile Coroutine running;
+
+    /** @throws IllegalArgumentException naming the action whose method is missing */
+    JavaActions(final JavaHost host, final AgentsCore core, final PlanServices services, final KeySlots keys) {
+        this.host = host;
+        this.core = core;
+        this.services = services;
+        this.keys = keys;
+        checks = services.checks();
+        final List<ActionDescriptor> actions = core.actions();
+        functions = new ActionFunction[actions.size()];
+        for (final ActionDescriptor action : actions) {
+            if (action.language() == ActionDescriptor.Language.JAVA) {
+                functions[action.id()] = ActionFunction.resolve(action, services.userCode());
+            }
+        }
+        coroutines = new Coroutines(services.asyncThreads());
+        calls =
+                new Calls(
+                        coroutines, services::wakeUp, core.callTimeout(), services.metrics().getCounter("numOfLateCallResults"));
+    }
+
+    /** Whether an action is one of these. */
+    boolean has(final int action) {
+        return functions[action] != null;
+    }
+
+    /** Whether all actions of the plan are among these. */
+    boolean areAll() {
+        for (final ActionFunction function : functions) {
+            if (function == null) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    Calls calls() {
+        return calls;
+    }
+
+    /** Runs the action the core asks for until it ends or waits. */
+    void run(final int slot) {
+        final ActionFunction function = functions[core.action()];
+        final Event event = JavaHost.open(core.event());
+        final ActionContext context = new ActionContext(host, function, core.task(), slot, event);
+        if (checks != null) {
+            host.runs(function.descriptor());
+            checkUnchanged(event, keys.key(slot));
+        }
+        if (!function.mayWait()) {
+            host.runs(function.descriptor());
+            context.run();
+            ended(context);
+            return;
+        }
+        final Coroutine coroutine = unstarted.isEmpty() ? coroutines.take() : null;
+        if (coroutine == null) {
+            core.suspend(context.task());
+            unstarted.addLast(context);
+        } else {
+            begin(context, coroutine);
+        }
+    }
+
+    private void begin(final ActionContext context, final Coroutine coroutine) {
+        context.runsIn(coroutine);
+        host.runs(context.function().descriptor());
+        running = coroutine;
+        left(context, coroutine.run(context));
+    }
+
+    /**
+     * Goes on with an action that waited.
+     *
+     * @return false if the task is none of these
+     */
+    boolean resume(final long task) {
+        final ActionContext context = waiting.remove(task);
+        if (context != null) {
+            host.runs(context.function().descriptor());
+            running = context.coroutine();
+            left(context, context.coroutine().resume());
+            return true;
+        }
+        final ActionContext first = unstarted.peekFirst();
+        if (first == null || first.task() != task) {
+            return false;
+        }
+        final Coroutine coroutine = coroutines.take();
+        if (coroutine == null) {
+            core.suspend(task);
+        } else {
+            unstarted.removeFirst();
+            begin(first, coroutine);
+        }
+        return true;
+    }
+
+    /** An action has left its coroutine. */
+    private void left(final ActionContext context, final boolean ended) {
+        running = null;
+        if (!ended) {
+            core.suspend(context.task());
+            waiting.put(context.task(), context);
+            return;
+        }
+        coroutines.release(context.coroutine());
+        ended(context);
+        final ActionContext next = unstarted.peekFirst();
+        if (next != null && !next.isCalled()) {
+            next.call();
+            core.wake(next.task());
+        }
+    }
+
+    private void ended(final ActionContext context) {
+        final ActionDescriptor action = context.function().descriptor();
+        context.function().ended();
+        if (context.thrown() != null) {
+            throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
+        }
+        host.finished(context.task(), action, context.slot());
+    }
+
+    /** Whether some wait: for calls, or for a thread to begin on. */
+    boolean areWaiting() {
+        return !waiting.isEmpty() || !unstarted.isEmpty();
+    }
+
+    /** Tells the core whose calls are over. */
+    void receive() {
+        calls.receive(group -> {
+            final ActionContext context = group.context();
+            // One that did not have to wait for it has gone on, and may wait for another.
+            if (context.awaits(group) && waiting.containsKey(context.task())) {
+                core.wake(context.task());
+            }
+        });
+    }
+
+    /** Ends all calls and interrupts what runs. By any thread. */
+    void cancel() {
+        calls.cancel();
+        final Coroutine coroutine = running;
+        if (coroutine != null) {
+            coroutine.interrupt();
+        }
+    }
+
+    private void checkUnchanged(final Event event, final Object key) {
+        final String changed = checks.changedSinceSent(event);
+        if (changed != null) {
+            throw new ActionTaskExecutionException(
+                    "Agent '"
+                            + host.agent()
+                            + "', key "
+                            + services.describeKey(key)
+                            + ": event "
+                            + event.getType()
+                            + ", sent by action '"
+                            + event.getUpstreamActionName()
+                            + "', has another value in its attribute \""
+                            + changed
+                            + "\" than when it was sent. Action '"
+                            + host.lastAction()
+                            + "' would get the changed value here, and the former one after a recovery. Do not change an event"
+                            + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
+                            + " it (found by values.verify)",
+                    null);
+        }
+    }
+
+    /** What to throw when an action has thrown; an error of the JVM itself is thrown on as it is, for Flink to see. */
+    private ActionTaskExecutionException failed(
+            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown) {
+        final String what =
+                "Failed to execute action task: action '"
+                        + action.name()
+                        + "' of agent '"
+                        + host.agent()
+                        + "' threw "
+                        + thrown
+                        + " while handling event "
+                        + event.getType()
+                        + " of key "
+                        + services.describeKey(key);
+        // An endless recursion is the action's own mistake, and over when it is caught.
+        if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
+            LOG.error("{}", what);
+            throw (VirtualMachineError) thrown;
+        }
+        if (thrown instanceof InterruptedException) {
+            // Flink cancels by interrupting; who waits next has to see it, too.
+            Thread.currentThread().interrupt();
+        }
+        return new ActionTaskExecutionException(what, thrown);
+    }
+
+    /** Ends all calls, and with them the actions that wait: their {@code finally} blocks run. */
+    @Override
+    public void close() {
+        calls.close();
+        for (final ActionContext context : waiting.values()) {
+            final Coroutine coroutine = context.coroutine();
+            if (coroutine.unwind(PATIENCE)) {
+                coroutines.release(coroutine);
+            } else {
+                LOG.warn(
+                        "Action '{}' of agent '{}' is left behind in thread \"{}\": its durable call has ignored its interruption for {} s",
+                        context.function().descriptor().name(),
+                        host.agent(),
+                        coroutine.thread().getName(),
+                        PATIENCE.toSeconds());
+            }
+        }
+        waiting.clear();
+        unstarted.clear();
+        coroutines.close();
+    }
+}
