@@ -12,6 +12,7 @@ final class BatonCoroutine extends Coroutine implements Runnable {
 
     private final Thread thread;
     private final long patience;
+    private final Runnable entry;
     private final Runnable gone;
     private final AtomicInteger state = new AtomicInteger(TAKEN);
     private boolean started;
@@ -22,12 +23,14 @@ final class BatonCoroutine extends Coroutine implements Runnable {
 
     /**
      * @param patience how long an idle one lives, ns
+     * @param entry run first by its thread
      * @param gone called by its thread when it ends
      */
-    BatonCoroutine(final String name, final long patience, final Runnable gone) {
+    BatonCoroutine(final String name, final long patience, final Runnable entry, final Runnable gone) {
         thread = new Thread(null, this, name, STACK_AS_USUAL);
         thread.setDaemon(true);
         this.patience = patience;
+        this.entry = entry;
         this.gone = gone;
     }
 
@@ -44,6 +47,7 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     @Override
     public void run() {
         try {
+            entry.run();
             live();
         } finally {
             gone.run();

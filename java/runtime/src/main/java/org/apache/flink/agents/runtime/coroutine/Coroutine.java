@@ -39,6 +39,11 @@ public abstract class Coroutine {
         return proceed();
     }
 
+    /** Whether code is suspended in it. */
+    public final boolean isSuspended() {
+        return suspended;
+    }
+
     /**
      * Resumes suspended code, as often as it suspends itself, until it ends: what it waits for was given up.
      *

@@ -1,12 +1,14 @@
 package org.apache.flink.agents.runtime.coroutine;
 
 import java.util.ArrayDeque;
+import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.agents.core.VirtualThreads;
+import org.slf4j.MDC;
 
 /**
  * The coroutines of one host, and the threads for what they wait for.
@@ -30,15 +32,25 @@ public final class Coroutines implements AutoCloseable {
     private final AtomicInteger platformThreads = new AtomicInteger();
     private final AtomicInteger names = new AtomicInteger();
     private ThreadPoolExecutor helpers;
+    /** Flink has the job's id here, on the thread of the subtask; null where there is nothing. */
+    private final Map<String, String> logContext;
 
     /** @param bound how many platform threads of each kind there may be, where there are no virtual ones */
     public Coroutines(final int bound) {
-        this(bound, VirtualThreads.defaultScheduler());
+        this(bound, virtualThreads());
+    }
+
+    /** Their scheduler; null if this JVM has none, or has them in another way than those of release 21 to 25. */
+    private static Executor virtualThreads() {
+        final Executor scheduler = VirtualThreads.defaultScheduler();
+        return scheduler != null && VirtualThreads.create(scheduler, NAME, () -> {}) != null ? scheduler : null;
     }
 
     private Coroutines(final int bound, final Executor scheduler) {
         this.bound = bound;
         this.scheduler = scheduler;
+        final Map<String, String> context = MDC.getCopyOfContextMap();
+        logContext = context == null || context.isEmpty() ? null : context;
     }
 
     /** As on a JVM without virtual threads, whatever this one has. */
@@ -59,9 +71,9 @@ public final class Coroutines implements AutoCloseable {
             }
         }
         if (isVirtual()) {
-            return VirtualCoroutine.create(name());
+            return new VirtualCoroutine(name(), this::entersThread);
         }
-        return reserve() ? new BatonCoroutine(name(), PATIENCE, platformThreads::decrementAndGet) : null;
+        return reserve() ? new BatonCoroutine(name(), PATIENCE, this::entersThread, platformThreads::decrementAndGet) : null;
     }
 
     /** Takes back a coroutine whose code has ended. */
@@ -82,7 +94,11 @@ public final class Coroutines implements AutoCloseable {
      */
     public void start(final Runnable work) {
         if (isVirtual()) {
-            VirtualThreads.create(scheduler, name(), work).start();
+            final Runnable body = logContext == null ? work : () -> {
+                entersThread();
+                work.run();
+            };
+            VirtualThreads.create(scheduler, name(), body).start();
         } else {
             helpers().execute(work);
         }
@@ -91,7 +107,10 @@ public final class Coroutines implements AutoCloseable {
     private synchronized ThreadPoolExecutor helpers() {
         if (helpers == null) {
             helpers = new ThreadPoolExecutor(bound, bound, PATIENCE, TimeUnit.NANOSECONDS, new LinkedBlockingQueue<>(), task -> {
-                final Thread thread = new Thread(task, name());
+                final Thread thread = new Thread(() -> {
+                    entersThread();
+                    task.run();
+                }, name());
                 thread.setDaemon(true);
                 return thread;
             });
@@ -107,6 +126,13 @@ public final class Coroutines implements AutoCloseable {
             }
         }
         return false;
+    }
+
+    /** What logs on a new thread shows the same job. */
+    private void entersThread() {
+        if (logContext != null) {
+            MDC.setContextMap(logContext);
+        }
     }
 
     private String name() {

@@ -22,19 +22,13 @@ final class VirtualCoroutine extends Coroutine implements Executor {
     private volatile Thread waiting;
     private volatile boolean codesTurn;
 
-    private VirtualCoroutine(final String name) {
-        thread = VirtualThreads.create(this, name, this::runAndHandBack);
-    }
-
-    /** Returns a coroutine, or null if this JVM has no virtual threads with a scheduler. */
-    static VirtualCoroutine create(final String name) {
-        final VirtualCoroutine made = new VirtualCoroutine(name);
-        return made.thread == null ? null : made;
-    }
-
-    private void runAndHandBack() {
-        live();
-        codesTurn = false;
+    /** @param entry run first by the thread */
+    VirtualCoroutine(final String name, final Runnable entry) {
+        thread = VirtualThreads.create(this, name, () -> {
+            entry.run();
+            live();
+            codesTurn = false;
+        });
     }
 
     @Override

@@ -113,6 +113,9 @@ final class ActionContext implements RunnerContext, Runnable {
     }
 
     private AgentsCore core() {
+        if (host.calls().isCancelled()) {
+            throw cancellation();
+        }
         if (Thread.currentThread() != runner || calling) {
             throw new IllegalStateException(
                     "The context of action '"

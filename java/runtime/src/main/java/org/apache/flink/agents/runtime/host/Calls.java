@@ -140,6 +140,11 @@ final class Calls implements AutoCloseable {
         LOG.debug("{}: what durable call '{}' brought after it was given up is dropped", context, call.id());
     }
 
+    /** Whether nothing goes on any more. */
+    boolean isCancelled() {
+        return cancelled;
+    }
+
     /** Interrupts or cancels everything that is under way or comes. By any thread. */
     void cancel() {
         cancelled = true;

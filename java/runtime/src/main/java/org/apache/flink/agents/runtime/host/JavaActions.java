@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.host;
 
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,7 +43,11 @@ final class JavaActions implements AutoCloseable {
     /** Actions that found no free thread to begin on. To the core they are suspended, too. */
     private final ArrayDeque<ActionContext> unstarted = new ArrayDeque<>();
 
+    private final LockWatch locks = new LockWatch(this::holders, this::standsStill);
+
     private volatile Coroutine running;
+    /** Why no action can go on; null while they can. */
+    private volatile ActionTaskExecutionException standstill;
 
     /** @throws IllegalArgumentException naming the action whose method is missing */
     JavaActions(final JavaHost host, final AgentsCore core, final PlanServices services, final KeySlots keys) {
@@ -94,6 +99,7 @@ final class JavaActions implements AutoCloseable {
         }
         if (!function.mayWait()) {
             host.runs(function.descriptor());
+            locks.runs(Thread.currentThread());
             context.run();
             ended(context);
             return;
@@ -110,7 +116,7 @@ final class JavaActions implements AutoCloseable {
     private void begin(final ActionContext context, final Coroutine coroutine) {
         context.runsIn(coroutine);
         host.runs(context.function().descriptor());
-        running = coroutine;
+        takesTurn(coroutine);
         left(context, coroutine.run(context));
     }
 
@@ -123,7 +129,7 @@ final class JavaActions implements AutoCloseable {
         final ActionContext context = waiting.remove(task);
         if (context != null) {
             host.runs(context.function().descriptor());
-            running = context.coroutine();
+            takesTurn(context.coroutine());
             left(context, context.coroutine().resume());
             return true;
         }
@@ -141,10 +147,16 @@ final class JavaActions implements AutoCloseable {
         return true;
     }
 
+    private void takesTurn(final Coroutine coroutine) {
+        running = coroutine;
+        locks.runs(coroutine.thread());
+    }
+
     /** An action has left its coroutine. */
     private void left(final ActionContext context, final boolean ended) {
         running = null;
         if (!ended) {
+            locks.start();
             core.suspend(context.task());
             waiting.put(context.task(), context);
             return;
@@ -161,6 +173,9 @@ final class JavaActions implements AutoCloseable {
     private void ended(final ActionContext context) {
         final ActionDescriptor action = context.function().descriptor();
         context.function().ended();
+        if (standstill != null) {
+            throw standstill;
+        }
         if (context.thrown() != null) {
             throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
         }
@@ -170,6 +185,39 @@ final class JavaActions implements AutoCloseable {
     /** Whether some wait: for calls, or for a thread to begin on. */
     boolean areWaiting() {
         return !waiting.isEmpty() || !unstarted.isEmpty();
+    }
+
+    /** The actions that wait on the thread with an id, all for one below 0. The host stands still. */
+    private List<ActionContext> holders(final long thread) {
+        final List<ActionContext> found = new ArrayList<>();
+        for (final ActionContext context : waiting.values()) {
+            if (thread < 0 || context.coroutine().thread().getId() == thread) {
+                found.add(context);
+            }
+        }
+        return found;
+    }
+
+    /** The action that runs waits for ever for a lock of one that waits: these are ended, so that it goes on, and the subtask fails. */
+    private void standsStill(final List<ActionContext> holders, final String lock) {
+        final ActionContext one = holders.get(0);
+        final String what =
+                "Action '"
+                        + one.function().descriptor().name()
+                        + "' of agent '"
+                        + host.agent()
+                        + "', key "
+                        + host.describeKey(one.slot())
+                        + (holders.size() == 1 ? "" : ", or another,")
+                        + " waits for a durable call while it holds "
+                        + lock
+                        + ", which the action that runs needs: neither could ever go on. Release locks, and leave synchronized"
+                        + " blocks and methods, before durableExecuteAsync";
+        standstill = new ActionTaskExecutionException(what, null);
+        calls.cancel();
+        for (final ActionContext holder : holders) {
+            holder.coroutine().unwind(PATIENCE);
+        }
     }
 
     /** Tells the core whose calls are over. */
@@ -244,10 +292,11 @@ final class JavaActions implements AutoCloseable {
     /** Ends all calls, and with them the actions that wait: their {@code finally} blocks run. */
     @Override
     public void close() {
+        locks.close();
         calls.close();
         for (final ActionContext context : waiting.values()) {
             final Coroutine coroutine = context.coroutine();
-            if (coroutine.unwind(PATIENCE)) {
+            if (!coroutine.isSuspended() || coroutine.unwind(PATIENCE)) {
                 coroutines.release(coroutine);
             } else {
                 LOG.warn(
