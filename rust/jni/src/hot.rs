@@ -26,7 +26,7 @@ use crate::errors::{Failure, from_panic};
 use crate::handles::Guard;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, Node, Space, Written};
-use flink_agents_core::run::{Effect, EventIn, Marker};
+use flink_agents_core::run::{Effect, EventIn, Marker, ScopeKind};
 use jni_sys::{JNIEnv, jclass, jint, jlong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -189,6 +189,28 @@ hot! {
     /// What a suspended action waited for has come.
     fn Java_org_apache_flink_agents_core_Natives_wake(engine, task: jlong) -> () = (); {
         Ok(engine.machine.handle_woken(TaskId::from_bits(task as u64))?)
+    }
+}
+
+hot! {
+    /// The action begins a durable call: its place in the scope.
+    fn Java_org_apache_flink_agents_core_Natives_callBegin(engine, task: jlong, scope: jint) -> jint = 0; {
+        Ok(engine.machine.handle_call(TaskId::from_bits(task as u64), scope as u32)? as jint)
+    }
+}
+
+hot! {
+    /// The action opens a scope of calls: its number. `group`: side by side, else one after another.
+    fn Java_org_apache_flink_agents_core_Natives_callScope(engine, task: jlong, parent: jint, group: jint) -> jint = 0; {
+        let kind = if group == 0 { ScopeKind::Sequence } else { ScopeKind::Group };
+        Ok(engine.machine.handle_scope(TaskId::from_bits(task as u64), parent as u32, kind)? as jint)
+    }
+}
+
+hot! {
+    /// A durable call of the action has ended.
+    fn Java_org_apache_flink_agents_core_Natives_callEnd(engine, task: jlong) -> () = (); {
+        Ok(engine.machine.handle_call_ended(TaskId::from_bits(task as u64))?)
     }
 }
 

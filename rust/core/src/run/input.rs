@@ -3,6 +3,7 @@
 //! about a task that is not where the host believes it to be. Both are mistakes of the caller, and leave the machine as it
 //! was.
 
+use super::CallError;
 use crate::ids::{EventId, Symbol, ValueHandle};
 
 /// Bounds of a machine.
@@ -90,4 +91,7 @@ pub enum TaskError {
         "Action '{0}' alone has sent more than the {1} events that one input may cause: does it send without end? If the run is meant to be this long, raise `max-events-per-run`"
     )]
     TooManyEvents(String, u32),
+    /// About a durable call.
+    #[error(transparent)]
+    Call(#[from] CallError),
 }

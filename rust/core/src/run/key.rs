@@ -2,6 +2,7 @@
 
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, ValueHandle};
 use crate::memory::{Committed, Overlay};
+use crate::run::TaskCalls;
 use crate::run::segments::SegmentId;
 use std::collections::VecDeque;
 
@@ -60,6 +61,8 @@ pub(crate) struct Task {
     pub(crate) short_term: Overlay,
     /// Commits of both memories when it started: later ones on the same path are conflicts.
     pub(crate) since: (u32, u32),
+    /// Its durable calls, if it makes any.
+    pub(crate) calls: Option<Box<TaskCalls>>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -253,6 +253,7 @@ impl<R: Router> Machine<R> {
         self.mark_dirty(key);
         self.keys[key.0 as usize].running = None;
         self.commit(&mut task);
+        self.check_calls(&task);
         let mut sent = std::mem::take(&mut task.sent);
         let usual = sent.len() <= KEPT_BY_KEY;
         for (event_index, event) in sent.drain(..).enumerate() {

@@ -1,5 +1,6 @@
 //! The run machine: which action of which key runs next, and what becomes of the events it sends.
 
+mod calls;
 mod effect;
 mod input;
 mod key;
@@ -14,6 +15,7 @@ mod tasks;
 mod tests;
 mod turns;
 
+pub use calls::{ACTION, CallError, ScopeKind, TaskCalls};
 pub use effect::{Effect, Marker};
 pub use input::{EventIn, InputError, Limits, TaskError};
 pub use machine::Machine;

@@ -78,6 +78,7 @@ impl<R: Router> Machine<R> {
             sensory: Overlay::default(),
             short_term: Overlay::default(),
             since: (0, 0),
+            calls: None,
         }) as TaskIndex;
         if index as usize >= self.generations.len() {
             self.generations.resize(index as usize + 1, 0);

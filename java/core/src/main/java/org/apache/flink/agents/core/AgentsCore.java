@@ -52,6 +52,9 @@ import org.apache.flink.agents.core.loader.NativeLibrary;
 public final class AgentsCore implements AutoCloseable {
     /** Run {@link #action()} of {@link #key()} on {@link #event()} as {@link #task()}. */
     public static final int RUN_ACTION = 1;
+    /** The scope of durable calls that an action makes one after another. */
+    public static final int ACTION_SCOPE = 0;
+
     /** Continue the suspended {@link #task()}. */
     public static final int RESUME = 2;
     /** Send the payload of output {@link #event()} downstream, with {@link #timestamp()} if {@link #hasTimestamp()}. */
@@ -355,6 +358,31 @@ public final class AgentsCore implements AutoCloseable {
     public void wake(final long task) {
         more = true;
         Natives.wake(handle, task);
+    }
+
+    /**
+     * An action begins a durable call.
+     *
+     * @param scope where it stands, {@link #ACTION_SCOPE} or one of {@link #callScope}
+     * @return its place there, from 0: with the scope, where a result of it is found again
+     */
+    public int callBegin(final long task, final int scope) {
+        return Natives.callBegin(handle, task, scope);
+    }
+
+    /**
+     * An action opens a scope of durable calls, which takes a place in another scope as a call does.
+     *
+     * @param sideBySide whether calls in it do not depend on each other; else each comes after those before it
+     * @return its number
+     */
+    public int callScope(final long task, final int parent, final boolean sideBySide) {
+        return Natives.callScope(handle, task, parent, sideBySide ? 1 : 0);
+    }
+
+    /** A durable call of an action has ended, or was given up. */
+    public void callEnd(final long task) {
+        Natives.callEnd(handle, task);
     }
 
     /** How long a durable call may take that sets no limit itself, as the plan says; null if as long as it likes. */

@@ -52,6 +52,12 @@ public final class Natives {
 
     static native void wake(long handle, long task);
 
+    static native int callBegin(long handle, long task, int scope);
+
+    static native int callScope(long handle, long task, int parent, int group);
+
+    static native void callEnd(long handle, long task);
+
     static native long poll(long handle, long address, int capacity, int mayRun);
 
     static native long memoryGet(long handle, long task, int memory, int path);

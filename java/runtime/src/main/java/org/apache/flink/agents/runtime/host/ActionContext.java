@@ -246,17 +246,35 @@ final class ActionContext implements RunnerContext, Runnable {
     }
 
     private <T> T here(final DurableCallable<T> callable) throws Exception {
+        host.core().callBegin(task, AgentsCore.ACTION_SCOPE);
         calling = true;
         try {
             return callable.call();
         } finally {
             calling = false;
+            callsEnded(1);
+        }
+    }
+
+    private void callsBegin(final int count) {
+        final AgentsCore core = host.core();
+        final int scope = count == 1 ? AgentsCore.ACTION_SCOPE : core.callScope(task, AgentsCore.ACTION_SCOPE, true);
+        for (int i = 0; i < count; i++) {
+            core.callBegin(task, scope);
+        }
+    }
+
+    private void callsEnded(final int count) {
+        // A subtask that is ending does not count any more.
+        for (int i = 0; i < count && !host.calls().isCancelled(); i++) {
+            host.core().callEnd(task);
         }
     }
 
     private List<Object> await(
             final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun)
             throws Exception {
+        callsBegin(callables.size());
         calling = true;
         try {
             final CallGroup group = host.calls().prepare(this, callables, cancelOnFailure);
@@ -275,6 +293,7 @@ final class ActionContext implements RunnerContext, Runnable {
         } finally {
             calling = false;
             awaited = null;
+            callsEnded(callables.size());
         }
     }
 
