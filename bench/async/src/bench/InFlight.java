@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -19,6 +20,8 @@ import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.runtime.coroutine.Coroutine;
+import org.apache.flink.agents.runtime.coroutine.Coroutines;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestOptions;
@@ -36,6 +39,7 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  * What waits, and what that costs, in a job of one subtask on an embedded cluster:
  *
  * <pre>
+ * InFlight bare    1,000 at a time, 20 ms each, by the coroutines alone
  * InFlight many    10,000 calls of 2 s at once: how many there are, how long a checkpoint takes
  * InFlight limit   10,000 at the limit: how long after the next run's end a checkpoint is complete
  * InFlight idle    1,000 calls wait: how much CPU that takes
@@ -142,7 +146,7 @@ public final class InFlight {
     /** The first records wait, the others do not. */
     public static final class Mixed extends Agent {
         @Action("_input_event")
-        public static void go(final Event event, final RunnerContext context) throws Exception {
+        public static void pass(final Event event, final RunnerContext context) throws Exception {
             final long number = (Long) InputEvent.fromEvent(event).getInput();
             if (number < 0) {
                 context.sendEvent(new Event("wait", java.util.Map.of()));
@@ -257,6 +261,70 @@ public final class InFlight {
         System.out.println("ASYNC jdk=" + Runtime.version().feature() + ' ' + String.format(Locale.ROOT, format, values));
     }
 
+    /** The hand-over alone: no core, no Flink. */
+    private static void bare() throws Exception {
+        final int keys = 1000;
+        final int calls = VIRTUAL ? 400_000 : 100_000;
+        try (Coroutines coroutines = new Coroutines(keys)) {
+            for (int round = 0; round < 3; round++) {
+                final LinkedBlockingQueue<Coroutine> over = new LinkedBlockingQueue<>();
+                int started = 0;
+                int ended = 0;
+                final long begin = System.nanoTime();
+                while (ended < calls) {
+                    while (started < calls && started - ended < keys) {
+                        started++;
+                        final Coroutine coroutine = coroutines.take();
+                        coroutine.run(() -> coroutine.suspend(new Sleep(coroutines, coroutine, over)));
+                    }
+                    for (Coroutine next = over.take(); next != null; next = over.poll()) {
+                        if (next.resume()) {
+                            coroutines.release(next);
+                            ended++;
+                        }
+                    }
+                }
+                print("bare calls_per_s=%.0f", calls / ((System.nanoTime() - begin) / 1e9));
+            }
+        }
+    }
+
+    private static final class Sleep implements Coroutine.Wait, Runnable {
+        private final Coroutines coroutines;
+        private final Coroutine coroutine;
+        private final LinkedBlockingQueue<Coroutine> over;
+
+        Sleep(final Coroutines coroutines, final Coroutine coroutine, final LinkedBlockingQueue<Coroutine> over) {
+            this.coroutines = coroutines;
+            this.coroutine = coroutine;
+            this.over = over;
+        }
+
+        @Override
+        public void begin(final boolean mayBlock) {
+            if (mayBlock) {
+                run();
+            } else {
+                coroutines.start(this);
+            }
+        }
+
+        @Override
+        public boolean isOver() {
+            return false;
+        }
+
+        @Override
+        public void run() {
+            try {
+                Thread.sleep(20);
+            } catch (final InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            over.add(coroutine);
+        }
+    }
+
     private static void many() throws Exception {
         final int calls = 10_000;
         try (Job job = new Job(new Waits(), 2 * calls, 0, 50_000, 1.1 * calls / PER_ACTION / (callMillis / 1000.0))) {
@@ -337,8 +405,23 @@ public final class InFlight {
         }
     }
 
-    public static void main(final String[] args) throws Exception {
+    public static void main(final String[] args) {
+        int status = 1;
+        try {
+            measure(args);
+            status = 0;
+        } catch (final Exception e) {
+            e.printStackTrace();
+        }
+        // Calls of an hour are under way, and a cluster that failed has threads.
+        System.exit(status);
+    }
+
+    private static void measure(final String[] args) throws Exception {
         switch (args[0]) {
+            case "bare":
+                bare();
+                break;
             case "many":
                 many();
                 break;
@@ -357,7 +440,5 @@ public final class InFlight {
             default:
                 throw new IllegalArgumentException("Unknown: " + args[0]);
         }
-        // Calls of an hour are under way.
-        System.exit(0);
     }
 }
