@@ -170,7 +170,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     with("max-events-per-run", POSITIVE, "10000", "Events that one input may cause before its run fails as an endless loop"),
     with("agent-run.begin-event", Kind::Bool, "false", "Sends `_agent_run_begin_event` before the input event of each run"),
     with("action.trigger-condition.evaluate-failure-strategy", words(&["WARN_AND_SKIP", "FAIL"]), "WARN_AND_SKIP", "Whether a trigger condition that cannot be evaluated counts as false with a warning or fails the task"),
-    with("num-async-threads", POSITIVE, "1000", "Upper bound of the elastic pool of threads for asynchronous calls of one subtask"),
+    with("num-async-threads", POSITIVE, "1000", "Upper bound of the elastic pools of threads of one subtask for actions that wait and for calls that block; Java 21 and later has virtual threads instead"),
     // Failures of actions
     with("on-failure", ON_FAILURE, "fail", "What an exception in an action leads to once its retries are used up"),
     unset("action.<name>.on-failure", ON_FAILURE, "`on-failure`", "The same for one action"),
