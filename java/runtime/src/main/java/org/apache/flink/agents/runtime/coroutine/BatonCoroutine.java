@@ -9,11 +9,11 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     private static final int IDLE = 0;
     private static final int TAKEN = 1;
     private static final int GONE = 2;
+    private static final int LEFT_BEHIND = 3;
 
     private final Thread thread;
     private final long patience;
     private final Runnable entry;
-    private final Runnable gone;
     private final AtomicInteger state = new AtomicInteger(TAKEN);
     private boolean started;
     private volatile boolean codesTurn;
@@ -24,19 +24,17 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     /**
      * @param patience how long an idle one lives, ns
      * @param entry run first by its thread
-     * @param gone called by its thread when it ends
      */
-    BatonCoroutine(final String name, final long patience, final Runnable entry, final Runnable gone) {
+    BatonCoroutine(final String name, final long patience, final Runnable entry) {
         thread = new Thread(null, this, name, STACK_AS_USUAL);
         thread.setDaemon(true);
         this.patience = patience;
         this.entry = entry;
-        this.gone = gone;
     }
 
     /** Host: it is not needed now. */
     void rest() {
-        state.set(IDLE);
+        state.compareAndSet(TAKEN, IDLE);
     }
 
     /** Host: it is needed. Returns false if it has gone meanwhile. */
@@ -50,7 +48,6 @@ final class BatonCoroutine extends Coroutine implements Runnable {
             entry.run();
             live();
         } finally {
-            gone.run();
             codesTurn = false;
             LockSupport.unpark(host);
         }
@@ -86,8 +83,20 @@ final class BatonCoroutine extends Coroutine implements Runnable {
         }
     }
 
+    /** It goes on alone as soon as it can, and ends. */
+    @Override
+    void leaveBehind() {
+        if (state.getAndSet(LEFT_BEHIND) != LEFT_BEHIND) {
+            codesTurn = true;
+            LockSupport.unpark(thread);
+        }
+    }
+
     @Override
     boolean canProceed(final long until) {
+        if (state.get() == LEFT_BEHIND) {
+            return false;
+        }
         host = Thread.currentThread();
         boolean interrupted = false;
         while (busy && until - System.nanoTime() > 0) {
@@ -103,6 +112,11 @@ final class BatonCoroutine extends Coroutine implements Runnable {
 
     @Override
     void handBack(final Wait wait) {
+        if (state.get() == LEFT_BEHIND) {
+            return;
+        }
+        // The code's own interrupt is not that of what it waits for.
+        boolean interrupted = Thread.interrupted() && wait != null;
         busy = wait != null;
         codesTurn = false;
         LockSupport.unpark(host);
@@ -112,20 +126,25 @@ final class BatonCoroutine extends Coroutine implements Runnable {
             busy = false;
             LockSupport.unpark(host);
         }
-        boolean interrupted = false;
+        long idle = System.nanoTime();
         while (!codesTurn) {
             if (wait == null) {
                 LockSupport.parkNanos(this, patience);
-                // Only an idle one may go; the others stay until their turn comes.
-                if (!codesTurn && state.compareAndSet(IDLE, GONE)) {
+                if (state.get() != IDLE) {
+                    idle = System.nanoTime();
+                } else if (System.nanoTime() - idle >= patience && !codesTurn && state.compareAndSet(IDLE, GONE)) {
+                    // Only an idle one may go; the others stay until their turn comes.
                     return;
                 }
             } else {
                 LockSupport.park(this);
             }
-            interrupted |= Thread.interrupted();
+            // Those that come while nothing waits are for nobody, but for one that came with the turn.
+            if (Thread.interrupted() && (wait != null || codesTurn)) {
+                interrupted = true;
+            }
         }
-        if (interrupted && wait != null) {
+        if (interrupted) {
             thread.interrupt();
         }
     }

@@ -48,12 +48,13 @@ public abstract class Coroutine {
      * Resumes suspended code, as often as it suspends itself, until it ends: what it waits for was given up.
      *
      * @return whether it has ended; else its thread is busy for longer than {@code patience}, and nothing can be done with this
-     *     coroutine any more
+     *     coroutine any more: when its thread is free, the code goes on without a host, and the thread ends with it
      */
     public final boolean unwind(final Duration patience) {
         final long until = System.nanoTime() + patience.toNanos();
         do {
             if (!canProceed(until)) {
+                leaveBehind();
                 return false;
             }
         } while (!proceed());
@@ -106,6 +107,9 @@ public abstract class Coroutine {
     boolean canProceed(final long until) {
         return true;
     }
+
+    /** Host's side: it cannot proceed, and nobody will look after it. */
+    void leaveBehind() {}
 
     /** Host's side: the code goes on; returns when it has handed back. */
     abstract void handOver();

@@ -24,12 +24,14 @@ public final class Coroutines implements AutoCloseable {
     private static final String NAME = "flink-agents-java-async";
 
     private final int bound;
+    /** How long an idle platform thread lives, ns. */
+    private final long patience;
     /** Null where there are no virtual threads. */
     private final Executor scheduler;
     /** Used last, taken first: the others may go. */
     private final ArrayDeque<Coroutine> idle = new ArrayDeque<>();
 
-    private final AtomicInteger platformThreads = new AtomicInteger();
+    private int platformThreads;
     private final AtomicInteger names = new AtomicInteger();
     private ThreadPoolExecutor helpers;
     /** Flink has the job's id here, on the thread of the subtask; null where there is nothing. */
@@ -37,7 +39,7 @@ public final class Coroutines implements AutoCloseable {
 
     /** @param bound how many platform threads of each kind there may be, where there are no virtual ones */
     public Coroutines(final int bound) {
-        this(bound, virtualThreads());
+        this(bound, virtualThreads(), PATIENCE);
     }
 
     /** Their scheduler; null if this JVM has none, or has them in another way than those of release 21 to 25. */
@@ -46,8 +48,9 @@ public final class Coroutines implements AutoCloseable {
         return scheduler != null && VirtualThreads.create(scheduler, NAME, () -> {}) != null ? scheduler : null;
     }
 
-    private Coroutines(final int bound, final Executor scheduler) {
+    private Coroutines(final int bound, final Executor scheduler, final long patience) {
         this.bound = bound;
+        this.patience = patience;
         this.scheduler = scheduler;
         final Map<String, String> context = MDC.getCopyOfContextMap();
         logContext = context == null || context.isEmpty() ? null : context;
@@ -55,7 +58,11 @@ public final class Coroutines implements AutoCloseable {
 
     /** As on a JVM without virtual threads, whatever this one has. */
     public static Coroutines onPlatformThreads(final int bound) {
-        return new Coroutines(bound, null);
+        return onPlatformThreads(bound, PATIENCE);
+    }
+
+    static Coroutines onPlatformThreads(final int bound, final long patience) {
+        return new Coroutines(bound, null, patience);
     }
 
     /** Whether coroutines are virtual threads. */
@@ -69,11 +76,17 @@ public final class Coroutines implements AutoCloseable {
             if (!(next instanceof BatonCoroutine) || ((BatonCoroutine) next).take()) {
                 return next;
             }
+            // Counted here, not by the thread when it ends, so that its place is free for sure.
+            platformThreads--;
         }
         if (isVirtual()) {
             return new VirtualCoroutine(name(), this::entersThread);
         }
-        return reserve() ? new BatonCoroutine(name(), PATIENCE, this::entersThread, platformThreads::decrementAndGet) : null;
+        if (platformThreads >= bound) {
+            return null;
+        }
+        platformThreads++;
+        return new BatonCoroutine(name(), patience, this::entersThread);
     }
 
     /** Takes back a coroutine whose code has ended. */
@@ -106,7 +119,7 @@ public final class Coroutines implements AutoCloseable {
 
     private synchronized ThreadPoolExecutor helpers() {
         if (helpers == null) {
-            helpers = new ThreadPoolExecutor(bound, bound, PATIENCE, TimeUnit.NANOSECONDS, new LinkedBlockingQueue<>(), task -> {
+            helpers = new ThreadPoolExecutor(bound, bound, patience, TimeUnit.NANOSECONDS, new LinkedBlockingQueue<>(), task -> {
                 final Thread thread = new Thread(() -> {
                     entersThread();
                     task.run();
@@ -117,15 +130,6 @@ public final class Coroutines implements AutoCloseable {
             helpers.allowCoreThreadTimeOut(true);
         }
         return helpers;
-    }
-
-    private boolean reserve() {
-        for (int now = platformThreads.get(); now < bound; now = platformThreads.get()) {
-            if (platformThreads.compareAndSet(now, now + 1)) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** What logs on a new thread shows the same job. */

@@ -78,6 +78,11 @@ final class VirtualCoroutine extends Coroutine implements Executor {
                 waiting = null;
             }
             continuation = null;
+            if (Thread.interrupted()) {
+                // The JVM forgets it when the thread is mounted.
+                interrupted = true;
+                thread.interrupt();
+            }
             next.run();
         } while (codesTurn);
         if (interrupted) {
@@ -87,11 +92,12 @@ final class VirtualCoroutine extends Coroutine implements Executor {
 
     @Override
     void handBack(final Wait wait) {
+        // The code's own interrupt is not that of what it waits for.
+        boolean interrupted = Thread.interrupted() && wait != null;
         if (wait != null) {
             wait.begin(false);
         }
         codesTurn = false;
-        boolean interrupted = false;
         while (!codesTurn) {
             LockSupport.park(this);
             if (!codesTurn && wait != null && wait.isOver()) {
@@ -99,7 +105,10 @@ final class VirtualCoroutine extends Coroutine implements Executor {
                 // the host, stood still with it. So the wait has come to an end here.
                 codesTurn = true;
             }
-            interrupted |= Thread.interrupted();
+            // Those that come while nothing waits are for nobody, but for one that came with the turn.
+            if (Thread.interrupted() && (wait != null || codesTurn)) {
+                interrupted = true;
+            }
         }
         if (interrupted) {
             thread.interrupt();
