@@ -28,6 +28,9 @@ public interface AsyncDurableCallable<T> extends DurableCallable<T> {
             if (e.getCause() instanceof Exception) {
                 throw (Exception) e.getCause();
             }
+            if (e.getCause() instanceof Error) {
+                throw (Error) e.getCause();
+            }
             throw e;
         }
     }

@@ -7,6 +7,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+import org.apache.flink.agents.api.context.AsyncDurableCallable;
 import org.apache.flink.agents.api.context.DurableCallTimeoutException;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.MemoryObject;
@@ -215,7 +216,7 @@ final class ActionContext implements RunnerContext, Runnable {
     @Override
     public <T> T durableExecute(final DurableCallable<T> callable) throws Exception {
         core();
-        if (host.calls().limitOf(callable) == null) {
+        if (canBeMadeHere(callable)) {
             return here(callable);
         }
         return cast(await(List.of(callable), true, false).get(0));
@@ -226,7 +227,7 @@ final class ActionContext implements RunnerContext, Runnable {
         core();
         // The next time it runs where it can be suspended.
         function.waits();
-        if (coroutine == null && host.calls().limitOf(callable) == null) {
+        if (coroutine == null && canBeMadeHere(callable)) {
             return here(callable);
         }
         return cast(await(List.of(callable), true, true).get(0));
@@ -243,6 +244,11 @@ final class ActionContext implements RunnerContext, Runnable {
     @SuppressWarnings("unchecked") // made by the callables whose results it has to be
     private static <T> T cast(final Object results) {
         return (T) results;
+    }
+
+    /** Whether nobody has to be able to give it up: but for interrupts, which reach what blocks here. */
+    private boolean canBeMadeHere(final DurableCallable<?> callable) {
+        return host.calls().limitOf(callable) == null && !(callable instanceof AsyncDurableCallable);
     }
 
     private <T> T here(final DurableCallable<T> callable) throws Exception {

@@ -2,13 +2,14 @@ package org.apache.flink.agents.runtime.host;
 
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
 import org.apache.flink.agents.api.context.DurableCallable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One durable call: it ends once, by its result, by what it threw, or by being given up; what comes later is dropped.
@@ -16,6 +17,8 @@ import org.apache.flink.agents.api.context.DurableCallable;
  * <p><i>Threads</i>: any.
  */
 final class Call<T> implements Runnable {
+    private static final Logger LOG = LoggerFactory.getLogger(Call.class);
+
     private final DurableCallable<? extends T> callable;
     private final Duration limit;
     private CallGroup group;
@@ -78,16 +81,17 @@ final class Call<T> implements Runnable {
         }
         synchronized (this) {
             thread = null;
-            // An interrupt that came late was meant for this call.
-            if (ended) {
-                Thread.interrupted();
-            }
         }
+        // One that came late was meant for this call, and one that the call left is nobody else's.
+        Thread.interrupted();
         end(made, thrown);
     }
 
     /** Begins a call that needs no thread. Never throws. */
     void begin() {
+        if (hasEnded()) {
+            return;
+        }
         final CompletionStage<? extends T> begun;
         try {
             begun = ((AsyncDurableCallable<? extends T>) callable).callAsync();
@@ -98,10 +102,19 @@ final class Call<T> implements Runnable {
             end(null, e);
             return;
         }
+        final boolean tooLate;
         synchronized (this) {
             stage = begun;
+            tooLate = ended;
         }
-        begun.whenComplete((made, thrown) -> end(made, cause(thrown)));
+        if (tooLate) {
+            cancel(begun);
+        }
+        try {
+            begun.whenComplete((made, thrown) -> end(made, cause(thrown)));
+        } catch (final RuntimeException | Error e) {
+            end(null, e);
+        }
     }
 
     private static Throwable cause(final Throwable thrown) {
@@ -124,7 +137,10 @@ final class Call<T> implements Runnable {
             }
         }
         if (late) {
-            group.endedLate(this);
+            // One that stopped when it was told to has brought nothing.
+            if (thrown == null) {
+                group.endedLate(this);
+            }
         } else {
             group.ended(thrown != null);
         }
@@ -154,14 +170,11 @@ final class Call<T> implements Runnable {
     }
 
     private static void cancel(final CompletionStage<?> begun) {
-        final CompletableFuture<?> future;
         try {
-            future = begun.toCompletableFuture();
-        } catch (final UnsupportedOperationException e) {
-            // It cannot be cancelled: what it brings is dropped.
-            return;
+            begun.toCompletableFuture().cancel(true);
+        } catch (final RuntimeException | Error e) {
+            LOG.debug("A durable call's stage cannot be cancelled: what it brings is dropped", e);
         }
-        future.cancel(true);
     }
 
     synchronized boolean hasEnded() {

@@ -40,7 +40,8 @@ final class CallGroup implements Coroutine.Wait {
 
     @Override
     public void begin(final boolean mayBlock) {
-        calls.begin(context, members, mayBlock);
+        // Who may have to go on before all have ended cannot make one of them.
+        calls.begin(context, members, mayBlock && (!cancelOnFailure || members.size() == 1));
     }
 
     @Override

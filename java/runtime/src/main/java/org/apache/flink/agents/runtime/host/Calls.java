@@ -73,23 +73,28 @@ final class Calls implements AutoCloseable {
     }
 
     /**
-     * Begins calls: those that need no thread here, the others each on a thread of its own.
+     * Begins calls: those that need no thread here, the others each on a thread of its own. Never throws: a call that cannot be
+     * begun has failed.
      *
      * @param mayBlock whether nobody waits for this thread, so that it makes one of them
      */
     void begin(final ActionContext context, final List<? extends Call<?>> calls, final boolean mayBlock) {
         Call<?> own = null;
         for (final Call<?> call : calls) {
-            if (call.limit() != null) {
-                limit(context, call);
-            }
-            if (!call.needsThread()) {
-                call.begin();
-            } else if (mayBlock && own == null && call.limit() == null) {
-                // One that has a limit may have to be left behind with its thread.
-                own = call;
-            } else {
-                threads.start(call);
+            try {
+                if (call.limit() != null) {
+                    limit(context, call);
+                }
+                if (!call.needsThread()) {
+                    call.begin();
+                } else if (mayBlock && own == null && call.limit() == null) {
+                    // One that has a limit may have to be left behind with its thread.
+                    own = call;
+                } else {
+                    threads.start(call);
+                }
+            } catch (final RuntimeException | Error e) {
+                call.giveUp(e);
             }
         }
         if (own != null) {
@@ -99,8 +104,17 @@ final class Calls implements AutoCloseable {
 
     private void limit(final ActionContext context, final Call<?> call) {
         final Future<?> scheduled =
-                timer().schedule(() -> call.giveUp(context.timeout(call)), call.limit().toNanos(), TimeUnit.NANOSECONDS);
+                timer().schedule(() -> call.giveUp(context.timeout(call)), nanos(call.limit()), TimeUnit.NANOSECONDS);
         call.timed(scheduled);
+    }
+
+    private static long nanos(final Duration limit) {
+        try {
+            return limit.toNanos();
+        } catch (final ArithmeticException e) {
+            // Centuries.
+            return limit.isNegative() ? 0 : Long.MAX_VALUE;
+        }
     }
 
     private synchronized ScheduledThreadPoolExecutor timer() {
@@ -136,7 +150,9 @@ final class Calls implements AutoCloseable {
 
     /** A call that was given up has brought something. */
     void late(final ActionContext context, final Call<?> call) {
-        late.inc();
+        synchronized (late) {
+            late.inc();
+        }
         LOG.debug("{}: what durable call '{}' brought after it was given up is dropped", context, call.id());
     }
 
