@@ -35,8 +35,6 @@ final class ActionContext implements RunnerContext, Runnable {
     private Coroutine coroutine;
 
     private Thread runner;
-    /** It was given the word to begin, see {@link JavaActions}. */
-    private boolean called;
     /** What the action waits for. */
     private CallGroup awaited;
     /** In a durable call: only the call's own code may run, and it may not touch the context. */
@@ -73,14 +71,6 @@ final class ActionContext implements RunnerContext, Runnable {
     /** It runs in a coroutine, and may be suspended. */
     void runsIn(final Coroutine in) {
         coroutine = in;
-    }
-
-    void call() {
-        called = true;
-    }
-
-    boolean isCalled() {
-        return called;
     }
 
     /** Whether the action waits for these calls and no others. */

@@ -42,6 +42,8 @@ final class JavaActions implements AutoCloseable {
     private final Map<Long, ActionContext> waiting = new HashMap<>();
     /** Actions that found no free thread to begin on. To the core they are suspended, too. */
     private final ArrayDeque<ActionContext> unstarted = new ArrayDeque<>();
+    /** Those of them that have got a coroutine meanwhile, by their task: they begin when it is their turn. */
+    private final Map<Long, ActionContext> called = new HashMap<>();
 
     private final LockWatch locks = new LockWatch(this::holders, this::standsStill);
 
@@ -109,12 +111,13 @@ final class JavaActions implements AutoCloseable {
             core.suspend(context.task());
             unstarted.addLast(context);
         } else {
-            begin(context, coroutine);
+            context.runsIn(coroutine);
+            begin(context);
         }
     }
 
-    private void begin(final ActionContext context, final Coroutine coroutine) {
-        context.runsIn(coroutine);
+    private void begin(final ActionContext context) {
+        final Coroutine coroutine = context.coroutine();
         host.runs(context.function().descriptor());
         takesTurn(coroutine);
         left(context, coroutine.run(context));
@@ -133,17 +136,11 @@ final class JavaActions implements AutoCloseable {
             left(context, context.coroutine().resume());
             return true;
         }
-        final ActionContext first = unstarted.peekFirst();
-        if (first == null || first.task() != task) {
+        final ActionContext first = called.remove(task);
+        if (first == null) {
             return false;
         }
-        final Coroutine coroutine = coroutines.take();
-        if (coroutine == null) {
-            core.suspend(task);
-        } else {
-            unstarted.removeFirst();
-            begin(first, coroutine);
-        }
+        begin(first);
         return true;
     }
 
@@ -161,13 +158,16 @@ final class JavaActions implements AutoCloseable {
             waiting.put(context.task(), context);
             return;
         }
-        coroutines.release(context.coroutine());
-        ended(context);
-        final ActionContext next = unstarted.peekFirst();
-        if (next != null && !next.isCalled()) {
-            next.call();
+        final ActionContext next = unstarted.pollFirst();
+        if (next == null) {
+            coroutines.release(context.coroutine());
+        } else {
+            // Not released: it is this one's before anybody else can take it.
+            next.runsIn(context.coroutine());
+            called.put(next.task(), next);
             core.wake(next.task());
         }
+        ended(context);
     }
 
     private void ended(final ActionContext context) {
@@ -184,7 +184,7 @@ final class JavaActions implements AutoCloseable {
 
     /** Whether some wait: for calls, or for a thread to begin on. */
     boolean areWaiting() {
-        return !waiting.isEmpty() || !unstarted.isEmpty();
+        return !waiting.isEmpty() || !unstarted.isEmpty() || !called.isEmpty();
     }
 
     /** The actions that wait on the thread with an id, all for one below 0. The host stands still. */
@@ -294,9 +294,11 @@ final class JavaActions implements AutoCloseable {
     public void close() {
         locks.close();
         calls.close();
+        // All were interrupted at the same time: the time to end is the same for all, too.
+        final long until = System.nanoTime() + PATIENCE.toNanos();
         for (final ActionContext context : waiting.values()) {
             final Coroutine coroutine = context.coroutine();
-            if (!coroutine.isSuspended() || coroutine.unwind(PATIENCE)) {
+            if (!coroutine.isSuspended() || coroutine.unwind(Duration.ofNanos(until - System.nanoTime()))) {
                 coroutines.release(coroutine);
             } else {
                 LOG.warn(
@@ -307,8 +309,12 @@ final class JavaActions implements AutoCloseable {
                         PATIENCE.toSeconds());
             }
         }
+        for (final ActionContext context : called.values()) {
+            coroutines.release(context.coroutine());
+        }
         waiting.clear();
         unstarted.clear();
+        called.clear();
         coroutines.close();
     }
 }
