@@ -103,6 +103,7 @@ final class JavaActions implements AutoCloseable {
             host.runs(function.descriptor());
             locks.runs(Thread.currentThread());
             context.run();
+            locks.runs(null);
             ended(context);
             return;
         }
@@ -152,6 +153,7 @@ final class JavaActions implements AutoCloseable {
     /** An action has left its coroutine. */
     private void left(final ActionContext context, final boolean ended) {
         running = null;
+        locks.runs(null);
         if (!ended) {
             locks.start();
             core.suspend(context.task());

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
+import java.lang.reflect.Method;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.AbstractOwnableSynchronizer;
@@ -23,7 +24,21 @@ final class LockWatch implements AutoCloseable {
     /** Where the JVM does not tell the owner, a virtual thread, for so many looks a lock may be somebody else's. */
     private static final int SUSPICIOUS = 5;
 
+    /** Tells the owner of a lock, also if that is a virtual thread. Null where the package is not open to us, as Flink's scripts make it. */
+    private static final Method OWNER = ownerOfLock();
+
+    private static Method ownerOfLock() {
+        try {
+            final Method owner = AbstractOwnableSynchronizer.class.getDeclaredMethod("getExclusiveOwnerThread");
+            owner.setAccessible(true);
+            return owner;
+        } catch (final ReflectiveOperationException | RuntimeException e) {
+            return null;
+        }
+    }
+
     private final Thread watcher = new Thread(this::watch, "flink-agents-java-async-locks");
+    private final long period;
     private final LongFunction<List<ActionContext>> owners;
     private final BiConsumer<List<ActionContext>, String> found;
     private boolean started;
@@ -38,6 +53,12 @@ final class LockWatch implements AutoCloseable {
      * @param found gets the actions, one of which holds the lock, and the lock
      */
     LockWatch(final LongFunction<List<ActionContext>> owners, final BiConsumer<List<ActionContext>, String> found) {
+        this(PERIOD, owners, found);
+    }
+
+    LockWatch(
+            final long period, final LongFunction<List<ActionContext>> owners, final BiConsumer<List<ActionContext>, String> found) {
+        this.period = period;
         this.owners = owners;
         this.found = found;
         watcher.setDaemon(true);
@@ -51,7 +72,7 @@ final class LockWatch implements AutoCloseable {
         }
     }
 
-    /** Code of an action runs on a thread from now on. */
+    /** Code of an action runs on a thread from now on; null: none does, and what threads wait for is nobody's concern. */
     void runs(final Thread thread) {
         if (started) {
             runs = thread;
@@ -65,7 +86,7 @@ final class LockWatch implements AutoCloseable {
         long seen = -1;
         int looks = 0;
         while (!closed) {
-            LockSupport.parkNanos(this, PERIOD);
+            LockSupport.parkNanos(this, period);
             final long now = turns;
             final Thread thread = runs;
             if (now != seen || thread == null) {
@@ -73,21 +94,52 @@ final class LockWatch implements AutoCloseable {
                 looks = 0;
                 continue;
             }
-            final boolean monitor = thread.getState() == Thread.State.BLOCKED;
+            final Thread.State state = thread.getState();
+            final boolean monitor = state == Thread.State.BLOCKED;
             final Object lock = LockSupport.getBlocker(thread);
-            if (!monitor && !(lock instanceof AbstractOwnableSynchronizer)) {
+            // Who waits for some time only goes on by itself.
+            if (!monitor && !(state == Thread.State.WAITING && isLock(lock))) {
                 looks = 0;
                 continue;
             }
             looks++;
-            // Null for a virtual thread.
-            final ThreadInfo info = threads.getThreadInfo(thread.getId());
-            final long holder = info == null ? -1 : info.getLockOwnerId();
-            final List<ActionContext> actions = holder >= 0 || looks >= SUSPICIOUS ? owners.apply(holder) : List.of();
+            final long holder = holder(threads, thread, monitor ? null : lock);
+            final List<ActionContext> actions = holder >= 0 || looks >= SUSPICIOUS ? owners(holder) : List.of();
             if (!actions.isEmpty() && turns == now) {
                 found.accept(actions, monitor ? "a monitor" : lock.toString());
                 looks = 0;
             }
+        }
+    }
+
+    /** Latches and semaphores, which are elsewhere, belong to nobody: who waits for one may well be woken. */
+    private static boolean isLock(final Object blocker) {
+        return blocker instanceof AbstractOwnableSynchronizer && blocker.getClass().getName().startsWith("java.util.concurrent.locks.");
+    }
+
+    /** The id of the thread that has what a thread needs; -1 if nobody tells. */
+    private static long holder(final ThreadMXBean threads, final Thread thread, final Object lock) {
+        if (lock != null && OWNER != null) {
+            try {
+                final Thread owner = (Thread) OWNER.invoke(lock);
+                if (owner != null) {
+                    return owner.getId();
+                }
+            } catch (final ReflectiveOperationException e) {
+                // The other way, then.
+            }
+        }
+        // Null for a virtual thread.
+        final ThreadInfo info = threads.getThreadInfo(thread.getId());
+        return info == null ? -1 : info.getLockOwnerId();
+    }
+
+    private List<ActionContext> owners(final long holder) {
+        try {
+            return owners.apply(holder);
+        } catch (final RuntimeException e) {
+            // The action that stood still has gone on, and changes what is read here.
+            return List.of();
         }
     }
 
