@@ -46,6 +46,8 @@ STEPS: tuple[Step, ...] = (
     Step("mvn verify",
          ("mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
           "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire"),
+    # With the classes that Maven has just built.
+    Step("waiting actions on other Java runtimes", (*PYTHON, "e2e-test/lines/async_run.py"), 10, "line"),
     Step("licences", (*PYTHON, "scripts/check-licences"), 3, "line"),
     Step("conformance: Java API",
          (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),
