@@ -58,6 +58,8 @@ class Link(Protocol):
     uuids: bool
     @property
     def actions(self) -> list[str]: ...
+    @property
+    def call_timeout(self) -> float | None: ...
     def next(self) -> Step | int | None: ...
     def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None: ...
     def memory_get(self, task: int, memory: int, path: str) -> Any: ...
@@ -68,9 +70,12 @@ class Link(Protocol):
     def fail(self, task: int, text: str) -> None: ...
     def suspend(self, task: int) -> None: ...
     def wake(self, task: int) -> None: ...
+    def call_begin(self, task: int, scope: int) -> int: ...
+    def call_scope(self, task: int, parent: int, group: bool) -> int: ...
+    def call_end(self, task: int) -> None: ...
 
 class Local:
-    """The core in this process. For one thread: calls of others would fall between its own."""
+    """The core in this process. For one thread, the one that calls ``next``: what actions do is refused in others."""
 
     may_wait: bool
     uuids: bool
@@ -80,6 +85,10 @@ class Local:
     @property
     def actions(self) -> list[str]:
         """Names of the actions, by the numbers that ``next`` tells."""
+
+    @property
+    def call_timeout(self) -> float | None:
+        """Seconds that a durable call may take, of option ``call.timeout``; None: as long as it likes."""
 
     def input(self, key: Any, value: Any) -> None:
         """Take a record of a key; ``TypeError`` or ``ValueError`` if key or value cannot travel."""
@@ -129,6 +138,18 @@ class Local:
     def wake(self, task: int) -> None:
         """Report that what a suspended action waited for has come."""
 
+    def call_begin(self, task: int, scope: int) -> int:
+        """Report that an action asks for a durable call; returns its place in the scope, 0 is that of the action's own code.
+
+        ``RuntimeError`` if the action has ended, here and below.
+        """
+
+    def call_scope(self, task: int, parent: int, group: bool) -> int:
+        """Open a scope in another one, for calls side by side (``group``) or a piece of code; returns its number."""
+
+    def call_end(self, task: int) -> None:
+        """Report that a durable call has ended, or was given up."""
+
 class Worker:
     """The link of a worker process: the core is in the TaskManager, at the other end of a socket. One thread at a time."""
 
@@ -160,6 +181,10 @@ class Worker:
     @property
     def actions(self) -> list[str]:
         """Names of the actions, by the numbers that ``next`` tells."""
+
+    @property
+    def call_timeout(self) -> float | None:
+        """Seconds that a durable call may take, of option ``call.timeout``; None: as long as it likes."""
 
     def unfinished(self) -> int:
         """Return the number of actions that have begun here and not ended."""
@@ -220,6 +245,18 @@ class Worker:
 
     def wake(self, task: int) -> None:
         """Report that what a suspended action waited for has come."""
+
+    def call_begin(self, task: int, scope: int) -> int:
+        """Report that an action asks for a durable call; returns its place in the scope, 0 is that of the action's own code.
+
+        ``RuntimeError`` if the action has ended, here and below.
+        """
+
+    def call_scope(self, task: int, parent: int, group: bool) -> int:
+        """Open a scope in another one, for calls side by side (``group``) or a piece of code; returns its number."""
+
+    def call_end(self, task: int) -> None:
+        """Report that a durable call has ended, or was given up."""
 
     def metric(self, group: str, name: str, change: str, value: float) -> None:
         """Tell a change (count, mark, gauge, sample) of a metric; ``group``: names of groups, each with a line feed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Callable, Dict
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List
 
 if TYPE_CHECKING:
     from flink_agents.api.configuration import ReadableConfiguration
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["AsyncExecutionResult", "RunnerContext"]
 
 
+class DurableCallTimeoutError(TimeoutError):
+    """A durable call took longer than option ``call.timeout`` allows. Whatever it brings later is dropped."""
+
+
 class AsyncExecutionResult:
     """A call that has been asked for. Await it, once, inside the ``async def`` action that asked.
+
+    It is to asyncio what a coroutine is: ``asyncio.gather``, ``wait_for``, ``shield`` and ``ensure_future`` take it, and the
+    call begins when it is awaited or made a task.
 
     Parameters
     ----------
@@ -56,12 +63,15 @@ class AsyncExecutionResult:
             raise RuntimeError(msg)
         self._awaited = True
         if self._executor is None:
-            return self._func(*self._args, **self._kwargs)
+            return self._make()
         # asyncio is there in every process that awaits, but not in every one that imports the API.
         import asyncio
 
         future = self._executor.submit(self._func, *self._args, **self._kwargs)
         return (yield from asyncio.wrap_future(future).__await__())
+
+    def _make(self) -> Any:
+        return self._func(*self._args, **self._kwargs)
 
 
 class RunnerContext(ABC):
@@ -143,14 +153,23 @@ class RunnerContext(ABC):
     ) -> Any:
         """Call a function whose result is recorded, so that it is not called again after a recovery.
 
+        It holds up all keys of the worker until it returns. Inside the function the context must not be used: neither
+        memory, events, resources and metrics nor further durable calls.
+
         Parameters
         ----------
         func
-            The function; found again by its name after a recovery.
+            The function; found again by its name after a recovery. Not ``async def``.
         *args, **kwargs
             Its arguments.
         reconciler
             Tells after a recovery whether a call that was under way took place: called without arguments.
+
+        Raises
+        ------
+        DurableCallTimeoutError
+            If option ``call.timeout`` is set and the call takes longer. The function is then called in another thread,
+            which goes on until it returns, since Python has no way to interrupt it.
         """
 
     @abstractmethod
@@ -161,7 +180,42 @@ class RunnerContext(ABC):
         reconciler: Callable[[], Any] | None = None,
         **kwargs: Any,
     ) -> AsyncExecutionResult:
-        """Do the same without holding up other keys: ``await`` the result, inside an ``async def`` action."""
+        """Do the same without holding up other keys: ``await`` the result, inside an ``async def`` action.
+
+        Thousands of calls can be under way at a time. A blocking function is called by one of ``num-async-threads`` threads,
+        an ``async def`` one is awaited on the loop of the worker without a thread; both see a copy of the context
+        variables. The call begins when it is awaited.
+
+        A call is given up when the wait for it is cancelled (``asyncio.timeout``, ``wait_for``, ``cancel``) or its time is
+        over. An ``async def`` function is then cancelled. A blocking one cannot be interrupted: it goes on until it
+        returns, and what it brings is dropped; the metric ``numOfLateCallResults`` of the agent counts that.
+
+        Raises
+        ------
+        DurableCallTimeoutError
+            Where the result is awaited: if the call takes longer than option ``call.timeout``, by default unlimited.
+        TypeError
+            If ``func`` cannot be called, or is ``async def`` and the action is not.
+        """
+
+    def durable_gather(
+        self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True
+    ) -> Awaitable[List[Any]]:
+        """Make calls side by side: ``await`` the result, a list in the order of the calls.
+
+        An addition to the reference's API. Unlike ``asyncio.gather`` it tells the runtime that no call depends on another.
+
+        Parameters
+        ----------
+        *calls
+            What :meth:`durable_execute_async` returned, each not awaited yet.
+        cancel_on_failure
+            Whether the first call that fails ends the wait at once, by its exception; the others are given up. If not,
+            all calls end, then the exception of the first one in order that failed is raised; from Python 3.11 on
+            it has the others as notes (``__notes__``).
+        """
+        # Contexts that tests of agents bring themselves have no way to do it side by side.
+        return _one_after_another(calls, cancel_on_failure)
 
     @property
     @abstractmethod
@@ -171,3 +225,19 @@ class RunnerContext(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release what the context holds; called by the runtime."""
+
+
+async def _one_after_another(calls: tuple[AsyncExecutionResult, ...], cancel_on_failure: bool) -> List[Any]:
+    results: List[Any] = []
+    first: BaseException | None = None
+    for call in calls:
+        if first is not None and cancel_on_failure:
+            call.close()
+            continue
+        try:
+            results.append(await call)
+        except Exception as error:
+            first = first or error
+    if first is not None:
+        raise first
+    return results

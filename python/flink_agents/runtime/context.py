@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, model_serializer
@@ -13,9 +12,11 @@ from flink_agents.api.events.event import Event
 from flink_agents.api.memory_object import MemoryObject, MemoryType
 from flink_agents.api.memory_reference import MemoryRef
 from flink_agents.api.runner_context import AsyncExecutionResult, RunnerContext
+from flink_agents.runtime.callables import check_call, check_result, is_async, name_of
+from flink_agents.runtime.scopes import SCOPE, Refusing, Scope, inside_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
@@ -160,15 +161,28 @@ def _ref(memory: int, path: str) -> MemoryRef:
     return ref
 
 
+class CallInPlace(AsyncExecutionResult):
+    """A call of an action that is not asynchronous: made where it is awaited."""
+
+    def __init__(self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict) -> None:
+        super().__init__(None, func, args, kwargs)
+        self._context = context
+
+    def _make(self) -> Any:
+        return self._context.durable_execute(self._func, *self._args, **self._kwargs)
+
+
 class ActionContext(RunnerContext):
     """The context of one action that runs. The core refuses it once the action has ended."""
 
     _sensory: LinkMemoryObject | None = None
     _short_term: LinkMemoryObject | None = None
     _config: dict[str, Any] | None = None
+    # Whether an asynchronous action has ended.
+    ended = False
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
-        self._executor = executor
+        self.executor = executor
         self.link = executor.link
         self.task = task
         self.action = action
@@ -182,7 +196,7 @@ class ActionContext(RunnerContext):
         """Repeat a question to the link until the answer has come; other keys go on meanwhile."""
         answer: Any = WAIT
         while answer is WAIT:
-            self._executor.park(self.task)
+            self.executor.park(self.task)
             answer = method(self.task, *args)
         return answer
 
@@ -203,7 +217,7 @@ class ActionContext(RunnerContext):
                 f"{list(fields['attributes'])}. Send OutputEvent(output=…)."
             )
             raise ValueError(msg)
-        id = fields["id"] if self._executor.uuids else fields["id"].int
+        id = fields["id"] if self.executor.uuids else fields["id"].int
         self.link.send(self.task, id, fields["type"], fields["attributes"])
 
     def _refuse_more_fields(self, event: Event) -> None:
@@ -217,7 +231,8 @@ class ActionContext(RunnerContext):
             raise ValueError(msg)
 
     def get_resource(self, name: str, type: ResourceType, metric_group: MetricGroup | None = None) -> Resource:
-        resource = self._executor.resources.get_resource(name, type)
+        self._check_outside()
+        resource = self.executor.resources.get_resource(name, type)
         resource.set_metric_group(metric_group or self.action_metric_group)
         return resource
 
@@ -257,46 +272,107 @@ class ActionContext(RunnerContext):
 
     @property
     def agent_metric_group(self) -> MetricGroup:
-        return self._executor.metrics
+        self._check_outside()
+        return self.executor.metrics
 
     @property
     def action_metric_group(self) -> MetricGroup:
-        return self._executor.metrics.get_sub_group("action", self.action.name)
+        self._check_outside()
+        return self.executor.metrics.get_sub_group("action", self.action.name)
 
     def durable_execute(
         self, func: Callable[..., Any], *args: Any, reconciler: Callable[[], Any] | None = None, **kwargs: Any
     ) -> Any:
-        _check_call(func, reconciler)
-        return func(*args, **kwargs)
+        check_call(func, reconciler)
+        if is_async(func):
+            msg = (
+                f"durable_execute takes a function that returns its result, and {name_of(func)} is 'async def', whose "
+                "result would be a coroutine. Write the action as 'async def' too, and await durable_execute_async there."
+            )
+            raise TypeError(msg)
+        link = self.link
+        link.call_begin(self.task, self._scope())
+        try:
+            if self.executor.call_timeout is not None:
+                return self.executor.call_with_limit(self, func, args, kwargs)
+            # Other code of the action does not run meanwhile.
+            self.link = Refusing(func)
+            token = SCOPE.set(Scope(self, -1, func))
+            try:
+                return check_result(func, func(*args, **kwargs))
+            finally:
+                SCOPE.reset(token)
+                self.link = link
+        finally:
+            link.call_end(self.task)
 
     def durable_execute_async(
         self, func: Callable[..., Any], *args: Any, reconciler: Callable[[], Any] | None = None, **kwargs: Any
     ) -> AsyncExecutionResult:
-        _check_call(func, reconciler)
-        return AsyncExecutionResult(None, func, args, kwargs)
+        check_call(func, reconciler)
+        if self.action.is_async:
+            # Before there is something to await: it refuses those who must not call.
+            self.link.call_begin(self.task, self._scope())
+            return self.executor.durable_call(self, func, args, kwargs)
+        if is_async(func):
+            msg = (
+                f"{name_of(func)} is 'async def', and action '{self.action.name}' is not, so it cannot await it. Write the "
+                "action as 'async def'."
+            )
+            raise TypeError(msg)
+        # Awaited in a loop of the action's own, which nobody else uses.
+        self._scope()
+        return CallInPlace(self, func, args, kwargs)
+
+    def durable_gather(self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True) -> Awaitable[list[Any]]:
+        if not self.action.is_async:
+            return super().durable_gather(*calls, cancel_on_failure=cancel_on_failure)
+        self._check_calls(calls)
+        link, task = self.link, self.task
+        number = link.call_scope(task, self._scope(), True)
+        return self.executor.call_group(self, calls, number, cancel_on_failure=cancel_on_failure)
+
+    def _check_calls(self, calls: tuple[Any, ...]) -> None:
+        for place, call in enumerate(calls):
+            never_begun = getattr(call, "never_begun", None)
+            if not isinstance(call, AsyncExecutionResult) or never_begun is None:
+                msg = (
+                    f"durable_gather takes what durable_execute_async returned, not {call!r}; for other things to await "
+                    "use asyncio.gather."
+                )
+                raise TypeError(msg)
+            if not never_begun(self) or any(call is other for other in calls[:place]):
+                msg = (
+                    f"Argument {place + 1} of durable_gather is a call that was awaited before, is given twice, or is "
+                    "another action's; ask for it anew by durable_execute_async."
+                )
+                raise ValueError(msg)
+
+    def _scope(self) -> int:
+        """Return the number of the scope in which the calling code asks for durable calls."""
+        scope = SCOPE.get()
+        # A call may run another agent to its end.
+        if scope is None or scope.context.executor is not self.executor:
+            return 0
+        if scope.call is not None:
+            raise RuntimeError(inside_call(scope.call))
+        if scope.context is not self:
+            msg = (
+                f"Action '{scope.context.action.name}' uses the context of action '{self.action.name}'; an action can use "
+                "only its own."
+            )
+            raise RuntimeError(msg)
+        return scope.number
+
+    def _check_outside(self) -> None:
+        scope = SCOPE.get()
+        if scope is not None and scope.call is not None and scope.context.executor is self.executor:
+            raise RuntimeError(inside_call(scope.call))
 
     @property
     def config(self) -> ReadableConfiguration:
-        return self._executor.config
+        return self.executor.config
 
     def close(self) -> None:
         """Do nothing: what a context uses belongs to the executor."""
 
-
-def _check_call(func: Any, reconciler: Any) -> None:
-    if not callable(func):
-        msg = (
-            f"A durable call takes a function and its arguments, not {func!r}; write durable_execute(f, x), not "
-            "durable_execute(f(x))."
-        )
-        raise TypeError(msg)
-    if inspect.iscoroutinefunction(func):
-        name = getattr(func, "__qualname__", func)
-        msg = (
-            f"A durable call takes a function that returns its result, and {name} is 'async def', whose result would "
-            "be a coroutine. Await it in the action, without a durable call."
-        )
-        raise TypeError(msg)
-    if reconciler is not None and not callable(reconciler):
-        msg = f"reconciler must be a function without parameters, not {reconciler!r}."
-        raise TypeError(msg)

@@ -20,6 +20,7 @@ import inspect
 import logging
 import traceback
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -27,21 +28,26 @@ from pydantic import BaseModel
 from flink_agents import _core
 from flink_agents.api.events.event import Event
 from flink_agents.api.function import PythonFunction
+from flink_agents.runtime.callables import check_outcome
 from flink_agents.runtime.context import ActionContext
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource_context import ResourceContext
+    from flink_agents.api.runner_context import AsyncExecutionResult
     from flink_agents.plan.agent_plan import AgentPlan
+    from flink_agents.runtime.threads import CallThreads
 
 logger = logging.getLogger(__name__)
 
 # Characters of a failure, with its traceback, that a host is told.
 _LONGEST = 100_000
+# How long tasks that do not end when they are cancelled are waited for.
+_LAST_SECONDS = 5.0
 
 _new_event = Event.__new__
 _uuid_of = _core.uuid_of
@@ -141,7 +147,11 @@ class Executor:
         self._pool: list[Any] = []
         self._hub: Any = None
         self._failure: BaseException | None = None
-        self._closing = False
+        self._threads: CallThreads | None = None
+        self._make_call: Any = None
+        self._drive: Any = None
+        self.call_timeout: float | None = link.call_timeout
+        self.closing = False
         self._interrupted = False
 
     # ---- for those who drive
@@ -158,7 +168,11 @@ class Executor:
             # Agents without asynchronous actions never pay for this import.
             import asyncio
 
+            from flink_agents.runtime.steps import drive, new_task
+
+            self._drive = drive
             self._loop = asyncio.new_event_loop()
+            self._loop.set_task_factory(new_task)
         return self._loop
 
     def pump(self) -> None:
@@ -217,9 +231,9 @@ class Executor:
                     # A context of its own: what it sets in context variables is for nobody else, as in a task of asyncio.
                     result = copy_context().run(action.function, event, context)
                     if result is not None:
-                        _check_result(action, result)
+                        check_outcome(action, result)
                 except BaseException as exception:
-                    if self._closing:
+                    if self.closing:
                         # What was parked is ended.
                         raise
                     raise self._error(context, exception) from _cause(exception)
@@ -228,6 +242,11 @@ class Executor:
                 self._raise_failure()
         if self._failure is not None:
             self._raise_failure()
+
+    def turn(self) -> None:
+        """Run what is ready on the loop, without waiting; raises what :meth:`wait` does."""
+        self.kick()
+        self.wait()
 
     def wait(self) -> None:
         """Run the asyncio loop until something has changed that :meth:`pump` can go on with.
@@ -267,7 +286,7 @@ class Executor:
 
     def kick(self) -> None:
         """Make :meth:`wait` return after the callbacks that are ready. To be called in the thread of the loop."""
-        if self._loop is not None:
+        if self._loop is not None and not self.closing:
             self._loop.stop()
 
     def answered(self, tasks: Iterable[int]) -> None:
@@ -288,7 +307,7 @@ class Executor:
 
     def close(self) -> None:
         """End what is unfinished, and the loop."""
-        self._closing = True
+        self.closing = True
         # Those of asynchronous actions are ended with their tasks, below.
         parked = [waiting for waiting in self._parked.values() if not hasattr(waiting, "set_result")]
         self._parked.clear()
@@ -296,15 +315,36 @@ class Executor:
             greenlet.throw()
         self._pool.clear()
         loop = self._loop
-        if loop is None:
-            return
-        self._loop = None
         try:
-            _cancel_all(loop)
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
+            if loop is not None and not loop.is_closed():
+                self._cancel_all(loop)
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.run_until_complete(loop.shutdown_default_executor())
         finally:
-            loop.close()
+            if loop is not None:
+                loop.close()
+            if self._threads is not None:
+                self._threads.close()
+
+    def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        import asyncio
+
+        tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
+        ended, left = loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_SECONDS))
+        for task in ended:
+            # Looked at, so that asyncio does not complain: what matters of it was told.
+            _ = task.cancelled() or task.exception()
+        if left:
+            logger.warning(
+                "Agent '%s': %d asyncio tasks did not end when they were cancelled, and are left behind: %s",
+                self.agent,
+                len(left),
+                ", ".join(sorted(_place_of_task(task) for task in left)[:3]),
+            )
 
     # ---- for contexts
 
@@ -324,6 +364,55 @@ class Executor:
             )
             raise RuntimeError(msg)
         self._hub.switch((task, current))
+
+    @property
+    def threads(self) -> CallThreads:
+        """The threads that make blocking calls."""
+        if self._threads is None:
+            from flink_agents.runtime.threads import CallThreads
+
+            wake_up = partial(self.loop.call_soon_threadsafe, self._deliver) if self.has_async else None
+            self._threads = CallThreads(self.config.get_int("num-async-threads", 1000), wake_up)
+        return self._threads
+
+    def durable_call(
+        self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict
+    ) -> AsyncExecutionResult:
+        """Return a call of an asynchronous action, to be awaited."""
+        make = self._make_call
+        if make is None:
+            from flink_agents.runtime.calls import DurableCall
+
+            make = self._make_call = DurableCall
+        return make(context, func, args, kwargs)
+
+    def call_group(
+        self, context: ActionContext, calls: tuple[Any, ...], scope: int, *, cancel_on_failure: bool
+    ) -> AsyncExecutionResult:
+        """Return calls of an asynchronous action, to be awaited together."""
+        from flink_agents.runtime.calls import CallGroup
+
+        group = CallGroup(context, calls, cancel_on_failure=cancel_on_failure)
+        for call in calls:
+            call.join(scope)
+        return group
+
+    def call_with_limit(self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+        """Make a blocking call for which nobody else may run, as long as it may take."""
+        from flink_agents.runtime.calls import CallHere
+
+        return CallHere(context, func, args, kwargs).result(self.threads)
+
+    def late(self) -> None:
+        """Count what a call has brought after it was given up."""
+        if not self.closing:
+            self.metrics.get_counter("numOfLateCallResults").inc()
+            # Hosts take metrics between two waits.
+            self.kick()
+
+    def _deliver(self) -> None:
+        if self._threads is not None:
+            self._threads.deliver()
 
     # ---- actions that wait for the link
 
@@ -351,7 +440,7 @@ class Executor:
 
     def _begin(self, context: ActionContext, event: Event) -> None:
         loop = self.loop
-        task = loop.create_task(_drive(self, context, event))
+        task = loop.create_task(self._drive(self, context, event))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -401,6 +490,10 @@ class Executor:
         message = f"Agent '{self.agent}', action '{context.action.name}', key {shown(key)}: {what}"
         return ActionExecutionError(message, self.agent, context.action.name, key)
 
+    def place_of(self, context: ActionContext) -> str:
+        """Return which action it is that runs, for messages."""
+        return f"agent '{self.agent}', action '{context.action.name}', key {shown(_core.key_of(context.key))},"
+
     def _raise_failure(self) -> None:
         failure, self._failure = self._failure, None
         if failure is not None:
@@ -419,186 +512,10 @@ def _serve(function: Any, args: Any) -> Any:
         function, args = own.parent.switch(own)
 
 
-def _check_result(action: Action, result: Any) -> None:
-    """Refuse a result that still has to be run: what an action returns is dropped."""
-    what = None
-    if inspect.isawaitable(result):
-        what = "something to await"
-        remedy = "Await it in the action" if action.is_async else "Write the action as 'async def', and await it there"
-    elif inspect.isgenerator(result) or inspect.isasyncgen(result):
-        what, remedy = "a generator", "Go through it in the action"
-    if what is None:
-        return
-    if hasattr(result, "close"):
-        # This error is enough: no warning that it was never awaited.
-        result.close()
-    msg = (
-        f"Action '{action.name}' returned {what} ({type(result).__name__}), which nobody would run: what an action "
-        f"returns is dropped. {remedy}."
-    )
-    raise TypeError(msg)
-
-
-async def _drive(executor: Executor, context: ActionContext, event: Event) -> None:
-    """Run an ``async def`` action as a task of the loop."""
-    try:
-        await _Steps(executor, context, event)
-    except BaseException as exception:
-        import asyncio
-
-        if executor._closing:
-            if not isinstance(exception, (asyncio.CancelledError, GeneratorExit)):
-                # The run has ended, or has failed for another reason, which is the one to be told.
-                logger.warning(
-                    "Agent '%s', action '%s': it failed while it was ended, since the run is over.",
-                    executor.agent,
-                    context.action.name,
-                    exc_info=exception,
-                )
-            raise
-        error = executor._error(context, exception)
-        if error is not exception:
-            error.__cause__ = exception
-        # Not raised: asyncio would let SystemExit and KeyboardInterrupt through, and name others too late.
-        executor._failure = executor._failure or error
-        executor.kick()
-
-
-class _Steps:
-    """Awaits a coroutine, and tells the link of every real wait."""
-
-    __slots__ = ("_context", "_coroutine", "_executor")
-
-    def __init__(self, executor: Executor, context: ActionContext, event: Event) -> None:
-        self._executor = executor
-        self._context = context
-        self._coroutine: Coroutine[Any, Any, Any] = context.action.function(event, context)
-
-    def __await__(self) -> Any:
-        executor, coroutine, task, link = self._executor, self._coroutine, self._context.task, self._context.link
-        value: Any = None
-        thrown: BaseException | None = None
-        try:
-            while True:
-                try:
-                    if link.may_wait:
-                        waited_for, raised, cancelled = yield from self._step(value, thrown)
-                        if raised is not None:
-                            raise raised
-                        if cancelled is not None:
-                            value, thrown = None, cancelled
-                            continue
-                    elif thrown is None:
-                        waited_for = coroutine.send(value)
-                    else:
-                        waited_for = coroutine.throw(thrown)
-                except StopIteration as end:
-                    if end.value is not None:
-                        _check_result(self._context.action, end.value)
-                    link.finish(task)
-                    executor.kick()
-                    return
-                link.suspend(task)
-                executor.kick()
-                value = thrown = None
-                try:
-                    value = yield waited_for
-                except BaseException as exception:
-                    if executor._closing:
-                        raise
-                    thrown = exception
-                link.wake(task)
-                thrown = yield from self._turn(thrown)
-        except BaseException as exception:
-            if (
-                executor._closing
-                and not isinstance(exception, GeneratorExit)
-                and inspect.getcoroutinestate(coroutine) == inspect.CORO_SUSPENDED
-            ):
-                yield from self._clean_up(exception)
-            raise
-        finally:
-            coroutine.close()
-
-    def _clean_up(self, thrown: BaseException | None) -> Any:
-        """Cancel the coroutine and let it end as asyncio would: what it closes on its way out may wait, too."""
-        coroutine = self._coroutine
-        value: Any = None
-        while True:
-            try:
-                waited_for = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
-            except StopIteration:
-                return
-            value = thrown = None
-            try:
-                value = yield waited_for
-            except GeneratorExit:
-                raise
-            except BaseException as exception:
-                thrown = exception
-
-    def _turn(self, thrown: BaseException | None) -> Any:
-        """Wait until the core lets the action go on; a cancellation meanwhile is delivered then."""
-        executor, task = self._executor, self._context.task
-        future = executor._resumes[task] = executor.loop.create_future()
-        executor.kick()
-        while True:
-            try:
-                yield from future
-                return thrown
-            except BaseException as exception:
-                if executor._closing:
-                    raise
-                thrown = exception
-            if task not in executor._resumes:
-                return thrown
-            future = executor._resumes[task] = executor.loop.create_future()
-
-    def _step(self, value: Any, thrown: BaseException | None) -> Any:
-        """One step in a greenlet, in which questions to the link may wait: (waited for, raised, cancelled)."""
-        executor = self._executor
-        outcome: list[Any] = []
-        cancelled: BaseException | None = None
-        parked = executor._in_greenlet(_step, self._coroutine, value, thrown, outcome)
-        while parked is not None:
-            # This asyncio task waits in its place.
-            task = self._context.task
-            future = executor._parked[task] = executor.loop.create_future()
-            executor.kick()
-            while True:
-                try:
-                    yield from future
-                    break
-                except BaseException as exception:
-                    if executor._closing:
-                        parked.throw()
-                        raise
-                    # Delivered at the next wait of the action itself: this one is not of its making.
-                    cancelled = exception
-                if task not in executor._parked:
-                    break
-                future = executor._parked[task] = executor.loop.create_future()
-            parked = executor._switch(parked)
-        return (*outcome, cancelled)
-
-
-def _step(coroutine: Coroutine[Any, Any, Any], value: Any, thrown: BaseException | None, outcome: list[Any]) -> None:
-    try:
-        waited_for = coroutine.send(value) if thrown is None else coroutine.throw(thrown)
-    except BaseException as exception:
-        outcome[:] = (None, exception)
-    else:
-        outcome[:] = (waited_for, None)
-
-
-def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    import asyncio
-
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+def _place_of_task(task: asyncio.Task[Any]) -> str:
+    """Return where a task waits."""
+    frames = task.get_stack()
+    return f"{frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else task.get_name()
 
 
 def _cause(exception: BaseException) -> BaseException | None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 # Enough for keys to take turns, as they do on a cluster when actions wait.
 WINDOW = 64
-# Asynchronous actions of so many inputs wait at a time.
-ASYNC_WINDOW = 1000
 # A source that takes longer than this for a record is slow: what it gave is worked on before it is asked again.
 _SLOW_SECONDS = 0.005
 # An agent that is done sooner than this shows no progress.
@@ -65,7 +63,8 @@ class LocalRun:
             metrics=self.metrics,
         )
         limit = plan.config.get_int("max-in-flight", 10_000)
-        self._window = min(limit, ASYNC_WINDOW if self._executor.has_async else WINDOW)
+        # What asynchronous actions of so many inputs wait for is under way at a time.
+        self._window = limit if self._executor.has_async else min(limit, WINDOW)
 
     @property
     def needs_loop(self) -> bool:
@@ -120,9 +119,13 @@ class LocalRun:
                 yield from self._drain()
                 raise
             # A list is at hand; any other source may let its next element wait for ever.
-            if listed and core.in_flight() < window:
+            if listed and reader.count % WINDOW and core.in_flight() < window:
                 continue
             pump()
+            if not reader.count % WINDOW and self._executor.pending:
+                # What waits gets on, too.
+                self._executor.turn()
+                pump()
             while core.in_flight() >= window:
                 self._executor.wait()
                 pump()

@@ -88,6 +88,9 @@ class WorkerExecutor(Executor):
         _, _, what = str(error).partition(f", key {_core.key_of(context.key)!r}: ")
         return ActionExecutionError(what or str(error), error.agent, error.action, error.key)
 
+    def place_of(self, context: ActionContext) -> str:
+        return f"agent '{self.agent}', action '{context.action.name}',"
+
 
 def _caller() -> str:
     """Return the place in the code of users that is running now."""

@@ -97,7 +97,7 @@ async def async_coroutine(event, ctx):
 
 
 async def durable_coroutine(event, ctx):
-    await ctx.durable_execute_async(async_boom, event, ctx)
+    ctx.durable_execute(async_boom, event, ctx)
 
 
 def durable_coroutine_directly(event, ctx):
@@ -237,7 +237,7 @@ def keep_context(event, ctx):
     (generator, TypeError, r"a generator \(generator\), which nobody would run.* Go through it in the action"),
     (durable_result, TypeError, r"something to await \(AsyncExecutionResult\)"),
     (async_coroutine, TypeError, r"something to await \(coroutine\).* Await it in the action"),
-    (durable_coroutine, TypeError, "async_boom is 'async def', .*a coroutine. Await it in the action"),
+    (durable_coroutine, TypeError, "async_boom is 'async def', .*a coroutine. .* await durable_execute_async there"),
     (durable_coroutine_directly, TypeError, "is 'async def'"),
     (async_boom, LookupError, "LookupError: nothing there"),
     (async_leave, SystemExit, r"called sys.exit\(3\)"),
@@ -319,7 +319,7 @@ def test_a_context_kept_after_its_action_is_refused(run):
     KEPT.clear()
 
 
-def test_a_thread_left_behind_cannot_use_the_context_of_an_ended_action(environment):
+def test_a_thread_cannot_use_the_context_of_an_action(environment):
     go = threading.Event()
     errors = []
 
@@ -347,7 +347,7 @@ def test_a_thread_left_behind_cannot_use_the_context_of_an_ended_action(environm
     go.set()
     KEPT.pop().join()
     assert outputs == [{0: 1}]
-    assert len(errors) == 1 and "has ended" in errors[0]
+    assert len(errors) == 1 and "on its own thread" in errors[0]
 
 
 class Kept(Resource):

@@ -11,6 +11,7 @@ mod keys;
 mod local;
 mod plan;
 mod refusal;
+mod threads;
 mod uuid;
 mod worker;
 

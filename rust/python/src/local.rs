@@ -6,18 +6,20 @@
 //! a serializer of the user may come back here.
 
 mod errors;
+mod turns;
 
 use crate::convert::encoded;
 use crate::decode::read;
 use crate::encode::{self, Rules};
 use crate::keys::{key_of, write_key};
+use crate::threads::Owner;
 use crate::{Marker, plan, uuid};
 use errors::{from_access, from_input, from_task};
 pub(crate) use errors::{from_memory, space};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
 use flink_agents_core::plan::Routes;
-use flink_agents_core::run::{AccessError, Effect, EventIn, Limits, Machine, TaskError};
+use flink_agents_core::run::{AccessError, EventIn, Limits, Machine, ScopeKind, TaskError};
 use flink_agents_core::symbols::{INPUT, INPUT_EVENT, MAX_TEXT_BYTES};
 use flink_agents_core::value::{self, Value};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -27,6 +29,8 @@ use pyo3::types::{PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::sync::Arc;
+pub(crate) use turns::log_warning;
+use turns::{Turn, warn};
 
 /// Nothing stands at a path.
 pub(crate) fn absent(py: Python<'_>) -> PyResult<Py<Marker>> {
@@ -94,13 +98,9 @@ pub(crate) struct Local {
     /// For Python's logging, which is called when this object is not borrowed: handlers may come back here.
     warnings: Vec<String>,
     key_text: String,
-}
-
-/// What `next` has come to.
-enum Turn<'py> {
-    Step(Bound<'py, PyAny>),
-    Warned,
-    Nothing,
+    /// Seconds that a durable call may take.
+    call_timeout: Option<f64>,
+    owner: Owner,
 }
 
 impl Local {
@@ -157,131 +157,6 @@ impl Local {
             Ok(_) => Err(PyTypeError::new_err("the attributes of an event are no map")),
             Err(error) => Err(PyValueError::new_err(error.to_string())),
         }
-    }
-
-    /// Carries out what is not running an action.
-    fn apply(&mut self, py: Python<'_>, effect: Effect) -> PyResult<()> {
-        match effect {
-            Effect::Emit { key, event, .. } => {
-                if let (Some(Stored::Event(event)), Some(key)) =
-                    (self.values.try_remove(event.0 as usize), self.keys.get(key.0 as usize))
-                {
-                    let attributes = read(py, &event.attributes)?.cast_into::<PyDict>()?;
-                    let output = attributes.get_item(pyo3::intern!(py, "output"))?;
-                    self.outputs.bind(py).append((&key.key, output))?;
-                }
-            }
-            Effect::WriteMemory { key, path, node } => {
-                let Some(name) = self.machine.symbols().name(path) else {
-                    return Ok(());
-                };
-                let Some(key) = self.keys.get_mut(key.0 as usize) else {
-                    return Ok(());
-                };
-                let kept = match node {
-                    Node::Absent => {
-                        key.memory.remove(name);
-                        return Ok(());
-                    }
-                    Node::Object => Kept::Object,
-                    Node::Value(handle) => match self.values.get(handle.0 as usize) {
-                        Some(Stored::Memory(bytes)) => Kept::Value(bytes.clone()),
-                        _ => return Ok(()),
-                    },
-                };
-                match key.memory.get_mut(name) {
-                    Some(there) => *there = kept,
-                    None => _ = key.memory.insert(name.into(), kept),
-                }
-            }
-            Effect::Release(handle) => self.free(handle),
-            Effect::RunEnded { key, idle: true, .. } => self.release(key.0),
-            Effect::Warn(text) => self.warnings.push(format!("Agent '{}': {text}", self.agent)),
-            Effect::Fail { key, reason } => {
-                let key = match self.keys.get(key.0 as usize) {
-                    Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
-                    None => "?".to_owned(),
-                };
-                return Err(PyRuntimeError::new_err(format!(
-                    "Agent '{}', key {key}: {reason}",
-                    self.agent
-                )));
-            }
-            Effect::RunAction { .. }
-            | Effect::Resume { .. }
-            | Effect::RunEnded { .. }
-            | Effect::Processed { .. }
-            | Effect::Forward(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Everything that runs no action. A key that became idle has to be known before its next input.
-    fn settle(&mut self, py: Python<'_>) -> PyResult<()> {
-        while let Some(effect) = self.machine.poll_effect(false) {
-            self.apply(py, effect)?;
-        }
-        Ok(())
-    }
-
-    /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
-    fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
-        while self.warnings.is_empty()
-            && let Some(effect) = self.machine.poll_effect(true)
-        {
-            match effect {
-                Effect::RunAction {
-                    task,
-                    key,
-                    action,
-                    event,
-                } => {
-                    let number = task.to_bits();
-                    let slot = number as u32 as usize;
-                    let entry = Task {
-                        key: key.0,
-                        event,
-                        action,
-                    };
-                    if slot >= self.tasks.len() {
-                        self.tasks.resize(slot + 1, entry);
-                    }
-                    self.tasks[slot] = entry;
-                    let (Some(Stored::Event(event)), Some(key)) =
-                        (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
-                    else {
-                        return Err(PyRuntimeError::new_err(
-                            "the core asks for an event that it has released",
-                        ));
-                    };
-                    let attributes = read(py, &event.attributes)?;
-                    let (upstream, upstream_action) = match &event.upstream {
-                        Some((id, action)) => (Some(id), self.action_names.get(usize::from(action.0))),
-                        None => (None, None),
-                    };
-                    let step = (
-                        number,
-                        action.0,
-                        &key.shown,
-                        &event.id,
-                        &event.event_type,
-                        attributes,
-                        upstream,
-                        upstream_action,
-                    );
-                    return Ok(Turn::Step(step.into_pyobject(py)?.into_any()));
-                }
-                Effect::Resume { task, .. } => {
-                    return Ok(Turn::Step(task.to_bits().into_pyobject(py)?.into_any()));
-                }
-                other => self.apply(py, other)?,
-            }
-        }
-        Ok(if self.warnings.is_empty() {
-            Turn::Nothing
-        } else {
-            Turn::Warned
-        })
     }
 
     fn forget_unused_symbols(&mut self) {
@@ -353,19 +228,6 @@ impl Local {
     }
 }
 
-/// Hands warnings over to Python's logging.
-fn warn(local: &Bound<'_, Local>) -> PyResult<()> {
-    let warnings = std::mem::take(&mut local.borrow_mut().warnings);
-    for text in warnings {
-        let logger = local
-            .py()
-            .import("logging")?
-            .call_method1("getLogger", ("flink_agents",))?;
-        logger.call_method1("warning", ("%s", text))?;
-    }
-    Ok(())
-}
-
 #[pymethods]
 impl Local {
     #[new]
@@ -386,6 +248,7 @@ impl Local {
                 ))
             })?;
         }
+        let call_timeout = plan::call_timeout(&plan)?;
         let names = routes.actions().iter();
         Ok(Local {
             agent: plan.agent_name.unwrap_or_else(|| "agent".to_owned()),
@@ -399,6 +262,8 @@ impl Local {
             outputs: PyList::empty(py).unbind(),
             warnings: Vec::new(),
             key_text: String::new(),
+            call_timeout,
+            owner: Owner::default(),
         })
     }
 
@@ -418,6 +283,12 @@ impl Local {
     #[getter]
     fn actions(&self, py: Python<'_>) -> Vec<Py<PyString>> {
         self.action_names.iter().map(|name| name.clone_ref(py)).collect()
+    }
+
+    /// Seconds that a durable call may take, None if it may take as long as it likes.
+    #[getter]
+    fn call_timeout(&self) -> Option<f64> {
+        self.call_timeout
     }
 
     /// A record of a key.
@@ -480,6 +351,7 @@ impl Local {
     /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
     /// An int is a suspended task that may go on. None: nothing can run now.
     fn next<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        slf.borrow_mut().owner.is_here();
         loop {
             let turn = slf.borrow_mut().turn(slf.py())?;
             match turn {
@@ -504,6 +376,7 @@ impl Local {
         let bits = uuid::bits_of(&event_id)?;
         let mut this = slf.borrow_mut();
         let this = &mut *this;
+        this.owner.check()?;
         let task = TaskId::from_bits(task);
         let entry = this.task(task).map_err(from_task)?;
         let upstream = match this.values.get(entry.event.0 as usize) {
@@ -537,6 +410,7 @@ impl Local {
 
     /// What stands at a path: a value, ABSENT or OBJECT. Memory 0 is sensory, 1 short-term.
     fn memory_get<'py>(&mut self, py: Python<'py>, task: u64, memory: u8, path: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.owner.check()?;
         let symbol = self.intern(path)?;
         match self
             .node(TaskId::from_bits(task), space(memory)?, symbol)
@@ -559,6 +433,7 @@ impl Local {
         encoded(value, Rules::Memory, path, &mut bytes)?;
         let (task, space) = (TaskId::from_bits(task), space(memory)?);
         let mut this = slf.borrow_mut();
+        this.owner.check()?;
         let symbol = this.intern(path)?;
         let handle = this.put(Stored::Memory(bytes.into()));
         this.write(task, |machine| machine.memory_set(task, space, symbol, handle))
@@ -570,6 +445,7 @@ impl Local {
 
     /// Makes an object, creating missing parents; one that exists is kept.
     fn memory_new_object(&mut self, task: u64, memory: u8, path: &str) -> PyResult<()> {
+        self.owner.check()?;
         let (task, space) = (TaskId::from_bits(task), space(memory)?);
         let symbol = self.intern(path)?;
         self.write(task, |machine| machine.memory_new_object(task, space, symbol, false))
@@ -578,6 +454,7 @@ impl Local {
 
     /// Names of the direct children of an object, sorted.
     fn memory_children(&mut self, task: u64, memory: u8, path: &str) -> PyResult<Vec<String>> {
+        self.owner.check()?;
         let (task, space) = (TaskId::from_bits(task), space(memory)?);
         let symbol = self.intern(path)?;
         let key = self.task(task).map_err(from_task)?.key;
@@ -615,4 +492,32 @@ impl Local {
     fn wake(&mut self, task: u64) -> PyResult<()> {
         self.machine.handle_woken(TaskId::from_bits(task)).map_err(from_task)
     }
+
+    /// An action asks for a durable call; returns its place in the scope. Scope 0 is the action's own code.
+    fn call_begin(&mut self, task: u64, scope: u32) -> PyResult<u32> {
+        self.owner.check()?;
+        self.machine
+            .handle_call(TaskId::from_bits(task), scope)
+            .map_err(from_task)
+    }
+
+    /// An action opens a scope of durable calls in another one: of calls side by side, or of a piece of code.
+    fn call_scope(&mut self, task: u64, parent: u32, group: bool) -> PyResult<u32> {
+        self.owner.check()?;
+        self.machine
+            .handle_scope(TaskId::from_bits(task), parent, scope_kind(group))
+            .map_err(from_task)
+    }
+
+    /// A durable call has ended, or was given up.
+    fn call_end(&mut self, task: u64) -> PyResult<()> {
+        self.owner.check()?;
+        self.machine
+            .handle_call_ended(TaskId::from_bits(task))
+            .map_err(from_task)
+    }
+}
+
+pub(crate) fn scope_kind(group: bool) -> ScopeKind {
+    if group { ScopeKind::Group } else { ScopeKind::Sequence }
 }

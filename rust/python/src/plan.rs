@@ -12,6 +12,13 @@ pub(crate) fn read(plan: &str) -> PyResult<AgentPlan> {
     Ok(plan)
 }
 
+/// Seconds that a durable call may take, of option `call.timeout`.
+pub(crate) fn call_timeout(plan: &AgentPlan) -> PyResult<Option<f64>> {
+    let limit = plan.config.get_duration("call.timeout");
+    let limit = limit.map_err(|e| PyValueError::new_err(e.to_string()))?;
+    Ok(limit.map(|limit| limit.as_secs_f64()))
+}
+
 /// Checks a plan (JSON) and returns it in the current form.
 #[pyfunction]
 pub(crate) fn validate_plan(plan_json: &str) -> PyResult<String> {

@@ -11,9 +11,11 @@ mod memory;
 use crate::convert::encoded;
 use crate::decode::read;
 use crate::encode::Rules;
-use crate::local::{absent, object, space};
+use crate::local::{absent, log_warning, object, scope_kind, space};
+use crate::threads::Owner;
 use crate::{plan, uuid};
 use flink_agents_core::memory::{Draft, Mirror, Node};
+use flink_agents_core::run::{CallError, TaskCalls};
 use flink_agents_core::symbols::Symbols;
 use flink_agents_runtime::worker::frames::{Change, FromWorker, NAMES, Name, PROTOCOL};
 use incoming::{Names, Taken};
@@ -37,6 +39,9 @@ struct Task {
     draft: Draft,
     /// Names of children that the host has told, until they are used.
     children: Option<Vec<String>>,
+    action: u32,
+    /// Its durable calls, once it makes some.
+    calls: Option<TaskCalls>,
 }
 
 /// The socket's end, with the tasks that run here.
@@ -53,6 +58,7 @@ pub(crate) struct Worker {
     values: Slab<Box<[u8]>>,
     answered: Vec<u64>,
     begun: Option<u32>,
+    owner: Owner,
 }
 
 /// The answer that is asked for.
@@ -82,6 +88,32 @@ impl Worker {
         self.link.put(&FromWorker::Name { number, text })?;
         Ok(Name::Number(number))
     }
+
+    fn calls(&mut self, task: u64) -> PyResult<&mut TaskCalls> {
+        self.owner.check()?;
+        let entry = self.tasks.get_mut(&task).ok_or_else(no_task)?;
+        Ok(entry.calls.get_or_insert_default())
+    }
+
+    /// The same warning as the core gives where it counts the calls.
+    fn calls_under_way(&self, py: Python<'_>, task: u64) -> Option<String> {
+        let entry = self.tasks.get(&task)?;
+        let open = entry.calls.as_ref().map_or(0, TaskCalls::open);
+        if open == 0 {
+            return None;
+        }
+        let action = self.action_names.get(entry.action as usize);
+        let action = action.map_or_else(String::new, |name| name.bind(py).to_string());
+        Some(format!(
+            "Agent '{}': Action '{action}' ended while {open} of its durable calls were under way: what they bring is lost; \
+             wait for each call before the action ends",
+            self.greeting.agent
+        ))
+    }
+}
+
+fn from_call(error: CallError) -> PyErr {
+    PyRuntimeError::new_err(error.to_string())
 }
 
 #[pymethods]
@@ -102,6 +134,7 @@ impl Worker {
             values: Slab::new(),
             answered: Vec::new(),
             begun: None,
+            owner: Owner::default(),
         })
     }
 
@@ -150,6 +183,12 @@ impl Worker {
             self.action_names = names.map(|action| PyString::new(py, &action.name).unbind()).collect();
         }
         Ok(self.action_names.iter().map(|name| name.clone_ref(py)).collect())
+    }
+
+    /// Seconds that a durable call may take, None if it may take as long as it likes.
+    #[getter]
+    fn call_timeout(&self) -> PyResult<Option<f64>> {
+        plan::call_timeout(&plan::read(&self.greeting.plan)?)
     }
 
     /// Actions that have begun here and not ended.
@@ -202,6 +241,7 @@ impl Worker {
     /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
     /// An int is a suspended task that may go on. None: nothing can run now.
     fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.owner.is_here();
         loop {
             // Taken out, so that its bytes can be read while the rest of this object changes.
             let mut received = std::mem::take(&mut self.link.received);
@@ -252,6 +292,7 @@ impl Worker {
         let event = uuid::to_bits(event_id)?;
         let text = event_type.to_str()?;
         let mut this = slf.borrow_mut();
+        this.owner.check()?;
         if !this.tasks.contains_key(&task) {
             return Err(no_task());
         }
@@ -273,6 +314,7 @@ impl Worker {
 
     /// What stands at a path: a value, ABSENT, OBJECT, or WAIT. Memory 0 is sensory, 1 short-term.
     fn memory_get<'py>(&mut self, py: Python<'py>, task: u64, memory: u8, path: &str) -> PyResult<Bound<'py, PyAny>> {
+        self.owner.check()?;
         let space = space(memory)?;
         match self.look_up(task, space, path)? {
             None => wait(py),
@@ -296,6 +338,7 @@ impl Worker {
         let mut bytes = Vec::with_capacity(64);
         encoded(value, Rules::Memory, path, &mut bytes)?;
         let space = space(memory)?;
+        slf.borrow().owner.check()?;
         let done = slf.borrow_mut().set(task, space, path, &bytes)?;
         Ok(if done { None } else { Some(wait(slf.py())?) })
     }
@@ -308,6 +351,7 @@ impl Worker {
         memory: u8,
         path: &str,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.owner.check()?;
         let space = space(memory)?;
         let done = self.new_object(task, space, path)?;
         Ok(if done { None } else { Some(wait(py)?) })
@@ -321,6 +365,7 @@ impl Worker {
         memory: u8,
         path: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
+        self.owner.check()?;
         let space = space(memory)?;
         match self.children(task, space, path)? {
             Some(names) => Ok(names.into_pyobject(py)?),
@@ -329,9 +374,13 @@ impl Worker {
     }
 
     /// The action's code has returned: its writes and its events are the host's from now on.
-    fn finish(&mut self, task: u64) -> PyResult<()> {
-        self.commit(task)?;
-        self.link.put(&FromWorker::Finish { task })
+    fn finish(slf: &Bound<'_, Self>, task: u64) -> PyResult<()> {
+        let mut this = slf.borrow_mut();
+        let warning = this.calls_under_way(slf.py(), task);
+        this.commit(task)?;
+        this.link.put(&FromWorker::Finish { task })?;
+        drop(this);
+        warning.map_or(Ok(()), |text| log_warning(slf.py(), &text))
     }
 
     /// The action failed.
@@ -348,6 +397,23 @@ impl Worker {
     /// What a suspended action waited for has come; `next` tells when it may go on.
     fn wake(&mut self, task: u64) -> PyResult<()> {
         self.link.put(&FromWorker::Wake { task })
+    }
+
+    /// An action asks for a durable call; returns its place in the scope. Scope 0 is the action's own code.
+    fn call_begin(&mut self, task: u64, scope: u32) -> PyResult<u32> {
+        self.calls(task)?.begin(scope).map_err(from_call)
+    }
+
+    /// An action opens a scope of durable calls in another one: of calls side by side, or of a piece of code.
+    fn call_scope(&mut self, task: u64, parent: u32, group: bool) -> PyResult<u32> {
+        self.calls(task)?
+            .open_scope(parent, scope_kind(group))
+            .map_err(from_call)
+    }
+
+    /// A durable call has ended, or was given up.
+    fn call_end(&mut self, task: u64) -> PyResult<()> {
+        self.calls(task)?.end().map_err(from_call)
     }
 
     /// A metric has changed. `change` is count, mark, gauge or sample; `group` the names of groups, each with a line feed.

@@ -116,6 +116,8 @@ impl Worker {
             slot: run.slot,
             draft: key.mirror.draft(),
             children: None,
+            action: run.action,
+            calls: None,
         };
         let key = key.text.bind(py);
         let attributes = read(py, run.attributes)?;

@@ -75,6 +75,122 @@ async def _later(value: int) -> int:
     return value
 
 
+class CallWalker(Agent):
+    """As Walker, and every step is a durable call, of each kind in turns."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def walk(event: Event, ctx: RunnerContext) -> None:
+        key, steps, tag = InputEvent.from_event(event).input
+        walked = 0
+        for step in range(steps):
+            walked += await ctx.durable_execute_async((_later, _slowly)[step % 2], 1)
+            walked += sum(await ctx.durable_gather(*(ctx.durable_execute_async(kind, 0) for kind in (_later, _slowly))))
+        stm = ctx.short_term_memory
+        count = (stm.get("count") or 0) + 1
+        stm.set("count", count)
+        ctx.send_event(OutputEvent(output=f"{key}/{tag}#{count} after {walked}"))
+
+
+def _slowly(value: int) -> int:
+    time.sleep(0.001)
+    return value
+
+
+class Meets(Agent):
+    """Takes [kind, number]: each call comes back when so many are under way at a time."""
+
+    waiting = {"thread": [], "loop": []}
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def meet(event: Event, ctx: RunnerContext) -> None:
+        kind, number = InputEvent.from_event(event).input
+        await ctx.durable_execute_async({"thread": Meets.in_thread, "loop": Meets.on_loop}[kind], number)
+        ctx.send_event(OutputEvent(output="met"))
+
+    @staticmethod
+    def in_thread(number: int) -> None:
+        waiting, here = Meets.waiting["thread"], threading.Event()
+        waiting.append(here)
+        if len(waiting) == number:
+            for other in waiting:
+                other.set()
+        here.wait()
+
+    @staticmethod
+    async def on_loop(number: int) -> None:
+        waiting, here = Meets.waiting["loop"], asyncio.Event()
+        waiting.append(here)
+        if len(waiting) == number:
+            for other in waiting:
+                other.set()
+        await here.wait()
+
+
+class Calls(Agent):
+    """Does what its input says, by durable calls."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def act(event: Event, ctx: RunnerContext) -> None:
+        what = InputEvent.from_event(event).input
+        memory = ctx.short_term_memory
+        answer = what
+        if what == "hang":
+            await ctx.durable_execute_async(threading.Event().wait)
+        if what == "hang on the loop":
+            await ctx.durable_execute_async(_never)
+        if what == "hang in place":
+            ctx.durable_execute(threading.Event().wait)
+        if what == "use the context":
+            answer = []
+            for use in (lambda: memory.get("a"), lambda: ctx.send_event(Event(type="x")), lambda: ctx.agent_metric_group):
+                for call in (ctx.durable_execute_async(use), ctx.durable_execute_async(_on_loop, use)):
+                    try:
+                        await call
+                    except RuntimeError as error:
+                        answer.append(str(error))
+        if what == "leave a call":
+            task = asyncio.create_task(_await(ctx.durable_execute_async(_never)))
+            await asyncio.sleep(0)
+            assert not task.done()
+        if what == "wait for memory meanwhile":
+            # The action is not suspended while it waits for memory, and a call goes on.
+            uses = asyncio.create_task(_await(ctx.durable_execute_async(_use_again_and_again, ctx)))
+            await asyncio.sleep(0)
+            for _ in range(100):
+                memory.get(f"unread.p{_}")
+            uses.cancel()
+            answer = [memory.get("a"), *Calls.refused]
+        ctx.send_event(OutputEvent(output=answer))
+
+    refused: list = []
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
+async def _await(call: object) -> object:
+    return await call
+
+
+async def _on_loop(use: object) -> object:
+    await asyncio.sleep(0)
+    return use()
+
+
+async def _use_again_and_again(ctx: RunnerContext) -> None:
+    while True:
+        await asyncio.sleep(0)
+        try:
+            ctx.short_term_memory.set("a", 1)
+        except RuntimeError as error:
+            if str(error) not in Calls.refused:
+                Calls.refused.append(str(error))
+
+
 class Fails(Agent):
     """Does what its input says."""
 
@@ -365,13 +481,46 @@ class P2(Agent):
         ctx.send_event(OutputEvent(output={"id": event.get_attr("id"), "text": event.get_attr("text"), "n": n}))
 
 
+def _slow(text: str) -> str:
+    time.sleep(0.02)
+    return "done " + text
+
+
+async def _slow_async(text: str) -> str:
+    await asyncio.sleep(0.02)
+    return "done " + text
+
+
+class P3(Agent):
+    """One action that awaits one blocking call of 20 ms."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def run(event: Event, ctx: RunnerContext) -> None:
+        v = InputEvent.from_event(event).input
+        ctx.send_event(OutputEvent(output={"id": v["id"], "text": await ctx.durable_execute_async(_slow, v["text"])}))
+
+
+class P3a(Agent):
+    """One action that awaits one asynchronous call of 20 ms."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def run(event: Event, ctx: RunnerContext) -> None:
+        v = InputEvent.from_event(event).input
+        ctx.send_event(OutputEvent(output={"id": v["id"], "text": await ctx.durable_execute_async(_slow_async, v["text"])}))
+
+
 def from_java(event: Event, ctx: RunnerContext) -> None:
     """An action of a Java agent."""
     ctx.short_term_memory.set("from.python", [1, {"a": "b"}])
     ctx.send_event(Event(type="back", attributes={"doubled": event.get_attr("number") * 2, "got": event.attributes}))
 
 
-AGENTS = (Echo, Walker, AsyncWalker, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats, Talks, P1, P2, ManyPaths)
+AGENTS = (
+    Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
+    Talks, P1, P2, P3, P3a, ManyPaths,
+)
 
 
 def plans(config: dict) -> str:

@@ -42,7 +42,7 @@ class PythonStateTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"Walker,0", "Walker,1", "Walker,2", "Walker,5", "AsyncWalker,0", "AsyncWalker,3", "AsyncWalker,6"})
+    @CsvSource({"Walker,0", "Walker,1", "Walker,2", "Walker,5", "AsyncWalker,0", "AsyncWalker,3", "AsyncWalker,6", "CallWalker,0", "CallWalker,3", "CallWalker,9"})
     void whatIsInTheWorkerAtASnapshotRunsAgainAfterARestore(final String agent, final int mails) throws Exception {
         final Harness.Job<String, byte[]> job = PythonTools.job(agent);
         final int all = KEYS * PER_KEY;
@@ -129,7 +129,7 @@ class PythonStateTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Walker", "AsyncWalker"})
+    @ValueSource(strings = {"Walker", "AsyncWalker", "CallWalker"})
     void nothingOfTheWorkerCountsAfterTheSnapshotOfAJobThatStops(final String agent) throws Exception {
         final Harness.Job<String, byte[]> job = PythonTools.job(agent);
         final int all = KEYS * PER_KEY;

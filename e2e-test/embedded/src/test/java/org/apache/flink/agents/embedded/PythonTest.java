@@ -72,7 +72,7 @@ class PythonTest {
 
     @Test
     void runsOfAKeyFollowOneAnotherAndMemoryOutlivesThem() throws Exception {
-        for (final String agent : List.of("Walker", "AsyncWalker")) {
+        for (final String agent : List.of("Walker", "AsyncWalker", "CallWalker")) {
             try (Harness<String, byte[]> harness = PythonTools.job(agent).open()) {
                 final List<String> expected = new ArrayList<>();
                 for (int i = 0; i < 60; i++) {

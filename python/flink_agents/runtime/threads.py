@@ -1,0 +1,129 @@
+"""Threads that make blocking durable calls."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+# How long the end waits for threads that have nothing to do.
+_LAST_SECONDS = 5.0
+
+
+class Job(Protocol):
+    """What a thread does."""
+
+    def make(self) -> None:
+        """Do it, in a thread. Never raises."""
+
+    def made(self) -> None:
+        """Take note that it is done, in the owner's thread."""
+
+
+class CallThreads:
+    """A pool of threads without locks of its own, for thousands of calls that mostly wait.
+
+    *Owned state*: the threads, jobs that wait for one, jobs that are done and not told. *Lifecycle*: threads are started
+    as they are needed, and end at :meth:`close`, or when the job they are at returns. *Constraint*: all methods are for the
+    owner's thread, which also counts the free threads.
+
+    Parameters
+    ----------
+    limit
+        Threads at most; more jobs wait.
+    wake_up
+        Called by some thread when jobs are done, once until :meth:`deliver`; it may raise ``RuntimeError`` if nobody
+        waits any more. ``None`` if the owner looks by itself.
+    """
+
+    def __init__(self, limit: int, wake_up: Callable[[], Any] | None) -> None:
+        self.limit = limit
+        self._wake_up = wake_up
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._done: deque[Job] = deque()
+        self._announced = False
+        self._free = 0
+        self._threads: list[threading.Thread] = []
+        self._busy: set[threading.Thread] = set()
+
+    def submit(self, job: Job) -> None:
+        """Let a thread do a job, after those that were submitted before."""
+        if self._free > 0 or not self._start():
+            # Below zero: so many jobs wait for a thread.
+            self._free -= 1
+        self._jobs.put(job)
+
+    @property
+    def all_busy(self) -> bool:
+        """Whether jobs have to wait for a thread."""
+        return self._free < 0
+
+    def deliver(self) -> None:
+        """Tell all jobs that are done."""
+        # Before looking: what comes from now on is announced anew.
+        self._announced = False
+        done = self._done
+        while done:
+            self._free += 1
+            done.popleft().made()
+
+    def close(self) -> None:
+        """End the threads that have nothing to do, and the others after what they are at; that is not waited for."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        until = time.monotonic() + _LAST_SECONDS
+        for thread in self._threads:
+            while thread.is_alive() and thread not in self._busy and time.monotonic() < until:
+                thread.join(0.05)
+        self._threads.clear()
+
+    def _start(self) -> bool:
+        """Start a thread for one job, if there may be another."""
+        count = len(self._threads)
+        if count >= self.limit:
+            return False
+        thread = threading.Thread(target=self._serve, name=f"flink-agents-python-async-{count}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if count == 0:
+                raise
+            logger.warning(
+                "No more than %d threads can be started for durable calls, though num-async-threads is %d: %s",
+                count,
+                self.limit,
+                error,
+            )
+            self.limit = count
+            return False
+        self._threads.append(thread)
+        return True
+
+    def _serve(self) -> None:
+        own = threading.current_thread()
+        next_job, done, busy, wake_up = self._jobs.get, self._done, self._busy, self._wake_up
+        while True:
+            job = next_job()
+            if job is None:
+                return
+            busy.add(own)
+            job.make()
+            busy.discard(own)
+            done.append(job)
+            # Nothing of the user is to live on in the pool.
+            job = None
+            # Two threads may both announce, which does no harm.
+            if not self._announced and wake_up is not None:
+                self._announced = True
+                try:
+                    wake_up()
+                except RuntimeError:
+                    return

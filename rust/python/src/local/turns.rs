@@ -1,0 +1,160 @@
+//! What the core wants done: the next action for Python, and what happens without it. Warnings are kept until nothing is
+//! borrowed, since handlers of Python's logging may come back here.
+
+use super::{Kept, Local, Stored, Task};
+use crate::decode::read;
+use flink_agents_core::memory::Node;
+use flink_agents_core::run::Effect;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// What `next` has come to.
+pub(super) enum Turn<'py> {
+    Step(Bound<'py, PyAny>),
+    Warned,
+    Nothing,
+}
+
+impl Local {
+    /// Carries out what is not running an action.
+    fn apply(&mut self, py: Python<'_>, effect: Effect) -> PyResult<()> {
+        match effect {
+            Effect::Emit { key, event, .. } => {
+                if let (Some(Stored::Event(event)), Some(key)) =
+                    (self.values.try_remove(event.0 as usize), self.keys.get(key.0 as usize))
+                {
+                    let attributes = read(py, &event.attributes)?.cast_into::<PyDict>()?;
+                    let output = attributes.get_item(pyo3::intern!(py, "output"))?;
+                    self.outputs.bind(py).append((&key.key, output))?;
+                }
+            }
+            Effect::WriteMemory { key, path, node } => {
+                let Some(name) = self.machine.symbols().name(path) else {
+                    return Ok(());
+                };
+                let Some(key) = self.keys.get_mut(key.0 as usize) else {
+                    return Ok(());
+                };
+                let kept = match node {
+                    Node::Absent => {
+                        key.memory.remove(name);
+                        return Ok(());
+                    }
+                    Node::Object => Kept::Object,
+                    Node::Value(handle) => match self.values.get(handle.0 as usize) {
+                        Some(Stored::Memory(bytes)) => Kept::Value(bytes.clone()),
+                        _ => return Ok(()),
+                    },
+                };
+                match key.memory.get_mut(name) {
+                    Some(there) => *there = kept,
+                    None => _ = key.memory.insert(name.into(), kept),
+                }
+            }
+            Effect::Release(handle) => self.free(handle),
+            Effect::RunEnded { key, idle: true, .. } => self.release(key.0),
+            Effect::Warn(text) => self.warnings.push(format!("Agent '{}': {text}", self.agent)),
+            Effect::Fail { key, reason } => {
+                let key = match self.keys.get(key.0 as usize) {
+                    Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
+                    None => "?".to_owned(),
+                };
+                return Err(PyRuntimeError::new_err(format!(
+                    "Agent '{}', key {key}: {reason}",
+                    self.agent
+                )));
+            }
+            Effect::RunAction { .. }
+            | Effect::Resume { .. }
+            | Effect::RunEnded { .. }
+            | Effect::Processed { .. }
+            | Effect::Forward(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Everything that runs no action. A key that became idle has to be known before its next input.
+    pub(super) fn settle(&mut self, py: Python<'_>) -> PyResult<()> {
+        while let Some(effect) = self.machine.poll_effect(false) {
+            self.apply(py, effect)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
+    pub(super) fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
+        while self.warnings.is_empty()
+            && let Some(effect) = self.machine.poll_effect(true)
+        {
+            match effect {
+                Effect::RunAction {
+                    task,
+                    key,
+                    action,
+                    event,
+                } => {
+                    let number = task.to_bits();
+                    let slot = number as u32 as usize;
+                    let entry = Task {
+                        key: key.0,
+                        event,
+                        action,
+                    };
+                    if slot >= self.tasks.len() {
+                        self.tasks.resize(slot + 1, entry);
+                    }
+                    self.tasks[slot] = entry;
+                    let (Some(Stored::Event(event)), Some(key)) =
+                        (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
+                    else {
+                        return Err(PyRuntimeError::new_err(
+                            "the core asks for an event that it has released",
+                        ));
+                    };
+                    let attributes = read(py, &event.attributes)?;
+                    let (upstream, upstream_action) = match &event.upstream {
+                        Some((id, action)) => (Some(id), self.action_names.get(usize::from(action.0))),
+                        None => (None, None),
+                    };
+                    let step = (
+                        number,
+                        action.0,
+                        &key.shown,
+                        &event.id,
+                        &event.event_type,
+                        attributes,
+                        upstream,
+                        upstream_action,
+                    );
+                    return Ok(Turn::Step(step.into_pyobject(py)?.into_any()));
+                }
+                Effect::Resume { task, .. } => {
+                    return Ok(Turn::Step(task.to_bits().into_pyobject(py)?.into_any()));
+                }
+                other => self.apply(py, other)?,
+            }
+        }
+        Ok(if self.warnings.is_empty() {
+            Turn::Nothing
+        } else {
+            Turn::Warned
+        })
+    }
+}
+
+/// Hands warnings over to Python's logging.
+pub(super) fn warn(local: &Bound<'_, Local>) -> PyResult<()> {
+    let warnings = std::mem::take(&mut local.borrow_mut().warnings);
+    for text in warnings {
+        log_warning(local.py(), &text)?;
+    }
+    Ok(())
+}
+
+/// Tells Python's logging, whose handlers may come back here: nothing may be borrowed.
+pub(crate) fn log_warning(py: Python<'_>, text: &str) -> PyResult<()> {
+    let logger = py.import("logging")?.call_method1("getLogger", ("flink_agents",))?;
+    logger.call_method1("warning", ("%s", text))?;
+    Ok(())
+}
