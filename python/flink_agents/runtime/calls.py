@@ -24,46 +24,96 @@ if TYPE_CHECKING:
     from flink_agents.runtime.threads import CallThreads
 
 
+class Wait:
+    """A wait for calls: by the action itself, or by a task that it started.
+
+    When the action itself waits, it has to get its turn from the core before it may go on. So its result is held back until
+    then, and there is one wait instead of two.
+
+    Attributes
+    ----------
+    future
+        What is awaited.
+    woken
+        Whether the core has been told that what the action waits for has come.
+    """
+
+    __slots__ = ("_context", "_failure", "_result", "by_action", "future", "woken")
+
+    def __init__(self, context: ActionContext) -> None:
+        self._context = context
+        self._result: Any = None
+        self._failure: BaseException | None = None
+        # Set by the steps of the action when they see that it is they who wait.
+        self.by_action = False
+        self.woken = False
+        self.future = context.executor.loop.create_future()
+        # For those steps.
+        context.wait = self
+
+    def end(self, result: Any, failure: BaseException | None) -> None:
+        """Bring what was waited for."""
+        if self.future.done():
+            # Cancelled, which whoever waited does not know yet.
+            self._context.executor.late()
+            return
+        self._result = result
+        self._failure = failure
+        if self.by_action:
+            self.woken = True
+            self._context.executor.wake(self._context.task, self)
+        else:
+            self.set_result(None)
+
+    def done(self) -> bool:
+        """Whether whoever waits has been told."""
+        return self.future.done()
+
+    def set_result(self, _: None) -> None:
+        """Tell whoever waits."""
+        if self._failure is None:
+            self.future.set_result(self._result)
+        else:
+            self.future.set_exception(self._failure)
+
+    def drop(self) -> None:
+        """Bring nothing."""
+        self.future.cancel()
+
+
 class DurableCall(AsyncExecutionResult):
     """One call. All methods but :meth:`make` are for the loop's thread."""
 
-    __slots__ = (
-        "_called", "_context", "_failure", "_future", "_group", "_over", "_place", "_result", "_task", "_timer", "_told",
-        "_variables",
-    )
+    # Whether somebody waits for it, or nobody ever will.
+    _awaited = False
+    # Whether it has ended or was given up, and whether that was told to the core.
+    _over = _told = False
+    _group: CallGroup | None = None
+    _place = 0
+    _timer: asyncio.TimerHandle | None = None
+    # Of one that is awaited on the loop.
+    _task: asyncio.Task[None] | None = None
+    # Of a blocking one: whether a thread has begun it, and what came of it.
+    _called = False
+    _variables: Any = None
+    _result: Any = None
+    _failure: BaseException | None = None
 
     def __init__(self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict) -> None:
         self._context = context
         self._func = func
         self._args = args
         self._kwargs = kwargs
-        # Somebody waits for it, or nobody ever will.
-        self._awaited = False
-        # It has ended or was given up.
-        self._over = False
-        # That was told to the core.
-        self._told = False
-        self._future: asyncio.Future[Any] | None = None
-        self._group: CallGroup | None = None
-        self._place = 0
-        self._timer: asyncio.TimerHandle | None = None
-        # Of one that is awaited on the loop.
-        self._task: asyncio.Task[None] | None = None
-        # Of a blocking one: whether a thread has begun it, and what came of it.
-        self._called = False
-        self._variables: Any = None
-        self._result: Any = None
-        self._failure: BaseException | None = None
 
     def __await__(self) -> Any:
         if self._awaited:
             msg = "The result of durable_execute_async can be awaited once only; keep what 'await' returned."
             raise RuntimeError(msg)
         self._awaited = True
-        future = self._future = self._context.executor.loop.create_future()
+        wait = self._wait = Wait(self._context)
         self.begin()
         try:
-            return (yield from future)
+            return (yield from wait.future)
         finally:
             # Cancelled, or its coroutine was closed.
             self.give_up()
@@ -145,21 +195,10 @@ class DurableCall(AsyncExecutionResult):
             self._deliver(result, failure)
 
     def _deliver(self, result: Any, failure: BaseException | None) -> None:
-        future = self._future
         if self._group is not None:
             self._group.member_ended(self._place, result, failure)
-        elif future is None or future.done():
-            # Cancelled, which whoever waited does not know yet.
-            self._context.executor.late()
-        elif failure is None:
-            future.set_result(result)
         else:
-            future.set_exception(failure)
-
-    def drop(self) -> None:
-        """Bring nothing to whoever waits."""
-        if self._future is not None:
-            self._future.cancel()
+            self._wait.end(result, failure)
 
     def _too_long(self) -> None:
         self._timer = None
@@ -168,6 +207,10 @@ class DurableCall(AsyncExecutionResult):
             self._end(None, too_long(self._context, self._func, waited=not self._called and task is None))
             if task is not None:
                 task.cancel()
+
+    def drop(self) -> None:
+        """Bring nothing to whoever waits."""
+        self._wait.drop()
 
     def give_up(self) -> None:
         """Drop what it brings; an ``async def`` function is cancelled."""
@@ -246,17 +289,15 @@ def _call(call: DurableCall | CallHere) -> Any:
 class CallGroup(AsyncExecutionResult):
     """Calls side by side. It ends when all have ended, or, if so asked, when the first has failed."""
 
-    __slots__ = ("_cancel_on_failure", "_context", "_failures", "_future", "_left", "_members", "_results")
+    _awaited = _over = False
 
     def __init__(self, context: ActionContext, members: Sequence[DurableCall], *, cancel_on_failure: bool) -> None:
         self._context = context
         self._members = members
         self._cancel_on_failure = cancel_on_failure
-        self._awaited = False
         self._left = len(members)
         self._results: list[Any] = [None] * len(members)
         self._failures: list[tuple[int, BaseException]] = []
-        self._future: asyncio.Future[list[Any]] | None = None
 
     def __await__(self) -> Any:
         if self._awaited:
@@ -265,42 +306,34 @@ class CallGroup(AsyncExecutionResult):
         self._awaited = True
         if not self._members:
             return []
-        future = self._future = self._context.executor.loop.create_future()
+        wait = self._wait = Wait(self._context)
         try:
             for member in self._members:
                 # The first may have failed at once.
-                if not future.done():
+                if not self._over:
                     member.begin_in(self)
-            return (yield from future)
+            return (yield from wait.future)
         finally:
             self._give_up()
 
     def member_ended(self, place: int, result: Any, failure: BaseException | None) -> None:
         """Take note that a call has ended."""
-        future = self._future
-        if future is None or future.done():
-            # Cancelled, which whoever waited does not know yet.
-            self._context.executor.late()
-            return
         self._left -= 1
         if failure is None:
             self._results[place] = result
         elif self._cancel_on_failure:
-            future.set_exception(failure)
             self._give_up()
+            self._wait.end(None, failure)
             return
         else:
             self._failures.append((place, failure))
         if self._left == 0:
-            if self._failures:
-                future.set_exception(self._failed())
-            else:
-                future.set_result(self._results)
+            self._over = True
+            self._wait.end(self._results, self._failed() if self._failures else None)
 
     def drop(self) -> None:
         """Bring nothing to whoever waits."""
-        if self._future is not None:
-            self._future.cancel()
+        self._wait.drop()
 
     def _failed(self) -> BaseException:
         """Return the first failure in the order of the calls; it has the others as notes."""
@@ -314,6 +347,7 @@ class CallGroup(AsyncExecutionResult):
         return first
 
     def _give_up(self) -> None:
+        self._over = True
         for member in self._members:
             member.leave()
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource import Resource, ResourceType
+    from flink_agents.runtime.calls import Wait
     from flink_agents.runtime.executor import Action, Executor
 
 SENSORY = 0
@@ -178,8 +179,9 @@ class ActionContext(RunnerContext):
     _sensory: LinkMemoryObject | None = None
     _short_term: LinkMemoryObject | None = None
     _config: dict[str, Any] | None = None
-    # Whether an asynchronous action has ended.
+    # Of an asynchronous action: whether it has ended, and its last wait for durable calls.
     ended = False
+    wait: Wait | None = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self.executor = executor

@@ -142,7 +142,8 @@ class Executor:
         self.has_async = any(action.is_async for action in by_name.values())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._resumes: dict[int, asyncio.Future[None]] = {}
+        # Futures, or what behaves like them.
+        self._resumes: dict[int, Any] = {}
         self._parked: dict[int, Any] = {}
         self._pool: list[Any] = []
         self._hub: Any = None
@@ -150,6 +151,7 @@ class Executor:
         self._threads: CallThreads | None = None
         self._make_call: Any = None
         self._drive: Any = None
+        self._new_task: Any = None
         self.call_timeout: float | None = link.call_timeout
         self.closing = False
         self._interrupted = False
@@ -171,6 +173,7 @@ class Executor:
             from flink_agents.runtime.steps import drive, new_task
 
             self._drive = drive
+            self._new_task = asyncio.Task
             self._loop = asyncio.new_event_loop()
             self._loop.set_task_factory(new_task)
         return self._loop
@@ -403,6 +406,12 @@ class Executor:
 
         return CallHere(context, func, args, kwargs).result(self.threads)
 
+    def wake(self, task: int, wait: Any) -> None:
+        """Tell the link that what an action waits for has come; ``wait`` is told when the action may go on."""
+        self._resumes[task] = wait
+        self.link.wake(task)
+        self.kick()
+
     def late(self) -> None:
         """Count what a call has brought after it was given up."""
         if not self.closing:
@@ -440,7 +449,7 @@ class Executor:
 
     def _begin(self, context: ActionContext, event: Event) -> None:
         loop = self.loop
-        task = loop.create_task(self._drive(self, context, event))
+        task = self._new_task(self._drive(self, context, event), loop=loop)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 

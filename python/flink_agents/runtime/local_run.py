@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Enough for keys to take turns, as they do on a cluster when actions wait.
 WINDOW = 64
+# While actions wait, thousands of objects live for a moment: with Python's own thresholds the collector would look through all
+# objects of the process again and again, for a third of the time.
+_COLLECT_EVERY = (10_000, 20, 20)
 # A source that takes longer than this for a record is slow: what it gave is worked on before it is asked again.
 _SLOW_SECONDS = 0.005
 # An agent that is done sooner than this shows no progress.
@@ -78,6 +82,11 @@ class LocalRun:
     def results(self) -> Generator[list[tuple[Any, Any]], None, None]:
         """Run; yields the outputs made since the last time, as (key, output)."""
         failed = False
+        thresholds = gc.get_threshold()
+        # Who has set others knows why.
+        patient = self._executor.has_async and 0 < thresholds[0] < _COLLECT_EVERY[0] and thresholds[1] <= 10
+        if patient:
+            gc.set_threshold(*_COLLECT_EVERY)
         try:
             if hasattr(self._inputs, "__aiter__"):
                 yield from self._pull_async()
@@ -94,6 +103,8 @@ class LocalRun:
             yield self._core.outputs()
             raise
         finally:
+            if patient:
+                gc.set_threshold(*thresholds)
             self._progress.clear()
             self._close(failed)
 

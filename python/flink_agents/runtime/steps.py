@@ -92,7 +92,8 @@ class _Steps:
         self._coroutine: Coroutine[Any, Any, Any] = context.action.function(event, context)
 
     def __await__(self) -> Any:
-        executor, coroutine, task, link = self._executor, self._coroutine, self._context.task, self._context.link
+        executor, coroutine, context = self._executor, self._coroutine, self._context
+        task, link = context.task, context.link
         value: Any = None
         thrown: BaseException | None = None
         try:
@@ -111,11 +112,14 @@ class _Steps:
                         waited_for = coroutine.throw(thrown)
                 except StopIteration as end:
                     if end.value is not None:
-                        check_outcome(self._context.action, end.value)
-                    self._context.ended = True
+                        check_outcome(context.action, end.value)
+                    context.ended = True
                     link.finish(task)
                     executor.kick()
                     return
+                wait, context.wait = context.wait, None
+                if wait is not None:
+                    wait.by_action = wait.future is waited_for
                 link.suspend(task)
                 executor.kick()
                 value = thrown = None
@@ -125,7 +129,14 @@ class _Steps:
                     if executor.closing:
                         raise
                     thrown = exception
-                link.wake(task)
+                if wait is None or not wait.woken:
+                    link.wake(task)
+                elif task not in executor._resumes:
+                    # The turn has come with the result.
+                    continue
+                else:
+                    # Cancelled between the result and the turn.
+                    executor.late()
                 thrown = yield from self._turn(thrown)
         except BaseException as exception:
             if (
