@@ -15,7 +15,7 @@ use crate::local::{absent, log_warning, object, scope_kind, space};
 use crate::threads::Owner;
 use crate::{plan, uuid};
 use flink_agents_core::memory::{Draft, Mirror, Node};
-use flink_agents_core::run::{CallError, TaskCalls};
+use flink_agents_core::run::{CallError, TaskCalls, TaskError};
 use flink_agents_core::symbols::Symbols;
 use flink_agents_runtime::worker::frames::{Change, FromWorker, NAMES, Name, PROTOCOL};
 use incoming::{Names, Taken};
@@ -40,6 +40,8 @@ struct Task {
     /// Names of children that the host has told, until they are used.
     children: Option<Vec<String>>,
     action: u32,
+    /// It waits: its code does not run, only tasks that it started may.
+    suspended: bool,
     /// Its durable calls, once it makes some.
     calls: Option<TaskCalls>,
 }
@@ -87,6 +89,16 @@ impl Worker {
         self.names.ours.insert(text.into(), number);
         self.link.put(&FromWorker::Name { number, text })?;
         Ok(Name::Number(number))
+    }
+
+    /// Refuses what only an action's own code may do, while that runs: the host would take it for an error of this worker.
+    fn check_running(&self, task: u64) -> PyResult<()> {
+        self.owner.check()?;
+        match self.tasks.get(&task) {
+            None => Err(no_task()),
+            Some(entry) if entry.suspended => Err(PyRuntimeError::new_err(TaskError::NotRunning.to_string())),
+            Some(_) => Ok(()),
+        }
     }
 
     fn calls(&mut self, task: u64) -> PyResult<&mut TaskCalls> {
@@ -292,10 +304,7 @@ impl Worker {
         let event = uuid::to_bits(event_id)?;
         let text = event_type.to_str()?;
         let mut this = slf.borrow_mut();
-        this.owner.check()?;
-        if !this.tasks.contains_key(&task) {
-            return Err(no_task());
-        }
+        this.check_running(task)?;
         let kind = this.name(text)?;
         this.link
         .put(&FromWorker::Send {
@@ -314,7 +323,7 @@ impl Worker {
 
     /// What stands at a path: a value, ABSENT, OBJECT, or WAIT. Memory 0 is sensory, 1 short-term.
     fn memory_get<'py>(&mut self, py: Python<'py>, task: u64, memory: u8, path: &str) -> PyResult<Bound<'py, PyAny>> {
-        self.owner.check()?;
+        self.check_running(task)?;
         let space = space(memory)?;
         match self.look_up(task, space, path)? {
             None => wait(py),
@@ -338,7 +347,7 @@ impl Worker {
         let mut bytes = Vec::with_capacity(64);
         encoded(value, Rules::Memory, path, &mut bytes)?;
         let space = space(memory)?;
-        slf.borrow().owner.check()?;
+        slf.borrow().check_running(task)?;
         let done = slf.borrow_mut().set(task, space, path, &bytes)?;
         Ok(if done { None } else { Some(wait(slf.py())?) })
     }
@@ -351,7 +360,7 @@ impl Worker {
         memory: u8,
         path: &str,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.owner.check()?;
+        self.check_running(task)?;
         let space = space(memory)?;
         let done = self.new_object(task, space, path)?;
         Ok(if done { None } else { Some(wait(py)?) })
@@ -365,7 +374,7 @@ impl Worker {
         memory: u8,
         path: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.owner.check()?;
+        self.check_running(task)?;
         let space = space(memory)?;
         match self.children(task, space, path)? {
             Some(names) => Ok(names.into_pyobject(py)?),
@@ -391,6 +400,7 @@ impl Worker {
 
     /// The running action waits; others of its run may go on.
     fn suspend(&mut self, task: u64) -> PyResult<()> {
+        self.tasks.get_mut(&task).ok_or_else(no_task)?.suspended = true;
         self.link.put(&FromWorker::Suspend { task })
     }
 

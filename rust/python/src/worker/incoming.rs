@@ -67,7 +67,12 @@ impl Worker {
     pub(super) fn take<'py>(&mut self, py: Python<'py>, bytes: &[u8]) -> PyResult<Taken<'py>> {
         match stream::read::<ToWorker<'_>>(bytes).map_err(|e| garbage(&e))? {
             ToWorker::Run(run) => return self.begin(py, &run).map(Taken::Step),
-            ToWorker::Resume { task } => return Ok(Taken::Step(task.into_pyobject(py)?.into_any())),
+            ToWorker::Resume { task } => {
+                if let Some(entry) = self.tasks.get_mut(&task) {
+                    entry.suspended = false;
+                }
+                return Ok(Taken::Step(task.into_pyobject(py)?.into_any()));
+            }
             ToWorker::Name { number, text } => {
                 let symbol = self.symbols.intern(text);
                 self.names.learn(number, PyString::intern(py, text).unbind(), symbol);
@@ -117,6 +122,7 @@ impl Worker {
             draft: key.mirror.draft(),
             children: None,
             action: run.action,
+            suspended: false,
             calls: None,
         };
         let key = key.text.bind(py);
