@@ -168,6 +168,33 @@ class Calls(Agent):
     refused: list = []
 
 
+class Late(Agent):
+    """Gives up a call whose result comes all the same, one key after another."""
+
+    alone = asyncio.Lock()
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def late(event: Event, ctx: RunnerContext) -> None:
+        count = ctx.agent_metric_group.get_counter("numOfLateCallResults").get_count
+        async with Late.alone:
+            before, begun, end = count(), threading.Event(), threading.Event()
+            call = asyncio.ensure_future(ctx.durable_execute_async(_until, begun, end))
+            while not begun.is_set():
+                await asyncio.sleep(0.001)
+            call.cancel()
+            await asyncio.wait([call])
+            end.set()
+            while count() == before:
+                await asyncio.sleep(0.001)
+        ctx.send_event(OutputEvent(output=call.cancelled()))
+
+
+def _until(begun: threading.Event, end: threading.Event) -> None:
+    begun.set()
+    end.wait()
+
+
 async def _never() -> None:
     await asyncio.Event().wait()
 
@@ -518,7 +545,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
 
 
 AGENTS = (
-    Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
+    Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Late, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
     Talks, P1, P2, P3, P3a, ManyPaths,
 )
 

@@ -91,7 +91,7 @@ class PythonJobsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Walker", "AsyncWalker"})
+    @ValueSource(strings = {"Walker", "AsyncWalker", "CallWalker"})
     void aKilledWorkerIsFollowedByACleanOneAndNothingIsLostOrRepeated(final String agent) throws Exception {
         final StreamExecutionEnvironment flink = Cluster.env(1, config());
         final DataStream<Object> outputs = job(flink, agent, true);
@@ -129,6 +129,14 @@ class PythonJobsTest {
         assertThat(((Histogram) metric(job, ".sizes")).getStatistics().size()).isEqualTo(100);
         assertThat(((Histogram) metric(job, "wide sizes")).getStatistics().size()).isEqualTo(250);
         assertThat(((Counter) metric(job, "action.count.numOfActionsExecuted")).getCount()).isEqualTo(RECORDS);
+    }
+
+    @Test
+    void resultsThatComeAfterTheirCallWasGivenUpAreCounted() throws Exception {
+        final StreamExecutionEnvironment flink = Cluster.env(1, new Configuration());
+        Cluster.emitted(job(flink, "Late", false));
+        final JobID job = flink.execute("late").getJobID();
+        assertThat(((Counter) metric(job, "numOfLateCallResults")).getCount()).isEqualTo(RECORDS);
     }
 
     private static Metric metric(final JobID job, final String name) {
