@@ -66,12 +66,15 @@ class Wait:
             self.set_result(None)
 
     def done(self) -> bool:
-        """Whether whoever waits has been told."""
-        return self.future.done()
+        """Whether there is nothing left to do when the turn comes."""
+        return False
 
     def set_result(self, _: None) -> None:
         """Tell whoever waits."""
-        if self._failure is None:
+        if self.future.done():
+            # Cancelled between the result and the turn.
+            self._context.executor.late()
+        elif self._failure is None:
             self.future.set_result(self._result)
         else:
             self.future.set_exception(self._failure)

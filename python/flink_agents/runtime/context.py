@@ -335,6 +335,7 @@ class ActionContext(RunnerContext):
         return self.executor.call_group(self, calls, number, cancel_on_failure=cancel_on_failure)
 
     def _check_calls(self, calls: tuple[Any, ...]) -> None:
+        seen: set[int] = set()
         for place, call in enumerate(calls):
             never_begun = getattr(call, "never_begun", None)
             if not isinstance(call, AsyncExecutionResult) or never_begun is None:
@@ -343,12 +344,13 @@ class ActionContext(RunnerContext):
                     "use asyncio.gather."
                 )
                 raise TypeError(msg)
-            if not never_begun(self) or any(call is other for other in calls[:place]):
+            if not never_begun(self) or id(call) in seen:
                 msg = (
                     f"Argument {place + 1} of durable_gather is a call that was awaited before, is given twice, or is "
                     "another action's; ask for it anew by durable_execute_async."
                 )
                 raise ValueError(msg)
+            seen.add(id(call))
 
     def _scope(self) -> int:
         """Return the number of the scope in which the calling code asks for durable calls."""

@@ -270,6 +270,16 @@ def test_a_cancelled_group_gives_up_all_its_calls(run):
     assert run([("k", 0)], (INPUT, gather_is_cancelled)) == [("k", 2)]
 
 
+async def gathers_many(event, ctx):
+    begun = time.monotonic()
+    found = await ctx.durable_gather(*(ctx.durable_execute_async(awaited, n) for n in range(10_000)))
+    output(ctx, [sum(n for _, n in found), time.monotonic() - begun < 20])
+
+
+def test_a_group_may_be_large(run):
+    assert run([("k", 0)], (INPUT, gathers_many)) == [("k", [sum(range(10_000)), True])]
+
+
 async def gathers_wrongly(event, ctx):
     call = ctx.durable_execute_async(blocking, 1)
     refused = []
@@ -300,30 +310,25 @@ def test_durable_gather_takes_fresh_calls_only(run):
 async def gives_up(event, ctx):
     late = ctx.agent_metric_group.get_counter("numOfLateCallResults")
     seen = []
-    for func, more in ((hang, 1), (hang_async, 0)):
-        try:
-            await asyncio.wait_for(ctx.durable_execute_async(func), 0.01)
-        except asyncio.TimeoutError:
-            seen.append(late.get_count())
-        if more:
-            # In a thread of its own: the late one comes after it.
-            STATE["release"].pop().set()
-            while late.get_count() < 1:
-                await asyncio.sleep(0.001)
-    call = ctx.durable_execute_async(hang_async)
-    task = asyncio.ensure_future(call)
-    await asyncio.sleep(0)
+    task = asyncio.ensure_future(ctx.durable_execute_async(hang))
+    while not STATE.get("release"):
+        await asyncio.sleep(0.001)
     task.cancel()
     await asyncio.wait([task])
-    seen.append(task.cancelled())
-    await asyncio.sleep(0)
-    seen.append(late.get_count())
+    seen.append((task.cancelled(), late.get_count()))
+    STATE["release"].pop().set()
+    while late.get_count() == 0:
+        await asyncio.sleep(0.001)
+    try:
+        await asyncio.wait_for(ctx.durable_execute_async(hang_async), 0.01)
+    except asyncio.TimeoutError:
+        await asyncio.sleep(0)
+        seen.append((STATE["cancelled"], late.get_count()))
     output(ctx, seen)
 
 
 def test_what_a_call_brings_after_it_was_given_up_is_dropped_and_counted(run):
-    assert run([("k", 0)], (INPUT, gives_up)) == [("k", [0, 1, True, 1])]
-    assert STATE["cancelled"] == 2
+    assert run([("k", 0)], (INPUT, gives_up)) == [("k", [[True, 0], [1, 1]])]
 
 
 async def stubborn():
@@ -343,6 +348,30 @@ async def gives_up_a_stubborn_one(event, ctx):
 
 def test_a_function_that_goes_on_when_it_is_cancelled_returns_to_nobody(run):
     assert run([("k", 0)], (INPUT, gives_up_a_stubborn_one)) == [("k", 1)]
+
+
+async def cancelled_before_its_turn(event, ctx):
+    action = asyncio.current_task()
+
+    async def returns_and_cancels():
+        # Runs right after the step in which this function returns, before the core has given the action its turn.
+        asyncio.get_running_loop().call_later(0, action.cancel)
+        await asyncio.sleep(0)
+        return "lost"
+
+    late = ctx.agent_metric_group.get_counter("numOfLateCallResults")
+    seen = []
+    for call in (ctx.durable_execute_async(returns_and_cancels),
+                 ctx.durable_gather(ctx.durable_execute_async(returns_and_cancels))):
+        try:
+            await call
+        except asyncio.CancelledError:
+            seen.append(late.get_count())
+    output(ctx, [seen, await ctx.durable_execute_async(awaited, 1)])
+
+
+def test_an_action_may_be_cancelled_between_a_result_and_its_turn(run):
+    assert run([("k", 0)], (INPUT, cancelled_before_its_turn)) == [("k", [[1, 2], ["awaited", 1]])]
 
 
 async def closes_its_call(event, ctx):
