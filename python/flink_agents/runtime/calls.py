@@ -439,7 +439,7 @@ def too_long(context: ActionContext, func: Any, *, waited: bool) -> DurableCallT
     """Return the error of a call that was given up for its time limit."""
     executor = context.executor
     begun = "It was given up, and what it brings later is dropped."
-    if waited:
+    if waited and executor.threads.all_busy:
         begun = (
             f"It had not begun, since all {executor.threads.limit} threads for calls were busy; num-async-threads is their "
             "number."
