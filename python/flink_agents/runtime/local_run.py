@@ -114,6 +114,7 @@ class LocalRun:
         progress = self._progress
         clock = time.monotonic
         listed = isinstance(self._inputs, (list, tuple))
+        waits = self._executor.has_async
         began = clock()
         while True:
             try:
@@ -130,10 +131,10 @@ class LocalRun:
                 yield from self._drain()
                 raise
             # A list is at hand; any other source may let its next element wait for ever.
-            if listed and reader.count % WINDOW and core.in_flight() < window:
+            if listed and core.in_flight() < window and (not waits or reader.count % WINDOW):
                 continue
             pump()
-            if not reader.count % WINDOW and self._executor.pending:
+            if waits and not reader.count % WINDOW and self._executor.pending:
                 # What waits gets on, too.
                 self._executor.turn()
                 pump()
