@@ -28,9 +28,11 @@ FLOOR = "P0"
 RECORDS = {
     ("P0", "reference"): 600_000, ("P1", "reference"): 68_000, ("P2", "reference"): 19_000,
     ("P0", "ours"): 600_000, ("P1", "ours"): 450_000, ("P2", "ours"): 200_000,
+    ("P3", "reference"): 5_000, ("P3", "ours"): 250_000,
 }
 LOCAL_RECORDS = {
     ("P1", "reference"): 90_000, ("P2", "reference"): 25_000, ("P1", "ours"): 400_000, ("P2", "ours"): 200_000,
+    ("P3", "reference"): 1_200, ("P3", "ours"): 250_000,
 }
 PORTS = {"reference": ("18091", "16133", "16134"), "ours": ("18191", "16233", "16234")}
 WORKER = b"flink_agents.runtime.worker"
