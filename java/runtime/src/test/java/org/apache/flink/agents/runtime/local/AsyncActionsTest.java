@@ -516,6 +516,8 @@ class AsyncActionsTest {
         final Thread caller = Thread.currentThread();
         final Thread other = new Thread(() -> {
             AsyncAgents.awaitStubbornly(waiting);
+            // While a virtual thread is mounted the JVM forgets interrupts of its carrier.
+            AsyncAgents.until("the caller waits for the calls", () -> caller.getState() == Thread.State.WAITING);
             caller.interrupt();
         });
         other.start();
