@@ -16,7 +16,9 @@ from types import ModuleType
 from unittest import mock
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e-test" / "cluster")]
+import checks  # noqa: E402
+import cluster  # noqa: E402
 from steps import Step  # noqa: E402
 
 
@@ -179,6 +181,50 @@ class Tools(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         for word in ("JDK (javac)", "17 or newer", "Maven", "Rust", "1.88", "Python", "3.10", "cc", "nothing was built"):
             self.assertIn(word, done.stderr)
+
+
+class Cluster(unittest.TestCase):
+    """What the cluster tests excuse, and what they do then."""
+
+    FATAL = (
+        "2026-11-21 21:48:23,336 ERROR org.apache.flink.runtime.taskexecutor.TaskManagerRunner [] - Fatal error occurred while executing the "
+        "TaskManager. Shutting it down...\n"
+        "java.lang.IllegalStateException: Reference count must not be negative.\n"
+        "\tat org.apache.beam.vendor.guava.v32_1_2_jre.com.google.common.base.Preconditions.checkState(Preconditions.java:512)\n"
+        "\tat org.apache.beam.runners.fnexecution.control.DefaultJobBundleFactory.close(DefaultJobBundleFactory.java:376)\n"
+        "\tat org.apache.flink.runtime.memory.SharedResources.release(SharedResources.java:108)\n"
+        "\tat org.apache.flink.streaming.api.runners.python.beam.BeamPythonFunctionRunner.close(BeamPythonFunctionRunner.java:347)\n"
+    )
+
+    def test_only_that_error_of_pyflink_is_known(self) -> None:
+        self.assertTrue(checks.ended_by_beam("before\n" + self.FATAL + "after\n"))
+        ours = self.FATAL.replace("org.apache.flink.runtime.memory", "org.apache.flink.agents.runtime")
+        for other in (ours, self.FATAL.replace("negative", "odd"), self.FATAL.replace("executing", "starting"), ""):
+            self.assertFalse(checks.ended_by_beam(other))
+
+    def test_a_task_manager_that_ended_so_is_replaced_and_no_other(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "home"
+            for part in ("bin", "conf", "lib"):
+                (home / part).mkdir(parents=True)
+            (home / "conf" / "config.yaml").write_text("")
+            script = home / "bin" / "taskmanager.sh"
+            script.write_text("#!/bin/sh\nexec sleep 600\n")
+            script.chmod(0o700)
+            test = cluster.Cluster(home, Path(folder) / "base", Path(folder), is_replaced=lambda log: "known" in log)
+            try:
+                known, unknown = test.start_task_manager(), test.start_task_manager()
+                known.log.write_text("known")
+                for process in (known, unknown):
+                    process.popen.kill()
+                    process.popen.wait()
+                test.replace_ended()
+                self.assertEqual([known], test.replaced)
+                self.assertEqual(unknown, test.task_managers[0])
+                self.assertEqual(2, len(test.task_managers))
+                self.assertIsNone(test.task_managers[1].popen.poll())
+            finally:
+                test.stop()
 
 
 def main() -> int:

@@ -13,7 +13,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,6 +126,9 @@ class Cluster:
     job_manager: Process | None = None
     task_managers: list[Process] = field(default_factory=list)
     ended: list[Process] = field(default_factory=list)
+    # Which ended TaskManagers, by their log, are replaced, as a resource manager replaces all.
+    is_replaced: Callable[[str], bool] = lambda _log: False
+    replaced: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.conf, self.logs, self.pids = (self.base / name for name in ("conf", "log", "pid"))
@@ -141,6 +146,9 @@ class Cluster:
             rest=rest, rpc=rpc, blob=blob, slots=SLOTS, patience=PATIENCE, changelog=self.changelog.as_uri(), base=self.base, client=CLIENT_JVM,
             exports=exports.group(1) if exports else ""))
         self.rest = Rest(rest)
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("FLINK_")},
             "JAVA_HOME": str(self.java_home), "FLINK_CONF_DIR": str(self.conf), "FLINK_LOG_DIR": str(self.logs),
@@ -152,6 +160,7 @@ class Cluster:
             self.job_manager = self._start("jobmanager")
             self.start_task_manager()
             self.await_slots(SLOTS)
+            self._supervisor.start()
         except BaseException:
             self.stop()
             raise
@@ -177,10 +186,25 @@ class Cluster:
 
     def kill_task_manager(self) -> None:
         """Ends the oldest TaskManager by SIGKILL."""
-        process = self.task_managers.pop(0)
-        self.ended.append(process)
+        with self._lock:
+            process = self.task_managers.pop(0)
+            self.ended.append(process)
         process.popen.kill()
         process.popen.wait()
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(1):
+            self.replace_ended()
+
+    def replace_ended(self) -> None:
+        """Starts another TaskManager for each that has ended and is to be replaced."""
+        with self._lock:
+            for process in [p for p in self.task_managers if p.popen.poll() is not None and self.is_replaced(p.text())]:
+                self.task_managers.remove(process)
+                self.ended.append(process)
+                self.replaced.append(process)
+                print(f"  note   {process.name} has ended by a known error of PyFlink's, and is replaced", flush=True)
+                self.start_task_manager()
 
     def await_slots(self, count: int) -> None:
         """Waits until the cluster has exactly so many free and used slots; RuntimeError if a process has ended."""
@@ -206,6 +230,9 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends every process: asks first, then by force."""
+        self._stopping.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
         running = [p for p in self.processes() if p.popen.poll() is None]
         for process in reversed(running):
             process.popen.send_signal(signal.SIGTERM)
