@@ -516,15 +516,22 @@ class AsyncActionsTest {
         final Thread caller = Thread.currentThread();
         final Thread other = new Thread(() -> {
             AsyncAgents.awaitStubbornly(waiting);
-            // While a virtual thread is mounted the JVM forgets interrupts of its carrier.
-            AsyncAgents.until("the caller waits for the calls", () -> caller.getState() == Thread.State.WAITING);
-            caller.interrupt();
+            if (!AsyncAgents.VIRTUAL) {
+                caller.interrupt();
+            } else {
+                // While it carries a virtual thread the JVM forgets interrupts of a thread (ADR 7): one more gets through.
+                AsyncAgents.until("the actions have ended", () -> {
+                    caller.interrupt();
+                    return ended.get() == 2;
+                });
+            }
         });
         other.start();
         assertThatThrownBy(() -> run(DEFAULTS, "a", 1, "b", 2)).isInstanceOf(InterruptedException.class);
-        other.join();
+        AsyncAgents.joinStubbornly(other);
         assertThat(ended.get()).isEqualTo(2);
-        assertThat(Thread.interrupted()).isFalse();
+        final boolean stillInterrupted = Thread.interrupted();
+        assertThat(stillInterrupted && !AsyncAgents.VIRTUAL).isFalse();
     }
 
     @Test

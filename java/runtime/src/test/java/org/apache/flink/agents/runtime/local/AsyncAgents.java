@@ -135,6 +135,21 @@ final class AsyncAgents {
         }
     }
 
+    /** Waits for a thread's end, whatever interrupts come meanwhile; the last of them stays. */
+    static void joinStubbornly(final Thread thread) {
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (final InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /** Gives way until something holds; fails the test if that takes too long. */
     static void until(final String what, final BooleanSupplier holds) {
         final long limit = System.nanoTime() + Duration.ofSeconds(30).toNanos();
