@@ -18,8 +18,12 @@ from rest import wait_for
 BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.\w+(?:Exception|Error)\b"
                  r"|WARN +org\.apache\.flink\.agents|leaked|# A fatal error|panicked at")
 
-# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended.
+REMARK = re.compile(r" (?:WARN|ERROR) +org\.apache\.flink\.agents")
+
+# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended. And Beam's, when a
+# Python function of PyFlink's ends in the middle of its work, as in any job that is cancelled.
 HARMLESS = re.compile(
+    r" ERROR org\.apache\.beam\.runners\.fnexecution\.control\.FnApiControlClient .* closed, clearing outstanding requests |"
     r"CheckpointException: .*("
     r"Checkpoint was declined \((?:tasks not ready|task is closing)\)"
     r"|TaskManager received a checkpoint request for unknown task)")
@@ -125,6 +129,10 @@ class LogWatch:
     def text(self) -> str:
         """What was logged since."""
         return self.process.text()[self.seen:]
+
+    def remarks(self) -> str:
+        """The first warnings and errors of flink-agents; empty if there is none."""
+        return "\n         ".join([line[:500] for line in self.text().splitlines() if REMARK.search(line)][:5])
 
     def problems(self) -> str:
         """The lines that do not belong there, at most five; empty if there is none."""

@@ -140,17 +140,28 @@ class Rest:
 
     def savepoint(self, job: str, folder: Path, seconds: float = 60) -> str:
         """Takes a savepoint and lets the job go on; returns the savepoint's place."""
-        return self._savepoint(job, f"/jobs/{job}/savepoints", {"target-directory": folder.as_uri()}, seconds)
+        trigger = self.call("POST", f"/jobs/{job}/savepoints", {"target-directory": folder.as_uri()})["request-id"]
+        return self._await_savepoint(job, str(trigger), seconds)
 
     def stop(self, job: str, folder: Path, seconds: float = 60) -> str:
         """Stops a job with a savepoint, without drain; returns the savepoint's place."""
-        place = self._savepoint(job, f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": False}, seconds)
+        return self.stopped(job, self.begin_stop(job, folder, drain=False), seconds)
+
+    def begin_stop(self, job: str, folder: Path, *, drain: bool) -> str:
+        """Asks for a stop with a savepoint; returns what :meth:`stopped` needs to wait for it."""
+        return str(self.call("POST", f"/jobs/{job}/stop", {"targetDirectory": folder.as_uri(), "drain": drain})["request-id"])
+
+    def stopped(self, job: str, trigger: str, seconds: float = 60) -> str:
+        """Waits until a job has stopped; returns the savepoint's place."""
+        place = self._await_savepoint(job, trigger, seconds)
         self.await_state(job, "FINISHED", seconds)
         return place
 
-    def _savepoint(self, job: str, path: str, body: dict[str, Any], seconds: float) -> str:
-        trigger = self.call("POST", path, body)["request-id"]
+    def savepoint_status(self, job: str, trigger: str) -> str:
+        """``IN_PROGRESS`` or ``COMPLETED``, whether it worked or not."""
+        return str(self.get(f"/jobs/{job}/savepoints/{trigger}")["status"]["id"])
 
+    def _await_savepoint(self, job: str, trigger: str, seconds: float) -> str:
         def probe() -> dict[str, Any] | None:
             answer = self.get(f"/jobs/{job}/savepoints/{trigger}")
             return answer["operation"] if answer["status"]["id"] == "COMPLETED" else None

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import interruptions  # noqa: E402
+import pending_scenarios  # noqa: E402
 import submissions  # noqa: E402
 from checks import Suite  # noqa: E402
 from cluster import Cluster, find_java_home  # noqa: E402
@@ -37,7 +38,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     jars = build(java_home, home, base / "jars", find_built())
     print(f"Flink {home}\njobs  {jars.fat} ({jars.fat.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
     for name, libraries, scenarios in (
-        ("plain", (), [*submissions.PLAIN, *interruptions.PLAIN]),
+        ("plain", (), [*pending_scenarios.SCENARIOS, *submissions.PLAIN, *interruptions.PLAIN]),
         ("with-lib", (jars.dist,), submissions.WITH_LIB),
     ):
         chosen = [s for s in scenarios if options.only in s.__name__]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def arguments() -> argparse.Namespace:
     """The arguments of a job."""
     parser = argparse.ArgumentParser()
-    for name in ("data", "out", "release", "agent", "keys", "extra"):
+    for name in ("data", "directory", "out", "release", "agent", "keys", "extra"):
         parser.add_argument(f"--{name}", default="")
     for name, default in (("parallelism", 1), ("count", 0), ("steps", 0), ("first", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
