@@ -45,7 +45,7 @@ def at_the_end_of_input(java_home: Path, pid: int) -> int:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What one JVM holds after a full garbage collection.
+    """What one JVM holds after full garbage collections.
 
     ``operators``: agents' subtasks. ``heap``, ``metaspace``: bytes in use. ``beside``: bytes of memory in use outside the heap.
     """
@@ -68,6 +68,9 @@ class Holdings:
 
 def holdings(java_home: Path, pid: int) -> Holdings:
     """Looks at a TaskManager."""
+    # What has a finalizer outlives one collection, with all that it refers to.
+    jcmd(java_home, pid, "GC.run")
+    jcmd(java_home, pid, "GC.run_finalization")
     histogram = jcmd(java_home, pid, "GC.class_histogram")
     instances = {name: int(count) for count, name in CLASS.findall(histogram)}
     information = jcmd(java_home, pid, "GC.heap_info")
