@@ -2,7 +2,7 @@
 """Runs Python jobs with agents on a real Flink cluster: PyFlink and the wheel in an environment, ``flink run --python``.
 
 Usage: python_run.py [--long] [--keep] [--only TEXT]
-  --long   more kills, and thirty jobs one after another
+  --long   more kills, restarts and kinds of state, and thirty jobs one after another
   --keep   keep the directory with logs and outputs (it is kept anyway if something failed)
   --only   only the scenarios whose name contains TEXT
 
@@ -22,7 +22,7 @@ from cluster import Cluster, find_java_home  # noqa: E402
 from entry import run_suite  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
-from pending_scenarios import SCENARIOS as PENDING  # noqa: E402
+from pending_scenarios import scenarios as pending_scenarios  # noqa: E402
 from python_env import python_home  # noqa: E402
 from python_scenarios import FOR_JAVA, SCENARIOS, PythonContext  # noqa: E402
 
@@ -43,7 +43,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     config.write_text(config.read_text().replace(
         "      size: 1728m\n", "      size: 2200m\n    jvm-metaspace:\n      size: 640m\n"))
     with cluster:
-        for scenario in (*PENDING, *SCENARIOS):
+        for scenario in (*pending_scenarios(long=options.long), *SCENARIOS):
             if options.only in scenario.__name__:
                 scenario(PythonContext(suite, cluster, python, jars, data, options.long))
 

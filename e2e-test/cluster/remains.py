@@ -61,8 +61,8 @@ class Holdings:
     beside: int
 
     def __str__(self) -> str:
-        return (f"{self.threads} threads ({self.ours} ours), {self.files} files, {self.sockets} sockets, {self.operators} operators,"
-                f" {self.loaders} loaders, heap {self.heap >> 10} KiB, metaspace {self.metaspace >> 10} KiB,"
+        return (f"{self.threads} threads ({self.ours} ours), {self.files} files, {self.sockets} sockets,"
+                f" {self.operators} operators, {self.loaders} loaders, heap {self.heap >> 10} KiB, metaspace {self.metaspace >> 10} KiB,"
                 f" beside the heap {self.beside >> 10} KiB")
 
 

@@ -2,7 +2,7 @@
 """Runs jobs with agents on a real Flink cluster: JobManager and TaskManager processes, submitted as users do.
 
 Usage: run.py [--long] [--keep] [--only TEXT] [--variant TEXT]
-  --long   more parallelisms, state backends and kills
+  --long   more parallelisms, state backends, kills and restarts
   --keep   keep the directory with logs and outputs (it is kept anyway if something failed)
   --only   only the scenarios whose name contains TEXT
   --variant  of killed_task_manager, only the variants one of whose options contains TEXT
@@ -38,7 +38,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     jars = build(java_home, home, base / "jars", find_built())
     print(f"Flink {home}\njobs  {jars.fat} ({jars.fat.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
     for name, libraries, scenarios in (
-        ("plain", (), [*pending_scenarios.SCENARIOS, *submissions.PLAIN, *interruptions.PLAIN]),
+        ("plain", (), [*pending_scenarios.scenarios(long=options.long), *submissions.PLAIN, *interruptions.PLAIN]),
         ("with-lib", (jars.dist,), submissions.WITH_LIB),
     ):
         chosen = [s for s in scenarios if options.only in s.__name__]
