@@ -17,7 +17,7 @@ from rest import wait_for
 # What no undisturbed job leaves in a log: an error, the first line of an exception, a warning of flink-agents.
 BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.\w+(?:Exception|Error)\b"
                  r"|WARN +org\.apache\.flink\.agents|leaked|# A fatal error|panicked at")
-
+# What flink-agents itself complains of, whatever else may be in a log.
 REMARK = re.compile(r" (?:WARN|ERROR) +org\.apache\.flink\.agents")
 
 # Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended. And Beam's, when a
@@ -51,6 +51,11 @@ ENDED_BY_BEAM = re.compile(
 def ended_by_beam(log: str) -> bool:
     """Whether a TaskManager has ended by this error of PyFlink's, which other jobs have too (docs/long-runs.md)."""
     return ENDED_BY_BEAM.search(log) is not None
+
+
+def remarks(log: str) -> list[str]:
+    """The warnings and errors of flink-agents in a log."""
+    return [line[:500] for line in log.splitlines() if REMARK.search(line)]
 
 
 class Suite:
@@ -129,10 +134,6 @@ class LogWatch:
     def text(self) -> str:
         """What was logged since."""
         return self.process.text()[self.seen:]
-
-    def remarks(self) -> str:
-        """The first warnings and errors of flink-agents; empty if there is none."""
-        return "\n         ".join([line[:500] for line in self.text().splitlines() if REMARK.search(line)][:5])
 
     def problems(self) -> str:
         """The lines that do not belong there, at most five; empty if there is none."""
