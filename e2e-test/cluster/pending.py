@@ -22,10 +22,19 @@ FIRST = 3 * KEYS
 COUNT = 50 * KEYS
 
 
+def kind_of(number: int) -> int:
+    """How an input asks: 0 by a call that blocks, 1 by one that needs no thread, 2 by both, whose parts are 0 and 1."""
+    return (number + number // KEYS) % 3
+
+
 def calls_of(inputs: range) -> list[str]:
     """The names of the calls that these inputs make."""
-    return [f"{number}.{part}" for number in inputs
-            for part in range(2 if (number + number // KEYS) % 3 == 2 else 1)]
+    return [f"{number}.{part}" for number in inputs for part in range(2 if kind_of(number) == 2 else 1)]
+
+
+def loop_calls_of(inputs: range) -> list[str]:
+    """The names of those that need no thread."""
+    return [f"{number}.{kind_of(number) - 1}" for number in inputs if kind_of(number) > 0]
 
 
 def outputs_of(inputs: range) -> list[str]:
@@ -116,9 +125,9 @@ class Pending:
                      "--keys", str(KEYS), "--first", str(FIRST), "--release", str(self._released),
                      "--parallelism", str(parallelism))
         if isinstance(c, PythonContext):
-            # Small bundles: the function that holds back inputs holds up barriers, too.
-            bundles = ("-Dpython.fn-execution.bundle.size=4", "-Dpython.fn-execution.bundle.time=50")
-            return c.submit("pending_calls.py", *arguments, options=(*options, *bundles))
+            # Without bundles PyFlink has nothing under way while calls wait.
+            more = ("-Dpython.fn-execution.bundle.size=1", "--jarfile", str(c.jars.thin))
+            return c.submit("pending_calls.py", *arguments, options=(*options, *more))
         return c.cluster.submit(*options, "-c", "jobs.PendingCalls", str(c.jars.fat), *arguments)
 
     def await_waiting(self, job: str, *, told: bool = True) -> None:

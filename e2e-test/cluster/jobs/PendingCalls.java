@@ -12,9 +12,6 @@ import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.connector.datagen.source.DataGeneratorSource;
-import org.apache.flink.connector.datagen.source.GeneratorFunction;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -56,21 +53,6 @@ public final class PendingCalls {
         }
     }
 
-    /** Numbers with their keys. */
-    static final class Input implements GeneratorFunction<Long, String> {
-        private static final long serialVersionUID = 1L;
-        private final int keys;
-
-        Input(final int keys) {
-            this.keys = keys;
-        }
-
-        @Override
-        public String map(final Long number) {
-            return "k" + number % keys + "/" + number;
-        }
-    }
-
     /**
      * Arguments: {@code --directory DIRECTORY --out DIRECTORY --count N --keys N --first N --release FILE [--parallelism N]},
      * see {@link Ledger} and {@link Throttle}.
@@ -84,14 +66,12 @@ public final class PendingCalls {
         final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(env);
         agents.getConfig().setStr("pending.directory", arguments.text("directory"));
         agents.getConfig().setInt("pending.keys", keys);
-        final DataGeneratorSource<String> source =
-                new DataGeneratorSource<>(
-                        new Input(keys),
-                        arguments.number("count", 0),
-                        new Throttle(arguments.number("first", 0), arguments.text("release")),
-                        Types.STRING);
-        final DataStream<String> inputs =
-                env.fromSource(source, WatermarkStrategy.noWatermarks(), "inputs").setParallelism(1);
+        final DataStream<String> inputs = env.fromSource(
+                        PendingInputs.source(
+                                keys, arguments.number("count", 0), arguments.number("first", 0), arguments.text("release")),
+                        WatermarkStrategy.noWatermarks(),
+                        "inputs")
+                .setParallelism(1);
         Files.write(
                 agents.fromDataStream(Files.spread(inputs, PendingCalls::keyOf), PendingCalls::keyOf)
                         .apply(new AskingAgent())
