@@ -24,8 +24,8 @@ CHECKPOINTS = ("execution.checkpointing.interval=200ms", "restart-strategy.type=
 VARIANTS = ((), ("state.backend.type=rocksdb", "execution.checkpointing.incremental=true"),
             ("execution.checkpointing.unaligned.enabled=true",),
             ("state.changelog.enabled=true", "state.backend.type=rocksdb"))
-# What a TaskManager may hold more after restarts than before: connections that come and go, threads of pools that are not full yet,
-# what Flink remembers of an attempt (a subtask's operator has some 400 KiB behind it), and what the JVM compiles meanwhile.
+# What a TaskManager may hold more after restarts than before: connections that come and go, threads of pools that are not
+# full yet, what Flink remembers of an attempt (a subtask's operator has some 400 KiB behind it), and what the JVM compiles.
 FEW = 4
 THREADS = 12
 HEAP = 1 << 20
@@ -164,6 +164,7 @@ def restarted(c: AnyContext) -> None:
     """The TaskManager is killed while calls wait, then one of them fails again and again, in one TaskManager."""
     for variant in VARIANTS[:2] if c.long else VARIANTS[:1]:
         _restarted(c, variant)
+        c.suite.cancel_leftovers(c.cluster)
 
 
 def _restarted(c: AnyContext, variant: tuple[str, ...]) -> None:

@@ -47,7 +47,7 @@ def at_the_end_of_input(java_home: Path, pid: int) -> int:
 class Holdings:
     """What one JVM holds after full garbage collections.
 
-    ``operators``: agents' subtasks. ``heap``, ``metaspace``: bytes in use. ``beside``: bytes of memory in use outside the heap.
+    ``operators``: agents' subtasks. ``heap``, ``metaspace``: bytes in use. ``beside``: the same outside the heap.
     """
 
     threads: int
@@ -62,8 +62,8 @@ class Holdings:
 
     def __str__(self) -> str:
         return (f"{self.threads} threads ({self.ours} ours), {self.files} files, {self.sockets} sockets,"
-                f" {self.operators} operators, {self.loaders} loaders, heap {self.heap >> 10} KiB, metaspace {self.metaspace >> 10} KiB,"
-                f" beside the heap {self.beside >> 10} KiB")
+                f" {self.operators} operators, {self.loaders} loaders, heap {self.heap >> 10} KiB,"
+                f" metaspace {self.metaspace >> 10} KiB, beside the heap {self.beside >> 10} KiB")
 
 
 def holdings(java_home: Path, pid: int) -> Holdings:
