@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod condition;
 pub mod config;
 pub mod ids;
+pub mod journal;
 pub mod memory;
 pub mod plan;
 pub mod run;

@@ -26,7 +26,7 @@ use crate::errors::{Failure, from_panic};
 use crate::handles::Guard;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, Node, Space, Written};
-use flink_agents_core::run::{Effect, EventIn, Marker, ScopeKind};
+use flink_agents_core::run::{CallIn, Effect, EventIn, Marker, ScopeKind};
 use jni_sys::{JNIEnv, jclass, jint, jlong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -195,7 +195,7 @@ hot! {
 hot! {
     /// The action begins a durable call: its place in the scope.
     fn Java_org_apache_flink_agents_core_Natives_callBegin(engine, task: jlong, scope: jint) -> jint = 0; {
-        Ok(engine.machine.handle_call(TaskId::from_bits(task as u64), scope as u32)? as jint)
+        Ok(engine.machine.handle_call(TaskId::from_bits(task as u64), scope as u32, CallIn::default())?.0 as jint)
     }
 }
 
@@ -210,7 +210,7 @@ hot! {
 hot! {
     /// A durable call of the action has ended.
     fn Java_org_apache_flink_agents_core_Natives_callEnd(engine, task: jlong) -> () = (); {
-        Ok(engine.machine.handle_call_ended(TaskId::from_bits(task as u64))?)
+        Ok(engine.machine.handle_call_ended(TaskId::from_bits(task as u64), 0, None)?)
     }
 }
 
@@ -305,6 +305,14 @@ fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {
         } => record(7, key.0, 0, u32::from(idle), u32::from(persisted), sequence),
         Effect::Warn(warning) => record(8, 0, 0, text(warning), 0, 0),
         Effect::Fail { key, reason } => record(9, key.0, 0, text(reason), 0, 0),
+        Effect::Replay { key, .. }
+        | Effect::CallReady { key, .. }
+        | Effect::Record { key, .. }
+        | Effect::AwaitInput { key, .. }
+        | Effect::Diverged { key, .. } => {
+            let reason = "The machine has a journal, and its host does not know of one".to_owned();
+            record(9, key.0, 0, text(reason), 0, 0)
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) use errors::{from_memory, space};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
 use flink_agents_core::plan::Routes;
-use flink_agents_core::run::{AccessError, EventIn, Limits, Machine, ScopeKind, TaskError};
+use flink_agents_core::run::{AccessError, CallIn, EventIn, Limits, Machine, ScopeKind, TaskError};
 use flink_agents_core::symbols::{INPUT, INPUT_EVENT, MAX_TEXT_BYTES};
 use flink_agents_core::value::{self, Value};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -497,7 +497,8 @@ impl Local {
     fn call_begin(&mut self, task: u64, scope: u32) -> PyResult<u32> {
         self.owner.check()?;
         self.machine
-            .handle_call(TaskId::from_bits(task), scope)
+            .handle_call(TaskId::from_bits(task), scope, CallIn::default())
+            .map(|(place, _)| place)
             .map_err(from_task)
     }
 
@@ -513,7 +514,7 @@ impl Local {
     fn call_end(&mut self, task: u64) -> PyResult<()> {
         self.owner.check()?;
         self.machine
-            .handle_call_ended(TaskId::from_bits(task))
+            .handle_call_ended(TaskId::from_bits(task), 0, None)
             .map_err(from_task)
     }
 }

@@ -24,11 +24,28 @@ pub enum Op {
     SendOwnTrigger,
     /// Waits until it is woken.
     Suspend,
+    /// A durable call; only in a machine with a journal.
+    Call(CallOp),
+    /// Durable calls side by side; only in a machine with a journal.
+    Gather(Vec<CallOp>),
+}
+
+/// A durable call of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallOp {
+    /// Id of the function.
+    pub function: String,
+    /// Its argument.
+    pub argument: String,
+    /// The action waits for it; else it is made at once.
+    pub suspends: bool,
+    /// What became of it can be found out.
+    pub reconcilable: bool,
 }
 
 /// Shorthands for scripts.
 pub mod ops {
-    use super::Op;
+    use super::{CallOp, Op};
     use flink_agents_core::memory::Space::{Sensory, ShortTerm};
 
     /// Reads short-term memory.
@@ -70,6 +87,40 @@ pub mod ops {
     /// Sends an output.
     pub fn out(text: &str) -> Op {
         Op::Send(flink_agents_core::symbols::OUTPUT_EVENT.into(), text.into())
+    }
+    /// A durable call that is made at once.
+    pub fn call(function: &str, argument: &str) -> Op {
+        Op::Call(made(function, argument))
+    }
+    /// A durable call that the action waits for.
+    pub fn wait_for(function: &str, argument: &str) -> Op {
+        Op::Call(CallOp {
+            suspends: true,
+            ..made(function, argument)
+        })
+    }
+    /// A durable call with a reconciler.
+    pub fn reconciled(function: &str, argument: &str) -> Op {
+        Op::Call(CallOp {
+            reconcilable: true,
+            ..made(function, argument)
+        })
+    }
+    /// Calls side by side.
+    pub fn gather(calls: &[(&str, &str)]) -> Op {
+        let wait = |(function, argument): &(&str, &str)| CallOp {
+            suspends: true,
+            ..made(function, argument)
+        };
+        Op::Gather(calls.iter().map(wait).collect())
+    }
+    fn made(function: &str, argument: &str) -> CallOp {
+        CallOp {
+            function: function.into(),
+            argument: argument.into(),
+            suspends: false,
+            reconcilable: false,
+        }
     }
     /// Waits.
     pub fn suspend() -> Op {
@@ -243,8 +294,21 @@ pub enum Step {
     SendOwnTrigger,
     /// See [`Op::Suspend`].
     Suspend,
+    /// See [`Op::Call`].
+    Call(CallOp),
+    /// See [`Op::Gather`].
+    Gather(Vec<CallOp>),
     /// The last line was reached.
     Finish,
+}
+
+impl CallOp {
+    fn filled(&self, fill: impl Fn(&str) -> String) -> CallOp {
+        CallOp {
+            argument: fill(&self.argument),
+            ..self.clone()
+        }
+    }
 }
 
 /// A value of an event, as a host keeps it.
@@ -299,6 +363,8 @@ impl Frame {
                 Op::Send(event_type, text) => Step::Send(event_type.clone(), fill(text)),
                 Op::SendOwnTrigger => Step::SendOwnTrigger,
                 Op::Suspend => Step::Suspend,
+                Op::Call(call) => Step::Call(call.filled(fill)),
+                Op::Gather(calls) => Step::Gather(calls.iter().map(|call| call.filled(fill)).collect()),
             };
         }
     }

@@ -6,13 +6,17 @@
 //! * [`reference`](mod@reference): a slow machine that says what has to happen;
 //! * [`cluster`]: core machines and reference in lockstep, with checkpoints, crashes and rescaling;
 //! * [`story`]: hand-written scenarios, told four ways;
-//! * [`model`]: random scenarios.
+//! * [`model`]: random scenarios;
+//! * [`durable`]: a machine with a journal, its host and its store, which can be crashed between any two steps;
+//! * [`durable_model`]: random scenarios of that, with an oracle that counts side effects by the identity of their call.
 #![forbid(unsafe_code)]
 // A broken expectation in a test tool has to stop the test.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 pub mod agent;
 pub mod cluster;
+pub mod durable;
+pub mod durable_model;
 pub mod exact;
 pub mod host;
 pub mod model;

@@ -258,6 +258,7 @@ impl Case {
                             continue;
                         }
                         Step::Suspend => panic!("agents that suspend depend on the schedule"),
+                        Step::Call(_) | Step::Gather(_) => panic!("calls need a journal"),
                         Step::Finish => break,
                     };
                     frame.note(&what, &answer);

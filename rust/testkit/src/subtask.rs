@@ -403,6 +403,7 @@ impl Subtask {
                 self.handles.release(handle);
                 self.running.as_mut().unwrap().frame.note("own", "!own");
             }
+            Step::Call(_) | Step::Gather(_) => panic!("durable calls belong to crate::durable"),
             Step::Suspend => {
                 shared.count("Running   --(suspended)--> Suspended");
                 shared.log(format!("{} suspended {key}", self.number));
@@ -598,7 +599,7 @@ impl Subtask {
                     shared.failure = Some(reason);
                     return;
                 }
-                Effect::Processed { .. } | Effect::Release(_) | Effect::RunAction { .. } | Effect::Resume { .. } => {
+                effect => {
                     panic!("{effect:?} came although nothing may run")
                 }
             }

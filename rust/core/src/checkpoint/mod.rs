@@ -1,4 +1,4 @@
-//! The format of one key's unfinished runs in a snapshot, version 1.
+//! The format of one key's unfinished runs in a snapshot: version 1 without a journal, version 2 with one.
 //!
 //! ```text
 //! "FAIF"  version u8  body  crc32 (of everything before it, little-endian u32)
@@ -15,8 +15,11 @@ pub(crate) use wire::{Reader, Writer};
 /// First bytes of every snapshot of a key.
 pub const MAGIC: [u8; 4] = *b"FAIF";
 
-/// The version written.
+/// The version written without a journal.
 pub const VERSION: u8 = 1;
+
+/// The version written with a journal, and the newest one read.
+pub const VERSION_WITH_JOURNAL: u8 = 2;
 
 /// A snapshot that cannot be taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +31,7 @@ pub enum FormatError {
     Foreign(Vec<u8>),
     /// Written by a later release.
     #[error(
-        "snapshot format {found} is newer than this library reads (up to {VERSION}); restore with the release that wrote it, or a later one"
+        "snapshot format {found} is newer than this library reads (up to {VERSION_WITH_JOURNAL}); restore with the release that wrote it, or a later one"
     )]
     Newer {
         /// The version found.

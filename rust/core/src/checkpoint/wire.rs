@@ -1,6 +1,6 @@
 //! Reading and writing of the snapshot's bytes.
 
-use super::{FormatError, MAGIC, VERSION};
+use super::FormatError;
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -8,10 +8,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new() -> Self {
+    /// Begins bytes of a format and a version of it.
+    pub(crate) fn of(magic: [u8; 4], version: u8) -> Self {
         let mut bytes = Vec::with_capacity(256);
-        bytes.extend_from_slice(&MAGIC);
-        bytes.push(VERSION);
+        bytes.extend_from_slice(&magic);
+        bytes.push(version);
         Writer { bytes }
     }
 
@@ -32,8 +33,12 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
         self.number(value.len() as u64);
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.bytes.extend_from_slice(value);
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
@@ -50,22 +55,22 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Checks magic, version and checksum, and stands at the start of the body.
-    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        if bytes.len() < MAGIC.len() + 1 || bytes[..MAGIC.len()] != MAGIC {
+    /// Checks magic, version (up to `newest`) and checksum, and stands at the start of the body.
+    pub(crate) fn open_as(bytes: &'a [u8], magic: [u8; 4], newest: u8) -> Result<Self, FormatError> {
+        if bytes.len() < magic.len() + 1 || bytes[..magic.len()] != magic {
             return Err(FormatError::Foreign(bytes[..bytes.len().min(8)].to_vec()));
         }
-        let found = bytes[MAGIC.len()];
-        if found > VERSION {
+        let found = bytes[magic.len()];
+        if found > newest {
             return Err(FormatError::Newer { found });
         }
         if found == 0 {
             return Err(FormatError::Damaged {
-                at: MAGIC.len(),
+                at: magic.len(),
                 what: "version 0 was never written",
             });
         }
-        let Some(end) = bytes.len().checked_sub(4).filter(|end| *end > MAGIC.len()) else {
+        let Some(end) = bytes.len().checked_sub(4).filter(|end| *end > magic.len()) else {
             return Err(FormatError::Damaged {
                 at: bytes.len(),
                 what: "it ends before its checksum",
@@ -79,8 +84,13 @@ impl<'a> Reader<'a> {
         }
         Ok(Reader {
             bytes: &bytes[..end],
-            at: MAGIC.len() + 1,
+            at: magic.len() + 1,
         })
+    }
+
+    /// The version found.
+    pub(crate) fn version(&self) -> u8 {
+        self.bytes[4]
     }
 
     pub(crate) fn damaged(&self, what: &'static str) -> FormatError {
@@ -153,8 +163,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, FormatError> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| self.damaged("a text is not UTF-8"))
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], FormatError> {
         let length = self.count()?;
-        std::str::from_utf8(self.take(length)?).map_err(|_| self.damaged("a text is not UTF-8"))
+        self.take(length)
     }
 
     pub(crate) fn end(&self) -> Result<(), FormatError> {

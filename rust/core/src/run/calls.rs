@@ -152,39 +152,12 @@ impl TaskCalls {
 }
 
 impl<R: Router> Machine<R> {
-    /// An action begins a durable call; returns its place in the scope.
-    ///
-    /// # Errors
-    /// When the action has ended, or there is no such scope.
-    pub fn handle_call(&mut self, task: TaskId, scope: u32) -> Result<u32, TaskError> {
-        Ok(self.calls(task)?.begin(scope)?)
-    }
-
     /// An action opens a scope of durable calls; returns its number.
     ///
     /// # Errors
     /// When the action has ended, or there is no scope `parent`.
     pub fn handle_scope(&mut self, task: TaskId, parent: u32, kind: ScopeKind) -> Result<u32, TaskError> {
         Ok(self.calls(task)?.open_scope(parent, kind)?)
-    }
-
-    /// A durable call has ended, or was given up.
-    ///
-    /// # Errors
-    /// When the action has ended, or has no call under way.
-    pub fn handle_call_ended(&mut self, task: TaskId) -> Result<(), TaskError> {
-        Ok(self.calls(task)?.end()?)
-    }
-
-    /// The position of a call, from the action inwards. Equal for the same call in every execution of the same run.
-    ///
-    /// # Errors
-    /// When the action has ended, or there is no such scope.
-    pub fn call_position(&self, task: TaskId, scope: u32, place: u32) -> Result<Vec<u32>, TaskError> {
-        match &self.tasks[self.live(task)? as usize].calls {
-            Some(calls) => Ok(calls.position(scope, place)?),
-            None => Err(CallError::NoScope(scope).into()),
-        }
     }
 
     /// Warns of calls that an action has begun and not waited for.

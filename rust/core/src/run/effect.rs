@@ -1,7 +1,10 @@
 //! What the core asks of its host.
 
 use crate::ids::{ActionId, KeySlot, Symbol, TaskId, ValueHandle};
+use crate::journal::{Completion, Ticket};
 use crate::memory::Node;
+use crate::run::CallStep;
+use std::sync::Arc;
 
 /// Something of the stream that keeps its place among the records: it closes a segment of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +17,16 @@ pub enum Marker {
     Attributes(i64),
 }
 
-/// An order to the host. Effects are to be carried out in the order in which they are polled.
+/// A record as it is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordOut {
+    /// Identity of the record in its key, see [`crate::journal::Tail`].
+    pub tail: Vec<u8>,
+    /// The record; nothing to remove it.
+    pub value: Option<Arc<[u8]>>,
+}
+
+/// An order to the host. Small, since they are copied through queues: what is large stands in a box. Effects are to be carried out in the order in which they are polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Run an action's code from its first line, then report it finished or suspended.
@@ -34,6 +46,54 @@ pub enum Effect {
         task: TaskId,
         /// Its key.
         key: KeySlot,
+    },
+    /// An action completed before a crash: instead of running it, read the values of its record and hand them to
+    /// [`crate::run::Machine::handle_replayed`]. Only with a journal.
+    Replay {
+        /// The task.
+        task: TaskId,
+        /// Its key.
+        key: KeySlot,
+        /// Which action.
+        action: ActionId,
+        /// Its record.
+        completion: Box<Completion>,
+    },
+    /// What is to be done with a durable call that had to wait. Only with a journal.
+    CallReady {
+        /// The task, which may have other calls under way.
+        task: TaskId,
+        /// Its key.
+        key: KeySlot,
+        /// The call's number.
+        call: u32,
+        /// Never [`CallStep::Wait`].
+        step: Box<CallStep>,
+    },
+    /// Write a record, or remove it, and say [`crate::run::Machine::handle_acknowledged`] when that is durable. Records of
+    /// one key have to become durable in the order of these effects. Only with a journal.
+    Record {
+        /// The key.
+        key: KeySlot,
+        /// To acknowledge it by.
+        ticket: Ticket,
+        /// What to write.
+        record: Box<RecordOut>,
+    },
+    /// A key has inputs, and all of them come after the input of this run, which was in the journal before a crash. When
+    /// that does not arrive in time, say [`crate::run::Machine::handle_await_over`]. Only with a journal.
+    AwaitInput {
+        /// The key.
+        key: KeySlot,
+        /// The run.
+        run: u64,
+    },
+    /// A run does not match its journal and goes on without it. Only with a journal.
+    Diverged {
+        /// The key.
+        key: KeySlot,
+        /// What the journal says, and what happened.
+        reason: String,
     },
     /// The event is processed now: listeners and logs may look at it. Only when [`crate::run::Limits::observe_events`].
     Processed {

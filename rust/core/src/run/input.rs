@@ -91,6 +91,14 @@ pub enum TaskError {
         "Action '{0}' alone has sent more than the {1} events that one input may cause: does it send without end? If the run is meant to be this long, raise `max-events-per-run`"
     )]
     TooManyEvents(String, u32),
+    /// A programming error of the host.
+    #[error("The record of an action has {expected} values, {found} were handed over")]
+    Values {
+        /// As the action's events and memory writes have.
+        expected: usize,
+        /// As handed over.
+        found: usize,
+    },
     /// About a durable call.
     #[error(transparent)]
     Call(#[from] CallError),

@@ -1,8 +1,10 @@
 //! Per-key bookkeeping: the run in progress and the inputs waiting behind it.
 
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, ValueHandle};
+use crate::journal::{Digest, Ticket};
 use crate::memory::{Committed, Overlay};
 use crate::run::TaskCalls;
+use crate::run::journal::{JournalledCalls, KeyJournal};
 use crate::run::segments::SegmentId;
 use std::collections::VecDeque;
 
@@ -63,11 +65,16 @@ pub(crate) struct Task {
     pub(crate) since: (u32, u32),
     /// Its durable calls, if it makes any.
     pub(crate) calls: Option<Box<TaskCalls>>,
+    /// The same with what the journal needs of them, if there is a journal.
+    pub(crate) journalled: Option<Box<JournalledCalls>>,
+    /// The ticket it may start after: the completion of the task that sent its event.
+    pub(crate) after: Ticket,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waiting {
     pub(crate) event: EventIndex,
+    pub(crate) digest: Option<Digest>,
     pub(crate) segment: SegmentId,
 }
 
@@ -94,6 +101,8 @@ pub(crate) struct Key {
     pub(crate) waiting: VecDeque<Waiting>,
     pub(crate) sensory: Committed,
     pub(crate) short_term: Committed,
+    /// Only in a machine with a journal.
+    pub(crate) journal: Option<Box<KeyJournal>>,
 }
 
 /// Entries that each collection of an idle key keeps room for: the usual run fits. Without a bound, every slot would keep

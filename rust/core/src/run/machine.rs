@@ -30,13 +30,16 @@
 //! calling it is that of Restate's shared core.
 
 use super::input::MAX_SLOT_GAP;
-use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, Task, TaskState, Waiting};
+use super::journal::{Journal, KeyJournal};
+use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, Task, TaskIndex, TaskState, Waiting};
 use super::segments::Segments;
 use super::{Effect, EventIn, InputError, Limits, Marker, Router, TaskError};
-use crate::ids::{ActionId, KeySlot, Symbol, TaskId};
+use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
+use crate::journal::{Digest, JournalSettings, Ticket};
 use crate::symbols::Symbols;
 use slab::Slab;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Entries that the machine's own collections keep room for when nothing is in flight; see [`KEPT_BY_KEY`].
 pub(super) const KEPT_BY_MACHINE: usize = 1 << 14;
@@ -62,8 +65,13 @@ pub struct Machine<R: Router> {
     pub(super) segments: Segments,
     pub(super) dirty: Vec<KeySlot>,
     pub(super) unfinished: usize,
+    pub(super) journal: Option<Journal>,
+    /// Keys whose replay is to be looked at when there is nothing else to do.
+    pub(super) replaying: VecDeque<KeySlot>,
+    /// Names of the actions, as the journal has them.
+    pub(super) action_names: Vec<Arc<str>>,
     frozen: bool,
-    ended: bool,
+    pub(super) ended: bool,
     /// Why nothing can go on.
     pub(super) failed: Option<String>,
     /// The failure was handed out.
@@ -91,6 +99,9 @@ impl<R: Router> Machine<R> {
             segments: Segments::default(),
             dirty: Vec::new(),
             unfinished: 0,
+            journal: None,
+            replaying: VecDeque::new(),
+            action_names: Vec::new(),
             frozen: false,
             ended: false,
             failed: None,
@@ -99,6 +110,16 @@ impl<R: Router> Machine<R> {
             warnings: Vec::new(),
             spare_sent: Vec::new(),
         }
+    }
+
+    /// A machine without keys that writes down what its runs do.
+    pub fn with_journal(router: R, limits: Limits, settings: JournalSettings) -> Self {
+        let mut machine = Machine::new(router, limits);
+        machine.journal = Some(Journal::new(settings));
+        let names =
+            (0..machine.router.action_count()).map(|index| machine.router.action_name(ActionId(index as u16)).into());
+        machine.action_names = names.collect();
+        machine
     }
 
     // ---- getters
@@ -130,7 +151,7 @@ impl<R: Router> Machine<R> {
 
     /// Whether [`Machine::poll_effect`] with `may_run` would run something.
     pub fn has_ready(&self) -> bool {
-        !self.frozen && self.failed.is_none() && !self.ready.is_empty()
+        !self.frozen && self.failed.is_none() && !(self.ready.is_empty() && self.replaying.is_empty())
     }
 
     /// Interned event types and paths.
@@ -169,6 +190,21 @@ impl<R: Router> Machine<R> {
         event: EventIn<R::Attributes>,
         timestamp: Option<i64>,
     ) -> Result<(), InputError> {
+        self.handle_digested_input(key, event, timestamp, None)
+    }
+
+    /// As [`Machine::handle_input`], with a digest by which the journal finds the input's run again when the inputs of a
+    /// key come in another order after a crash. Without one they are found by their place alone.
+    ///
+    /// # Errors
+    /// As for [`Machine::handle_input`].
+    pub fn handle_digested_input(
+        &mut self,
+        key: KeySlot,
+        event: EventIn<R::Attributes>,
+        timestamp: Option<i64>,
+        digest: Option<Digest>,
+    ) -> Result<(), InputError> {
         if self.ended {
             return Err(InputError::AfterEnd);
         }
@@ -189,7 +225,7 @@ impl<R: Router> Machine<R> {
         }) as EventIndex;
         self.mark_dirty(key);
         let state = &mut self.keys[key.0 as usize];
-        state.waiting.push_back(Waiting { event, segment });
+        state.waiting.push_back(Waiting { event, digest, segment });
         if !state.active {
             self.start_next(key);
             self.settle(key);
@@ -228,15 +264,8 @@ impl<R: Router> Machine<R> {
                 self.limits.max_events_per_run,
             ));
         }
-        let sent = self.events.insert(Event {
-            id: event.id,
-            event_type: event.event_type,
-            value: event.value,
-            lineage: Some((trigger, action)),
-            timestamp: None,
-            uses: 0,
-            attributes: event.attributes,
-        }) as EventIndex;
+        let lineage = Some((trigger, action));
+        let sent = self.new_event(event.id, event.event_type, event.value, lineage, event.attributes);
         self.tasks[index as usize].sent.push(sent);
         Ok(())
     }
@@ -244,27 +273,38 @@ impl<R: Router> Machine<R> {
     /// The running action's code returned: its memory writes are committed, its events routed in send order.
     ///
     /// # Errors
-    /// When the task is not the one running.
+    /// When the task is not the one running, or there is a journal, see [`Machine::handle_completed`].
     pub fn handle_finished(&mut self, task: TaskId) -> Result<(), TaskError> {
         let index = self.running(task)?;
+        if self.journal.is_some() {
+            return Err(TaskError::Values {
+                expected: self.values_to_record(task)?.len(),
+                found: 0,
+            });
+        }
+        self.finish(index, 0, false);
+        Ok(())
+    }
+
+    /// A task has finished, or its record was replayed: what came of it starts after `ticket`.
+    pub(super) fn finish(&mut self, index: TaskIndex, ticket: Ticket, replayed: bool) {
         self.retire(index);
         let mut task = self.tasks.remove(index as usize);
         let key = task.key;
         self.mark_dirty(key);
         self.keys[key.0 as usize].running = None;
-        self.commit(&mut task);
+        self.commit(&mut task, replayed);
         self.check_calls(&task);
         let mut sent = std::mem::take(&mut task.sent);
         let usual = sent.len() <= KEPT_BY_KEY;
         for (event_index, event) in sent.drain(..).enumerate() {
-            self.route(key, event, task.node, event_index as u32);
+            self.route(key, event, task.node, event_index as u32, ticket);
         }
         if usual && self.spare_sent.len() < KEPT_BY_MACHINE {
             self.spare_sent.push(sent);
         }
         self.drop_use(task.event);
         self.settle(key);
-        Ok(())
     }
 
     /// The running action waits for something; other tasks of its run and other keys go on.
@@ -303,6 +343,7 @@ impl<R: Router> Machine<R> {
     /// No input follows. The machine is done when [`Machine::in_flight`] is 0.
     pub fn handle_end_of_input(&mut self) {
         self.ended = true;
+        self.end_awaiting();
     }
 
     /// Between the snapshot of a synchronous savepoint and its end nothing may happen: no effect is given out.
@@ -323,9 +364,15 @@ impl<R: Router> Machine<R> {
         if self.frozen || self.over {
             return None;
         }
-        if let Some(effect) = self.effects.pop_front() {
-            self.over = matches!(effect, Effect::Fail { .. });
-            return Some(effect);
+        loop {
+            if let Some(effect) = self.effects.pop_front() {
+                self.over = matches!(effect, Effect::Fail { .. });
+                return Some(effect);
+            }
+            match self.replaying.pop_front() {
+                Some(key) if self.failed.is_none() => self.advance_replay(key),
+                _ => break,
+            }
         }
         if self.effects.capacity() > KEPT_BY_MACHINE {
             self.effects.shrink_to(KEPT_BY_MACHINE);
@@ -334,10 +381,11 @@ impl<R: Router> Machine<R> {
             return None;
         }
         let key = self.ready.pop_front()?;
+        self.keys[key.0 as usize].ready = false;
+        // A key is ready only with a task that may start, or one whose record takes its place, and none running.
+        let place = self.next_in_queue(key).unwrap_or(0);
         let state = &mut self.keys[key.0 as usize];
-        state.ready = false;
-        // A key is ready only with a queued task and none running.
-        let index = state.queue.pop_front()?;
+        let index = state.queue.remove(place)?;
         state.running = Some(index);
         let id = self.id_of(index);
         let task = &mut self.tasks[index as usize];
@@ -350,11 +398,21 @@ impl<R: Router> Machine<R> {
         task.state = TaskState::Running;
         let state = &self.keys[key.0 as usize];
         task.since = (state.sensory.commits(), state.short_term.commits());
+        let action = task.action;
+        if let Some(completion) = self.take_completion(key, index) {
+            return Some(Effect::Replay {
+                task: id,
+                key,
+                action,
+                completion: Box::new(completion),
+            });
+        }
+        let task = &self.tasks[index as usize];
         let event = self.events[task.event as usize].value;
         Some(Effect::RunAction {
             task: id,
             key,
-            action: task.action,
+            action,
             event,
         })
     }
@@ -400,7 +458,29 @@ impl<R: Router> Machine<R> {
             }
             self.keys.resize_with(key.0 as usize + 1, Key::default);
         }
+        if self.journal.is_some() {
+            let _: &mut Box<KeyJournal> = self.keys[key.0 as usize].journal.get_or_insert_default();
+        }
         Ok(())
+    }
+
+    pub(super) fn new_event(
+        &mut self,
+        id: EventId,
+        event_type: Symbol,
+        value: ValueHandle,
+        lineage: Option<(EventId, ActionId)>,
+        attributes: Option<R::Attributes>,
+    ) -> EventIndex {
+        self.events.insert(Event {
+            id,
+            event_type,
+            value,
+            lineage,
+            timestamp: None,
+            uses: 0,
+            attributes,
+        }) as EventIndex
     }
 
     pub(super) fn mark_dirty(&mut self, key: KeySlot) {

@@ -3,6 +3,7 @@
 mod calls;
 mod effect;
 mod input;
+mod journal;
 mod key;
 mod machine;
 mod memory;
@@ -16,8 +17,9 @@ mod tests;
 mod turns;
 
 pub use calls::{ACTION, CallError, ScopeKind, TaskCalls};
-pub use effect::{Effect, Marker};
+pub use effect::{Effect, Marker, RecordOut};
 pub use input::{EventIn, InputError, Limits, TaskError};
+pub use journal::{CallIn, CallOutcome, CallStep};
 pub use machine::Machine;
 pub use memory::AccessError;
 pub use router::Router;

@@ -5,13 +5,14 @@
 use super::key::{EventIndex, TaskNode};
 use super::{Effect, Machine, Router};
 use crate::ids::{KeySlot, Symbol};
+use crate::journal::Ticket;
 use crate::symbols::OUTPUT;
 
 const NO_ROUTES: (u32, u32) = (u32::MAX, 0);
 
 impl<R: Router> Machine<R> {
-    /// Output events leave; others start one task for each action they trigger.
-    pub(super) fn route(&mut self, key: KeySlot, event: EventIndex, parent: u32, event_index: u32) {
+    /// Output events leave; others start one task for each action they trigger, after a ticket is acknowledged.
+    pub(super) fn route(&mut self, key: KeySlot, event: EventIndex, parent: u32, event_index: u32, after: Ticket) {
         let state = &mut self.keys[key.0 as usize];
         if state.events_seen >= self.limits.max_events_per_run {
             self.fail_loop(key, event, parent);
@@ -26,13 +27,10 @@ impl<R: Router> Machine<R> {
             });
         }
         if header.event_type == OUTPUT {
-            let timestamp = self.keys[key.0 as usize].timestamp;
-            self.effects.push_back(Effect::Emit {
-                key,
-                event: header.value,
-                timestamp,
-            });
-            self.events.remove(event as usize);
+            if !self.hold(key, event) {
+                let timestamp = self.keys[key.0 as usize].timestamp;
+                self.emit(key, event, timestamp);
+            }
             return;
         }
         let event_type = header.event_type;
@@ -67,10 +65,15 @@ impl<R: Router> Machine<R> {
                 event_index,
                 action,
             });
-            let task = self.add_task(key, event, action, node);
+            let task = self.add_task(key, event, action, node, after);
             self.keys[key.0 as usize].queue.push_back(task);
         }
         self.selected = selected;
+    }
+
+    pub(super) fn emit(&mut self, key: KeySlot, event: EventIndex, timestamp: Option<i64>) {
+        let event = self.events.remove(event as usize).value;
+        self.effects.push_back(Effect::Emit { key, event, timestamp });
     }
 
     pub(super) fn exact(&mut self, event_type: Symbol) -> (u32, u32) {

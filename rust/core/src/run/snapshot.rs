@@ -5,10 +5,12 @@
 //! restore it runs from its first line, before the tasks that were queued behind it. Of finished tasks those are stored
 //! that an unfinished one came from. Short-term memory is the host's state already. Markers are not state.
 
+use super::journal::Progress;
 use super::key::{Event, EventIndex, Key, ROOT, TaskIndex, TaskNode, TaskState, Waiting};
-use super::{InputError, Machine, Router};
-use crate::checkpoint::{FormatError, Reader, Writer};
+use super::{InputError, Machine, RecordOut, Router};
+use crate::checkpoint::{FormatError, MAGIC, Reader, VERSION, VERSION_WITH_JOURNAL, Writer};
 use crate::ids::{ActionId, EventId, KeySlot, ValueHandle};
+use crate::journal::Digest;
 use crate::memory::Node;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -75,7 +77,17 @@ pub struct RestorePlan {
     events: Vec<StoredEvent>,
     tasks: Vec<(usize, u32)>,
     sensory: Vec<(Arc<str>, bool)>,
-    waiting: Vec<usize>,
+    waiting: Vec<(usize, Option<Digest>)>,
+    journal: StoredJournal,
+}
+
+/// What a snapshot has of the journal of the run in progress.
+#[derive(Debug, Clone, Default)]
+struct StoredJournal {
+    progress: Progress,
+    /// Outputs held back.
+    held: Vec<usize>,
+    unacknowledged: Vec<RecordOut>,
 }
 
 impl RestorePlan {
@@ -84,7 +96,8 @@ impl RestorePlan {
     /// # Errors
     /// When the bytes are foreign, newer or damaged; never anything worse, whatever the bytes are.
     pub fn parse(bytes: &[u8]) -> Result<RestorePlan, FormatError> {
-        let mut input = Reader::open(bytes)?;
+        let mut input = Reader::open_as(bytes, MAGIC, VERSION_WITH_JOURNAL)?;
+        let journalled = input.version() == VERSION_WITH_JOURNAL;
         // Shared, not copied: a few bytes can name a long text any number of times.
         let mut texts: Vec<Arc<str>> = Vec::new();
         for _ in 0..input.count()? {
@@ -142,10 +155,37 @@ impl RestorePlan {
             if std::mem::replace(&mut used[event], true) {
                 return Err(input.damaged("an event is used twice"));
             }
-            waiting.push(event);
+            waiting.push((event, if journalled { digest(&mut input)? } else { None }));
+        }
+        let mut journal = StoredJournal::default();
+        if journalled {
+            journal.progress = Progress {
+                begun: input.flag()?,
+                order: input.small()?,
+                completed: input.small()?,
+                digest: digest(&mut input)?,
+            };
+            for _ in 0..input.count()? {
+                let event = input.index(events.len())?;
+                if std::mem::replace(&mut used[event], true) {
+                    return Err(input.damaged("an event is used twice"));
+                }
+                journal.held.push(event);
+            }
+            for _ in 0..input.count()? {
+                let tail = input.bytes()?.to_vec();
+                let value = if input.flag()? {
+                    Some(input.bytes()?.into())
+                } else {
+                    None
+                };
+                journal.unacknowledged.push(RecordOut { tail, value });
+            }
         }
         input.end()?;
-        if used.contains(&false) || active == tasks.is_empty() {
+        let something = !tasks.is_empty() || !journal.held.is_empty() || !journal.unacknowledged.is_empty();
+        // With a journal, a run may have nothing left but to learn what the store has of it.
+        if used.contains(&false) || (something && !active) || (active && !something && !journalled) {
             return Err(input.damaged("runs and events do not fit together"));
         }
         if !active && (!nodes.is_empty() || !sensory.is_empty()) {
@@ -161,6 +201,7 @@ impl RestorePlan {
             tasks,
             sensory,
             waiting,
+            journal,
         })
     }
 
@@ -236,10 +277,16 @@ impl<R: Router> Machine<R> {
             mark_with_ancestors(&state.nodes, task.node, &mut kept);
         }
         let place_of_node = places(&kept);
-        let waiting: Vec<u64> = state
+        let waiting: Vec<(u64, Option<Digest>)> = state
             .waiting
             .iter()
-            .map(|waiting| place(waiting.event, &mut events))
+            .map(|waiting| (place(waiting.event, &mut events), waiting.digest))
+            .collect();
+        let journal = state.journal.as_ref();
+        let held: Vec<u64> = journal
+            .iter()
+            .flat_map(|journal| &journal.held)
+            .map(|(_, event)| place(*event, &mut events))
             .collect();
 
         let mut sensory: Vec<(&str, Node)> = state
@@ -281,7 +328,14 @@ impl<R: Router> Machine<R> {
             .collect();
         body.extend(sensory.iter().map(|(path, _)| texts.of(path)));
 
-        let mut out = Writer::new();
+        let mut out = Writer::of(
+            MAGIC,
+            if journal.is_some() {
+                VERSION_WITH_JOURNAL
+            } else {
+                VERSION
+            },
+        );
         out.number(texts.list.len() as u64);
         texts.list.iter().for_each(|text| out.text(text));
         out.number(state.sequence);
@@ -320,7 +374,30 @@ impl<R: Router> Machine<R> {
             }
         }
         out.number(waiting.len() as u64);
-        waiting.into_iter().for_each(|event| out.number(event));
+        for (event, digest) in waiting {
+            out.number(event);
+            if journal.is_some() {
+                write_digest(&mut out, digest);
+            }
+        }
+        if let Some(journal) = journal {
+            let progress = journal.progress;
+            out.number(u64::from(progress.begun));
+            out.number(u64::from(progress.order));
+            out.number(u64::from(progress.completed));
+            write_digest(&mut out, progress.digest);
+            out.number(held.len() as u64);
+            held.into_iter().for_each(|event| out.number(event));
+            let records: Vec<&RecordOut> = journal.not_in_store().collect();
+            out.number(records.len() as u64);
+            for record in records {
+                out.bytes(&record.tail);
+                out.number(u64::from(record.value.is_some()));
+                if let Some(value) = &record.value {
+                    out.bytes(value);
+                }
+            }
+        }
         self.keys[key.0 as usize].persisted = true;
         Ok(Some(KeySnapshot {
             bytes: out.finish(),
@@ -421,12 +498,13 @@ impl<R: Router> Machine<R> {
         for (event, node) in &plan.tasks {
             let index = indexes[*event];
             self.events[index as usize].uses += 1;
-            queue.push(self.add_task(key, index, nodes[*node as usize].action, *node));
+            queue.push(self.add_task(key, index, nodes[*node as usize].action, *node, 0));
         }
         let mut waiting = Vec::with_capacity(plan.waiting.len());
-        for event in &plan.waiting {
+        for (event, digest) in &plan.waiting {
             waiting.push(Waiting {
                 event: indexes[*event],
+                digest: *digest,
                 segment: 0,
             });
         }
@@ -451,6 +529,9 @@ impl<R: Router> Machine<R> {
             state.waiting.push_back(entry);
         }
         self.count_restored(inputs);
+        let journal = plan.journal;
+        let held = journal.held.iter().map(|event| indexes[*event]).collect();
+        self.restore_journal(key, journal.progress, held, journal.unacknowledged);
         self.begin_restored(key);
         Ok(())
     }
@@ -473,6 +554,21 @@ fn places(kept: &[bool]) -> Vec<u64> {
         place
     };
     kept.iter().map(place).collect()
+}
+
+fn digest(input: &mut Reader<'_>) -> Result<Option<Digest>, FormatError> {
+    Ok(if input.flag()? {
+        Some(input.id()?.to_be_bytes())
+    } else {
+        None
+    })
+}
+
+fn write_digest(out: &mut Writer, digest: Option<Digest>) {
+    out.number(u64::from(digest.is_some()));
+    if let Some(digest) = digest {
+        out.id(u128::from_be_bytes(digest));
+    }
 }
 
 fn write_optional(out: &mut Writer, value: Option<i64>) {

@@ -6,6 +6,7 @@
 use super::key::{EventIndex, ROOT, Task, TaskIndex, TaskState};
 use super::{Effect, Machine, Router, TaskError};
 use crate::ids::{ActionId, EventId, KeySlot, TaskId};
+use crate::journal::Ticket;
 use crate::memory::Overlay;
 
 impl<R: Router> Machine<R> {
@@ -66,7 +67,14 @@ impl<R: Router> Machine<R> {
         *generation = generation.wrapping_add(1);
     }
 
-    pub(super) fn add_task(&mut self, key: KeySlot, event: EventIndex, action: ActionId, node: u32) -> TaskIndex {
+    pub(super) fn add_task(
+        &mut self,
+        key: KeySlot,
+        event: EventIndex,
+        action: ActionId,
+        node: u32,
+        after: Ticket,
+    ) -> TaskIndex {
         let sent = self.spare_sent.pop().unwrap_or_default();
         let index = self.tasks.insert(Task {
             key,
@@ -79,6 +87,8 @@ impl<R: Router> Machine<R> {
             short_term: Overlay::default(),
             since: (0, 0),
             calls: None,
+            journalled: None,
+            after,
         }) as TaskIndex;
         if index as usize >= self.generations.len() {
             self.generations.resize(index as usize + 1, 0);
@@ -95,7 +105,8 @@ impl<R: Router> Machine<R> {
         }
     }
 
-    pub(super) fn commit(&mut self, task: &mut Task) {
+    /// Makes a task's memory writes visible; `quiet` when what they replaced was said before.
+    pub(super) fn commit(&mut self, task: &mut Task, quiet: bool) {
         if task.sensory.is_empty() && task.short_term.is_empty() {
             return;
         }
@@ -114,7 +125,7 @@ impl<R: Router> Machine<R> {
                     effects.extend(replaced.map(Effect::Release));
                 });
         let lost = short_term.or(sensory);
-        if let Some(path) = lost {
+        if let Some(path) = lost.filter(|_| !quiet) {
             let name = self.symbols.name(path).unwrap_or_default();
             let action = self.router.action_name(task.action);
             self.effects.push_back(Effect::Warn(format!(

@@ -3,6 +3,7 @@
 //! that waited for it pass, and the room of an unusually large one is given back. A failure ends everything: it is told to
 //! the host once, and afterwards there are neither turns nor snapshots.
 
+use super::journal::KeyJournal;
 use super::key::{KEPT_BY_KEY, ROOT, Waiting};
 use super::machine::KEPT_BY_MACHINE;
 use super::snapshot::SnapshotError;
@@ -21,14 +22,17 @@ impl<R: Router> Machine<R> {
 
     /// Starts the run of the oldest waiting input; false if none waits.
     pub(super) fn start_next(&mut self, key: KeySlot) -> bool {
+        if self.journal.is_some() && !self.pick_input(key) {
+            return false;
+        }
         let state = &mut self.keys[key.0 as usize];
-        let Some(Waiting { event, segment }) = state.waiting.pop_front() else {
+        let Some(Waiting { event, segment, .. }) = state.waiting.pop_front() else {
             return false;
         };
         state.active = true;
         state.segment = segment;
         state.timestamp = self.events[event as usize].timestamp;
-        self.route(key, event, ROOT, 0);
+        self.route(key, event, ROOT, 0, 0);
         true
     }
 
@@ -36,17 +40,20 @@ impl<R: Router> Machine<R> {
     pub(super) fn settle(&mut self, key: KeySlot) {
         loop {
             let state = &mut self.keys[key.0 as usize];
-            if state.running.is_some() {
+            if state.running.is_some() || state.ready {
                 return;
             }
-            if !state.queue.is_empty() {
-                if !state.ready {
-                    state.ready = true;
-                    self.ready.push_back(key);
-                }
+            if self.next_in_queue(key).is_some() {
+                self.keys[key.0 as usize].ready = true;
+                self.ready.push_back(key);
                 return;
             }
-            if !state.suspended.is_empty() || !state.active {
+            if self.list_replay(key) {
+                return;
+            }
+            let state = &self.keys[key.0 as usize];
+            let left = !state.suspended.is_empty() || !state.queue.is_empty() || !state.active;
+            if left || self.waits_for_store(key) {
                 return;
             }
             self.end_run(key);
@@ -54,6 +61,16 @@ impl<R: Router> Machine<R> {
                 return;
             }
         }
+    }
+
+    /// Where the first task stands in the queue of its key that may take its turn.
+    pub(super) fn next_in_queue(&self, key: KeySlot) -> Option<usize> {
+        let queue = &self.keys[key.0 as usize].queue;
+        if self.journal.is_none() {
+            return (!queue.is_empty()).then_some(0);
+        }
+        // In the order of the queue, but for tasks that wait for their places among the records of an earlier attempt.
+        queue.iter().position(|index| self.may_start(key, *index))
     }
 
     fn end_run(&mut self, key: KeySlot) {
@@ -66,7 +83,7 @@ impl<R: Router> Machine<R> {
         state.active = false;
         state.events_seen = 0;
         state.forget_tasks();
-        let idle = state.waiting.is_empty();
+        let idle = state.waiting.is_empty() && !state.journal.as_ref().is_some_and(|journal| journal.has_history());
         let persisted = state.persisted;
         let segment = state.segment;
         let sequence = state.sequence;
@@ -74,6 +91,9 @@ impl<R: Router> Machine<R> {
         if idle {
             state.sequence = 0;
             state.persisted = false;
+            if let Some(journal) = &mut state.journal {
+                **journal = KeyJournal::default();
+            }
             if state.waiting.capacity() > KEPT_BY_KEY {
                 state.waiting.shrink_to(KEPT_BY_KEY);
             }

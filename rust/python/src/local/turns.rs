@@ -69,7 +69,13 @@ impl Local {
             | Effect::Resume { .. }
             | Effect::RunEnded { .. }
             | Effect::Processed { .. }
-            | Effect::Forward(_) => {}
+            | Effect::Forward(_)
+            // Only with a journal.
+            | Effect::Replay { .. }
+            | Effect::CallReady { .. }
+            | Effect::Record { .. }
+            | Effect::AwaitInput { .. }
+            | Effect::Diverged { .. } => {}
         }
         Ok(())
     }

@@ -1,0 +1,43 @@
+//! The journal: what a run has done, written down as it happens, so that nothing done is done again after a crash.
+//!
+//! A *record* says one thing about one run of one key: that a durable call ended with this result, or that an action
+//! completed with these memory writes and events. Records of a run have an *order*, and a *tail* each, which together with
+//! key, operator and job lineage is the record's identity: (run, task path, call position). Neither depends on what ends
+//! first, so that the run finds its records when it is executed again ([`History`]). A record written and not yet
+//! acknowledged is a *ticket*.
+//!
+//! What may start before which ticket is acknowledged, and how a run is executed along its records, is decided in
+//! `run/journal.rs` by the machine. Stores are outside; of them the journal needs two things: records of one key become
+//! durable in the order in which they were written, and what was acknowledged is read back.
+//!
+//! Matching calls by their position is what Temporal, Restate and Apache Flink Agents do; running along the recorded order
+//! is Temporal's and Restate's way.
+
+mod history;
+mod record;
+mod tail;
+
+pub(crate) use history::RecoveredRun;
+pub use history::{History, Recovered};
+pub use record::{CallRecord, CallStatus, Completion, Digest, First, Record, RecordBody, RecordError, VERSION};
+pub use tail::Tail;
+
+/// Number of a record that was written, counted from 1 for each machine.
+pub type Ticket = u64;
+
+/// What becomes of a run that does not match its journal (`action-state.on-divergence`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDivergence {
+    /// What is left of the journal of that run is dropped, and the run goes on without it.
+    #[default]
+    Reexecute,
+    /// The job fails.
+    Fail,
+}
+
+/// Settings of the journal of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JournalSettings {
+    /// See there.
+    pub on_divergence: OnDivergence,
+}

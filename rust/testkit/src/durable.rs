@@ -1,0 +1,734 @@
+//! A machine with a journal, its host and its store. What survives a crash is the [`World`]; an [`Attempt`] is what does
+//! not. The world notices at once what must never happen: a call made again whose result was acknowledged, an action run
+//! again whose completion was, an effect before its cause is durable.
+
+mod effects;
+mod memory;
+
+use crate::agent::{Agent, CallOp, EventValue, Frame, ScriptRouter, Step};
+use crate::host::{Handles, Inflight, KeyState, Value};
+use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
+use flink_agents_core::journal::{Completion, Digest, History, JournalSettings, OnDivergence, Recovered, Tail, Ticket};
+use flink_agents_core::run::{
+    CallIn, CallOutcome, CallStep, Effect, EventIn, Limits, Machine, RecordOut, RestorePlan, Router,
+};
+use flink_agents_core::symbols::INPUT_EVENT;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Identity of a record: key and tail.
+pub type Identity = (String, Vec<u8>);
+
+/// One execution of a durable call.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// What it returned, different each time.
+    pub value: String,
+    /// The attempt that made it.
+    pub attempt: u32,
+}
+
+/// What is outside, and survives.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The store.
+    pub log: BTreeMap<String, BTreeMap<Vec<u8>, Arc<[u8]>>>,
+    /// Side effects, by the identity of their call.
+    pub ledger: BTreeMap<Identity, Vec<Execution>>,
+    /// Records whose acknowledgement arrived.
+    pub acknowledged: BTreeSet<Identity>,
+    /// How often things happened.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Payloads of outputs, by key; those after the last checkpoint are forgotten at a crash.
+    pub outputs: BTreeMap<String, Vec<String>>,
+    /// Reasons of divergences.
+    pub divergences: Vec<String>,
+    /// Everything that happened, one line each.
+    pub transcript: Vec<String>,
+    attempts: u32,
+    numbers: u128,
+}
+
+impl World {
+    /// Counts something.
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    fn number(&mut self) -> u128 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// The side effect of a call.
+    fn execute(&mut self, key: &str, tail: &[u8]) -> String {
+        let identity = (key.to_owned(), tail.to_vec());
+        assert!(
+            !self.acknowledged.contains(&identity),
+            "the call {} of key {key} is made again, and its result was acknowledged",
+            Tail::decode(tail).unwrap()
+        );
+        let value = format!("v{}", self.number());
+        let shown = Tail::decode(tail).unwrap();
+        self.transcript.push(format!("effect {key:?} {shown} = {value}"));
+        let attempt = self.attempts;
+        let executions = self.ledger.entry(identity).or_default();
+        assert!(
+            executions.iter().all(|earlier| earlier.attempt != attempt),
+            "a call is made twice in one attempt"
+        );
+        executions.push(Execution {
+            value: value.clone(),
+            attempt,
+        });
+        let again = executions.len() > 1;
+        self.count(if again { "call made again" } else { "call made" });
+        value
+    }
+}
+
+struct Started {
+    key: String,
+    task: TaskId,
+    trigger: ValueHandle,
+    frame: Frame,
+    /// Calls it waits for, with what they brought so far.
+    calls: Vec<(u32, Option<String>)>,
+}
+
+/// A call that was started and has not ended.
+#[derive(Debug, Clone)]
+pub struct Executing {
+    key: String,
+    task: TaskId,
+    call: u32,
+    value: String,
+}
+
+/// A subtask between two crashes.
+pub struct Attempt {
+    agent: Arc<Agent>,
+    /// The machine under test.
+    pub machine: Machine<ScriptRouter>,
+    handles: Handles,
+    slots: BTreeMap<String, u32>,
+    free_slots: Vec<u32>,
+    symbols: BTreeMap<String, Symbol>,
+    running: Option<Started>,
+    suspended: BTreeMap<u64, Started>,
+    woken: BTreeMap<u64, Started>,
+    /// Keyed state.
+    pub state: BTreeMap<String, KeyState>,
+    /// Records not yet durable, by key.
+    written: BTreeMap<String, VecDeque<(KeySlot, Ticket, RecordOut)>>,
+    /// Durable ones whose acknowledgement has not arrived, by key.
+    durable: BTreeMap<String, VecDeque<(KeySlot, Ticket, Vec<u8>)>>,
+    /// Calls under way.
+    pub executing: Vec<Executing>,
+    /// Keys whose history has not been handed over.
+    pub unread: BTreeSet<String>,
+    /// Inputs the host was told to wait for.
+    pub awaited: Vec<(KeySlot, u64)>,
+    /// No two actions of a run are under way at a time.
+    alone: bool,
+    /// Of events that were sent: the last record that their run had written by then.
+    sent_after: BTreeMap<u128, Ticket>,
+}
+
+fn digest(payload: &str) -> Digest {
+    let mut digest = [0u8; 16];
+    for (index, byte) in payload.bytes().enumerate() {
+        digest[index % 16] = digest[index % 16].wrapping_mul(31) ^ byte;
+    }
+    digest
+}
+
+fn value_bytes(value: &Value) -> Vec<u8> {
+    match value {
+        Value::Memory(text) => [b"m", text.as_bytes()].concat(),
+        Value::Event(event) => format!(
+            "e{}\u{1}{}\u{1}{}\u{1}{}",
+            event.id, event.event_type, event.depth, event.payload
+        )
+        .into_bytes(),
+    }
+}
+
+fn value_of(bytes: &[u8]) -> Value {
+    let text = std::str::from_utf8(bytes).unwrap();
+    match text.split_at(1) {
+        ("m", text) => Value::Memory(text.into()),
+        (_, text) => {
+            let parts: Vec<&str> = text.splitn(4, '\u{1}').collect();
+            Value::Event(EventValue {
+                id: parts[0].parse().unwrap(),
+                event_type: parts[1].into(),
+                depth: parts[2].parse().unwrap(),
+                payload: parts[3].into(),
+            })
+        }
+    }
+}
+
+impl Attempt {
+    /// Starts with the state of a checkpoint. `read`: the history of each key is there at once. `alone`: no two actions of a
+    /// run are under way at a time.
+    pub fn new(
+        agent: &Arc<Agent>,
+        alone: bool,
+        on_divergence: OnDivergence,
+        state: BTreeMap<String, KeyState>,
+        read: bool,
+        world: &mut World,
+    ) -> Attempt {
+        world.attempts += 1;
+        let settings = JournalSettings { on_divergence };
+        let mut attempt = Attempt {
+            agent: Arc::clone(agent),
+            machine: Machine::with_journal(ScriptRouter::new(agent), Limits::default(), settings),
+            handles: Handles::default(),
+            slots: BTreeMap::new(),
+            free_slots: Vec::new(),
+            symbols: BTreeMap::new(),
+            running: None,
+            suspended: BTreeMap::new(),
+            woken: BTreeMap::new(),
+            state,
+            written: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            executing: Vec::new(),
+            unread: BTreeSet::new(),
+            awaited: Vec::new(),
+            alone,
+            sent_after: BTreeMap::new(),
+        };
+        let inflight: Vec<(String, Inflight)> = attempt
+            .state
+            .iter()
+            .filter_map(|(key, state)| state.inflight.clone().map(|inflight| (key.clone(), inflight)))
+            .collect();
+        for (key, inflight) in inflight {
+            let plan = RestorePlan::parse(&inflight.bytes).unwrap();
+            let slot = attempt.open(&key, read, world);
+            let mut attributes = Vec::new();
+            let mut handles = Vec::new();
+            for value in inflight.values {
+                if let Value::Event(event) = &value {
+                    attributes.push(Some(event.payload.clone()));
+                }
+                handles.push(attempt.handles.put(&key, value));
+            }
+            world.count("run restored");
+            attempt.machine.restore_key(slot, plan, &handles, attributes).unwrap();
+        }
+        attempt.drain(world);
+        attempt
+    }
+
+    /// Gives a key its slot, and its history or the word that it is being read.
+    fn open(&mut self, key: &str, read: bool, world: &mut World) -> KeySlot {
+        if let Some(slot) = self.slots.get(key) {
+            return KeySlot(*slot);
+        }
+        let slot = self.free_slots.pop().unwrap_or(self.slots.len() as u32);
+        self.slots.insert(key.to_owned(), slot);
+        let slot = KeySlot(slot);
+        let next = self.state.entry(key.to_owned()).or_default().sequence;
+        self.machine.handle_key_opened(slot, next).unwrap();
+        self.machine.handle_history(slot, None).unwrap();
+        self.unread.insert(key.to_owned());
+        if read {
+            self.history_read(key, world);
+        }
+        slot
+    }
+
+    /// The store has read a key's history.
+    pub fn history_read(&mut self, key: &str, world: &mut World) {
+        assert!(self.unread.remove(key));
+        let records = world.log.get(key).into_iter().flatten();
+        let history = History::new(records.map(|(tail, value)| Recovered::decode(tail, value).unwrap()));
+        if !history.is_empty() {
+            world.count("history handed over");
+        }
+        self.machine
+            .handle_history(KeySlot(self.slots[key]), Some(history))
+            .unwrap();
+        self.drain(world);
+    }
+
+    fn key_of(&self, slot: KeySlot) -> String {
+        let found = self.slots.iter().find(|(_, number)| **number == slot.0);
+        found.map_or_else(|| panic!("{slot:?} belongs to no key"), |(key, _)| key.clone())
+    }
+
+    fn symbol(&mut self, text: &str) -> Symbol {
+        let machine = &mut self.machine;
+        *self
+            .symbols
+            .entry(text.to_owned())
+            .or_insert_with(|| machine.intern(text))
+    }
+
+    /// A record of a key.
+    pub fn input(&mut self, key: &str, payload: &str, read: bool, world: &mut World) {
+        world.transcript.push(format!("input {key:?} {payload}"));
+        let slot = self.open(key, read, world);
+        let value = EventValue {
+            id: world.number(),
+            event_type: INPUT_EVENT.into(),
+            payload: payload.into(),
+            depth: 0,
+        };
+        let event = self.hand_over(key, value);
+        self.machine
+            .handle_digested_input(slot, event, None, Some(digest(payload)))
+            .unwrap();
+        self.drain(world);
+    }
+
+    fn hand_over(&mut self, key: &str, value: EventValue) -> EventIn<String> {
+        let event_type = self.symbol(&value.event_type);
+        let attributes = self.machine.router().has_conditions().then(|| value.payload.clone());
+        EventIn {
+            id: EventId(value.id),
+            event_type,
+            value: self.handles.put(key, Value::Event(value)),
+            attributes,
+        }
+    }
+
+    /// No input follows.
+    pub fn end_of_input(&mut self, world: &mut World) {
+        self.machine.handle_end_of_input();
+        self.drain(world);
+    }
+
+    /// The host has waited long enough.
+    pub fn await_over(&mut self, index: usize, world: &mut World) {
+        let (key, run) = self.awaited.remove(index);
+        world.transcript.push(format!("await over {key:?} {run}"));
+        self.machine.handle_await_over(key, run);
+        self.drain(world);
+    }
+
+    // ---- the store
+
+    /// Keys with records to make durable, and with acknowledgements to deliver.
+    pub fn store_work(&self) -> (Vec<String>, Vec<String>) {
+        (
+            self.written.keys().cloned().collect(),
+            self.durable.keys().cloned().collect(),
+        )
+    }
+
+    /// The store makes the oldest record of a key durable.
+    pub fn make_durable(&mut self, key: &str, world: &mut World) {
+        let queue = self.written.get_mut(key).unwrap();
+        let (slot, ticket, record) = queue.pop_front().unwrap();
+        if queue.is_empty() {
+            self.written.remove(key);
+        }
+        let log = world.log.entry(key.to_owned()).or_default();
+        match record.value {
+            Some(value) => log.insert(record.tail.clone(), value),
+            None => log.remove(&record.tail),
+        };
+        world
+            .transcript
+            .push(format!("durable {key:?} {}", Tail::decode(&record.tail).unwrap()));
+        world.count("record durable");
+        let durable = self.durable.entry(key.to_owned()).or_default();
+        durable.push_back((slot, ticket, record.tail));
+    }
+
+    /// The oldest acknowledgement of a key arrives.
+    pub fn acknowledge(&mut self, key: &str, world: &mut World) {
+        let queue = self.durable.get_mut(key).unwrap();
+        let (slot, ticket, tail) = queue.pop_front().unwrap();
+        if queue.is_empty() {
+            self.durable.remove(key);
+        }
+        let identity = (key.to_owned(), tail.clone());
+        let shown = Tail::decode(&tail).unwrap();
+        let recorded = world.log.get(key).and_then(|log| log.get(&tail));
+        let final_record = recorded.is_some_and(|value| {
+            let recovered = Recovered::decode(&tail, value).unwrap();
+            !format!("{recovered:?}").contains("status: Pending")
+        });
+        if final_record {
+            world.acknowledged.insert(identity);
+        } else {
+            world.acknowledged.remove(&identity);
+        }
+        world.transcript.push(format!("acknowledged {key:?} {}", shown));
+        self.machine.handle_acknowledged(slot, ticket);
+        self.drain(world);
+    }
+
+    // ---- tasks
+
+    /// Whether a task runs.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Key and number of the tasks that wait for no call.
+    pub fn asleep(&self) -> Vec<u64> {
+        let asleep = self.suspended.iter().filter(|(_, started)| started.calls.is_empty());
+        asleep.map(|(task, _)| *task).collect()
+    }
+
+    /// Wakes a task that waits for no call.
+    pub fn wake(&mut self, task: u64, world: &mut World) {
+        let started = self.suspended.remove(&task).unwrap();
+        self.machine.handle_woken(started.task).unwrap();
+        self.woken.insert(task, started);
+        self.drain(world);
+    }
+
+    /// Starts or continues the next task, if there is one and none runs.
+    pub fn turn(&mut self, world: &mut World) -> bool {
+        if self.running.is_some() {
+            return false;
+        }
+        match self.machine.poll_effect(true) {
+            None => false,
+            Some(Effect::RunAction {
+                task,
+                key,
+                action: ActionId(action),
+                event,
+            }) => {
+                let key = self.key_of(key);
+                self.check_start(&key, task, world);
+                let trigger = self.handles.event(event).clone();
+                world.count("action run");
+                let name = &self.agent.actions[action as usize].name;
+                world.transcript.push(format!("run {key:?} {name} {}", trigger.payload));
+                self.running = Some(Started {
+                    key,
+                    task,
+                    trigger: event,
+                    frame: Frame::new(action as usize, trigger),
+                    calls: Vec::new(),
+                });
+                true
+            }
+            Some(Effect::Resume { task, .. }) => {
+                let mut started = self.woken.remove(&task.to_bits()).unwrap();
+                for (call, value) in std::mem::take(&mut started.calls) {
+                    started.frame.note(&format!("c{call}"), &value.unwrap());
+                }
+                world.transcript.push(format!("resume {:?}", started.key));
+                assert!(self.handles.event(started.trigger).id == started.frame.event.id);
+                self.running = Some(started);
+                true
+            }
+            Some(Effect::Replay {
+                task, key, completion, ..
+            }) => {
+                world.count("action replayed");
+                self.replay(task, key, &completion);
+                self.drain(world);
+                true
+            }
+            Some(other) => {
+                self.carry_out(other, world);
+                self.drain(world);
+                true
+            }
+        }
+    }
+
+    fn replay(&mut self, task: TaskId, key: KeySlot, completion: &Completion) {
+        let key = self.key_of(key);
+        let values: Vec<Value> = completion.values.iter().map(|bytes| value_of(bytes)).collect();
+        let attributes = values.iter().filter_map(|value| match value {
+            Value::Event(event) => Some(Some(event.payload.clone())),
+            Value::Memory(_) => None,
+        });
+        let attributes = attributes.collect();
+        let handles: Vec<ValueHandle> = values.into_iter().map(|value| self.handles.put(&key, value)).collect();
+        self.machine
+            .handle_replayed(task, completion, &handles, attributes)
+            .unwrap();
+    }
+
+    /// An action runs from its first line: only after its cause, and never when its completion was acknowledged.
+    fn check_start(&self, key: &str, task: TaskId, world: &World) {
+        let path = self.machine.task_path(task).unwrap();
+        let run = self.machine.run_of(task).unwrap();
+        let mut tail = Tail {
+            run,
+            task: path
+                .iter()
+                .map(|(index, action)| (*index, self.name(*action)))
+                .collect(),
+            call: Vec::new(),
+        };
+        let identity = (key.to_owned(), tail.encode());
+        assert!(
+            !world.acknowledged.contains(&identity),
+            "{tail} of key {key:?} runs again, and its completion was acknowledged"
+        );
+        tail.task.pop();
+        let parent = tail.encode();
+        let open = self.open_tails(key);
+        // What the input triggers waits for nothing.
+        assert!(
+            tail.task.is_empty() || !open.contains(&&parent),
+            "{tail} of key {key:?} is not acknowledged, and what it sent starts"
+        );
+    }
+
+    fn name(&self, action: ActionId) -> Arc<str> {
+        self.agent.actions[action.0 as usize].name.as_str().into()
+    }
+
+    /// Tails of a key's records whose acknowledgement has not arrived.
+    fn open_tails(&self, key: &str) -> Vec<&Vec<u8>> {
+        let written = self
+            .written
+            .get(key)
+            .into_iter()
+            .flatten()
+            .map(|(_, _, record)| &record.tail);
+        let durable = self.durable.get(key).into_iter().flatten().map(|(_, _, tail)| tail);
+        written.chain(durable).collect()
+    }
+
+    /// Executes one operation of the running task.
+    pub fn operation(&mut self, world: &mut World) {
+        let agent = Arc::clone(&self.agent);
+        let started = self.running.as_mut().unwrap();
+        let (key, task) = (started.key.clone(), started.task);
+        match started.frame.next(&agent) {
+            Step::Get(space, path) => {
+                let answer = self.get(&key, task, space, &path);
+                self.note_memory(&path, &answer);
+            }
+            Step::Set(space, path, value) => {
+                let answer = self.set(&key, task, space, &path, &value);
+                self.note_memory(&path, &answer);
+            }
+            Step::NewObject(..) | Step::Children(..) | Step::SendOwnTrigger => {}
+            Step::Send(event_type, payload) => {
+                let value = EventValue {
+                    id: world.number(),
+                    event_type,
+                    payload,
+                    depth: self.running.as_ref().unwrap().frame.event.depth + 1,
+                };
+                let event = self.hand_over(&key, value);
+                self.machine.handle_sent(task, event).unwrap();
+            }
+            Step::Call(call) => self.call(&key, task, 0, &call, world),
+            Step::Gather(calls) => {
+                let group = flink_agents_core::run::ScopeKind::Group;
+                let scope = self.machine.handle_scope(task, 0, group).unwrap();
+                for call in &calls {
+                    self.call(&key, task, scope, call, world);
+                }
+            }
+            Step::Suspend => {
+                let started = self.running.take().unwrap();
+                self.suspended.insert(task.to_bits(), started);
+                self.machine.handle_suspended(task).unwrap();
+                return self.drain(world);
+            }
+            Step::Finish => {
+                self.running = None;
+                let values = self.machine.values_to_record(task).unwrap();
+                let values: Vec<Value> = values
+                    .iter()
+                    .map(|handle| self.handles.value(*handle).clone())
+                    .collect();
+                let bytes = values.iter().map(value_bytes).collect();
+                self.machine.handle_completed(task, bytes).unwrap();
+                self.drain(world);
+                let last = self
+                    .written
+                    .get(&key)
+                    .and_then(|queue| queue.back())
+                    .map_or(0, |record| record.1);
+                for value in values {
+                    if let Value::Event(event) = value {
+                        self.sent_after.insert(event.id, last);
+                    }
+                }
+                return;
+            }
+        }
+        // Waits for what is not there yet; goes on with what is.
+        let started = self.running.as_mut().unwrap();
+        if started.calls.iter().any(|(_, value)| value.is_none()) {
+            let started = self.running.take().unwrap();
+            self.suspended.insert(task.to_bits(), started);
+            self.machine.handle_suspended(task).unwrap();
+        } else {
+            for (call, value) in std::mem::take(&mut started.calls) {
+                started.frame.note(&format!("c{call}"), &value.unwrap());
+            }
+        }
+        self.drain(world);
+    }
+
+    /// An action that begins again after a checkpoint finds the memory of the checkpoint. Where others of its run may have
+    /// written meanwhile, that may be another one, and what it does may not depend on it.
+    fn note_memory(&mut self, path: &str, answer: &str) {
+        if self.alone {
+            self.running.as_mut().unwrap().frame.note(path, answer);
+        }
+    }
+
+    fn call(&mut self, key: &str, task: TaskId, scope: u32, op: &CallOp, world: &mut World) {
+        let call = CallIn {
+            function: &op.function,
+            digest: Some(digest(&op.argument)),
+            reconcilable: op.reconcilable,
+        };
+        let (number, step) = self.machine.handle_call(task, scope, call).unwrap();
+        self.running.as_mut().unwrap().calls.push((number, None));
+        if step == CallStep::Execute && !op.suspends {
+            world.count("call made at once");
+            let value = self.effect(key, task, number, world);
+            self.end_call(task, number, &value);
+        } else if step != CallStep::Wait {
+            self.carry_out_call(key, task, number, step, world);
+        } else {
+            world.count("call waits");
+        }
+        self.drain(world);
+    }
+
+    /// The side effect, after a look at whether its cause is durable.
+    fn effect(&mut self, key: &str, task: TaskId, number: u32, world: &mut World) -> String {
+        let tail = self.machine.call_tail(task, number).unwrap();
+        let run = Tail::decode(&tail).unwrap().run;
+        let log = world.log.get(key).into_iter().flatten();
+        let mut of_run = log.filter(|(tail, _)| Tail::decode(tail).unwrap().run == run);
+        assert!(of_run.next().is_some(), "a call of a run that has no durable record");
+        let position = Tail::decode(&tail).unwrap();
+        for open in self.open_tails(key) {
+            let open = Tail::decode(open).unwrap();
+            // Calls of one action, one after another; what lies in a group has a longer position.
+            let before = open.is_call() && open.task == position.task && open.run == run;
+            if before && open.call.len() == 1 && position.call.len() == 1 {
+                assert!(
+                    open.call >= position.call,
+                    "{position} starts, and {open} is not acknowledged"
+                );
+            }
+        }
+        world.execute(key, &tail)
+    }
+
+    fn end_call(&mut self, task: TaskId, number: u32, value: &str) {
+        let outcome = CallOutcome {
+            failed: false,
+            payload: value.as_bytes(),
+        };
+        self.machine.handle_call_ended(task, number, Some(outcome)).unwrap();
+        self.answer(task, number, value.to_owned());
+    }
+
+    /// Notes what a call brought, and wakes its task when that was the last.
+    fn answer(&mut self, task: TaskId, number: u32, value: String) {
+        let running = self.running.as_mut().filter(|started| started.task == task);
+        let started = match running {
+            Some(started) => started,
+            None => self.suspended.get_mut(&task.to_bits()).unwrap(),
+        };
+        let entry = started.calls.iter_mut().find(|(call, _)| *call == number).unwrap();
+        assert!(entry.1.replace(value).is_none(), "a call is answered twice");
+        let all = started.calls.iter().all(|(_, value)| value.is_some());
+        if all && let Some(started) = self.suspended.remove(&task.to_bits()) {
+            self.machine.handle_woken(task).unwrap();
+            self.woken.insert(task.to_bits(), started);
+        }
+    }
+
+    fn carry_out_call(&mut self, key: &str, task: TaskId, number: u32, step: CallStep, world: &mut World) {
+        match step {
+            CallStep::Replay { payload, failed } => {
+                assert!(!failed);
+                world.count("call replayed");
+                self.machine.handle_call_ended(task, number, None).unwrap();
+                self.answer(task, number, String::from_utf8(payload).unwrap());
+            }
+            CallStep::Execute => {
+                let value = self.effect(key, task, number, world);
+                self.executing.push(Executing {
+                    key: key.to_owned(),
+                    task,
+                    call: number,
+                    value,
+                });
+            }
+            CallStep::Reconcile => {
+                world.count("reconciler asked");
+                let tail = self.machine.call_tail(task, number).unwrap();
+                // It looks at the world: was the call made?
+                let made = world
+                    .ledger
+                    .get(&(key.to_owned(), tail))
+                    .and_then(|all| all.last().cloned());
+                let value = match made {
+                    Some(execution) => execution.value,
+                    None => self.effect(key, task, number, world),
+                };
+                self.executing.push(Executing {
+                    key: key.to_owned(),
+                    task,
+                    call: number,
+                    value,
+                });
+            }
+            CallStep::Wait => panic!("a decision that decides nothing"),
+        }
+    }
+
+    /// A call under way ends.
+    pub fn finish_call(&mut self, index: usize, world: &mut World) {
+        let ended = self.executing.swap_remove(index);
+        world
+            .transcript
+            .push(format!("call of {:?} ends: {}", ended.key, ended.value));
+        self.end_call(ended.task, ended.call, &ended.value);
+        self.drain(world);
+    }
+
+    // ---- checkpoints
+
+    /// Writes what changed to the keyed state, and returns all of it.
+    pub fn checkpoint(&mut self) -> BTreeMap<String, KeyState> {
+        for slot in self.machine.take_dirty().unwrap() {
+            let key = self.slots.iter().find(|(_, number)| **number == slot.0);
+            let Some((key, _)) = key else {
+                assert_eq!(self.machine.snapshot_key(slot), Ok(None));
+                continue;
+            };
+            let stored = self.machine.snapshot_key(slot).unwrap().map(|snapshot| Inflight {
+                bytes: snapshot.bytes,
+                values: snapshot
+                    .values
+                    .iter()
+                    .map(|handle| self.handles.value(*handle).clone())
+                    .collect(),
+            });
+            self.state.get_mut(key).unwrap().inflight = stored;
+        }
+        self.state.clone()
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_idle(&self) -> bool {
+        self.machine.in_flight() == 0 && self.written.is_empty() && self.durable.is_empty() && self.executing.is_empty()
+    }
+
+    /// Values the host holds.
+    pub fn live_values(&self) -> usize {
+        self.handles.live()
+    }
+}

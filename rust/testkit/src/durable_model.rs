@@ -1,0 +1,386 @@
+//! Random agents with durable calls, inputs over two channels and schedules, with crashes and rescalings between any two
+//! steps. A case is its seed.
+//!
+//! The oracle: a call whose result was acknowledged, and an action whose completion was, is never executed again (the world
+//! panics where that happens); a call is executed again only after a crash at which its result was not acknowledged; what
+//! comes out in the end is what the recorded results say, each output once.
+
+use crate::agent::{Action, Agent, CallOp, EventValue, Frame, Op, Step};
+use crate::durable::{Attempt, World};
+use crate::host::KeyState;
+use crate::rng::Rng;
+use flink_agents_core::journal::{CallStatus, OnDivergence, RecordBody, Recovered, Tail};
+use flink_agents_core::memory::Space;
+use flink_agents_core::symbols::{INPUT_EVENT, OUTPUT_EVENT};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// A random scenario.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The agent.
+    pub agent: Agent,
+    /// Two channels of (key, payload), read again from a checkpoint's positions after a crash.
+    pub channels: [Vec<(String, String)>; 2],
+    /// Crashes at most.
+    pub crashes: usize,
+    /// Whether each run is a chain of actions, so that nothing depends on the schedule.
+    pub sequential: bool,
+    schedule: Rng,
+}
+
+const KEYS: [&str; 4] = ["1", "1.0", "", "ключ_\u{0}"];
+const PATHS: [&str; 4] = ["n", "x", "x.y", "u.v"];
+
+#[derive(Default)]
+struct Checkpoint {
+    state: BTreeMap<String, KeyState>,
+    positions: [usize; 2],
+    outputs: BTreeMap<String, Vec<String>>,
+}
+
+fn call(rng: &mut Rng, suspends: bool) -> CallOp {
+    CallOp {
+        function: (*rng.pick(&["ask", "pay", "look"])).into(),
+        argument: (*rng.pick(&["{in}", "{acc}", "{acc}", "k"])).into(),
+        suspends,
+        reconcilable: rng.chance(25),
+    }
+}
+
+fn operation(rng: &mut Rng, sequential: bool) -> Op {
+    let space = if rng.chance(40) {
+        Space::Sensory
+    } else {
+        Space::ShortTerm
+    };
+    let path = (*rng.pick(&PATHS)).to_owned();
+    match rng.below(100) {
+        0..12 => Op::Get(space, path),
+        12..27 => Op::Set(space, path, (*rng.pick(&["{in}!", "{acc}", "v"])).into()),
+        27..45 => Op::Send(
+            (*rng.pick(&["a", "b", "c"])).into(),
+            (*rng.pick(&["{in}.", "{acc}", "m"])).into(),
+        ),
+        45..58 => Op::Send(OUTPUT_EVENT.into(), "{acc}".into()),
+        58..72 => Op::Call(call(rng, false)),
+        72..90 => Op::Call(call(rng, !sequential)),
+        _ if sequential => Op::Call(call(rng, false)),
+        _ => Op::Gather((0..2 + rng.below(2)).map(|_| call(rng, true)).collect()),
+    }
+}
+
+impl Case {
+    /// The case of a seed.
+    pub fn new(seed: u64) -> Case {
+        let mut rng = Rng::new(seed);
+        let sequential = rng.chance(50);
+        let mut agent = Agent {
+            actions: Vec::new(),
+            max_depth: 1 + rng.below(3) as u32,
+        };
+        let types = [INPUT_EVENT, "a", "b", "c"];
+        for (index, in_chain) in types.iter().enumerate().take(1 + rng.below(4)) {
+            let event_type = if sequential {
+                *in_chain
+            } else {
+                *rng.pick(&[INPUT_EVENT, "a", "b", INPUT_EVENT])
+            };
+            let mut script: Vec<Op> = (0..1 + rng.below(6)).map(|_| operation(&mut rng, sequential)).collect();
+            if sequential {
+                let mut sent = 0;
+                script.retain(|op| match op {
+                    Op::Send(event_type, _) if event_type != OUTPUT_EVENT => {
+                        sent += 1;
+                        sent == 1
+                    }
+                    _ => true,
+                });
+            }
+            agent.actions.push(Action {
+                name: format!("action{index}"),
+                types: vec![event_type.to_owned()],
+                conditions: Vec::new(),
+                script,
+            });
+        }
+        let keys = 1 + rng.below(3);
+        let mut channels = [Vec::new(), Vec::new()];
+        let two = !sequential && rng.chance(60);
+        for index in 0..2 + rng.below(8) {
+            let key = KEYS[rng.below(keys)].to_owned();
+            // Equal inputs now and then.
+            let number = if rng.chance(20) { 0 } else { index };
+            let channel = if two { rng.below(2) } else { 0 };
+            channels[channel].push((key, format!("p{number}")));
+        }
+        Case {
+            agent,
+            channels,
+            crashes: 1 + rng.below(6),
+            sequential,
+            schedule: Rng::new(rng.bits()),
+        }
+    }
+
+    /// Plays the case to its end. Panics on anything that must not be.
+    pub fn play(&self) -> World {
+        let mut world = World::default();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(&mut world)));
+        if let Err(panic) = outcome {
+            let text = world.transcript.join("\n");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
+            std::panic::resume_unwind(panic);
+        }
+        world
+    }
+
+    fn play_in(&self, world: &mut World) {
+        let mut rng = self.schedule.clone();
+        let agent = Arc::new(self.agent.clone());
+        let mut last = Checkpoint::default();
+        let mut positions = [0; 2];
+        let mut crashes = 0;
+        let mut subtasks = start(&agent, self.sequential, &last, 1 + rng.below(2), &mut rng, world);
+        loop {
+            let read = self
+                .channels
+                .iter()
+                .zip(&positions)
+                .all(|(channel, position)| *position == channel.len());
+            if read
+                && subtasks
+                    .iter()
+                    .all(|subtask| subtask.is_idle() && subtask.unread.is_empty())
+            {
+                break;
+            }
+            let number = rng.below(subtasks.len());
+            match rng.below(100) {
+                0..18 => {
+                    let channel = rng.below(2);
+                    if let Some((key, payload)) = self.channels[channel].get(positions[channel]) {
+                        positions[channel] += 1;
+                        let owner = owner(key, subtasks.len());
+                        let at_once = rng.chance(60);
+                        subtasks[owner].input(key, payload, at_once, world);
+                    }
+                }
+                18..50 => {
+                    let subtask = &mut subtasks[number];
+                    if subtask.is_running() {
+                        subtask.operation(world);
+                    } else {
+                        subtask.turn(world);
+                    }
+                }
+                50..60 => {
+                    let subtask = &mut subtasks[number];
+                    if !subtask.executing.is_empty() {
+                        let index = rng.below(subtask.executing.len());
+                        subtask.finish_call(index, world);
+                    }
+                }
+                60..75 => {
+                    let (written, _) = subtasks[number].store_work();
+                    if !written.is_empty() {
+                        subtasks[number].make_durable(rng.pick::<String>(&written), world);
+                    }
+                }
+                75..90 => {
+                    let (_, durable) = subtasks[number].store_work();
+                    // A task that runs has the thread.
+                    if !durable.is_empty() && !subtasks[number].is_running() {
+                        subtasks[number].acknowledge(rng.pick::<String>(&durable), world);
+                    }
+                }
+                90..93 => {
+                    let unread: Vec<String> = subtasks[number].unread.iter().cloned().collect();
+                    if !unread.is_empty() && !subtasks[number].is_running() {
+                        subtasks[number].history_read(rng.pick::<String>(&unread), world);
+                    }
+                }
+                93..96 => {
+                    world.count("checkpoint");
+                    world.transcript.push("checkpoint".into());
+                    last = Checkpoint {
+                        state: subtasks.iter_mut().flat_map(Attempt::checkpoint).collect(),
+                        positions,
+                        outputs: world.outputs.clone(),
+                    };
+                }
+                96..99 if crashes < self.crashes => {
+                    crashes += 1;
+                    world.count("crash");
+                    world.transcript.push("crash".into());
+                    positions = last.positions;
+                    world.outputs = last.outputs.clone();
+                    let parallelism = if rng.chance(70) {
+                        subtasks.len()
+                    } else {
+                        1 + rng.below(3)
+                    };
+                    subtasks = start(&agent, self.sequential, &last, parallelism, &mut rng, world);
+                }
+                _ => {}
+            }
+        }
+        for subtask in &mut subtasks {
+            subtask.end_of_input(world);
+            assert_eq!(subtask.machine.unacknowledged(), 0);
+        }
+        assert_eq!(world.divergences, Vec::<String>::new());
+        self.check(world, crashes);
+    }
+
+    fn check(&self, world: &mut World, crashes: usize) {
+        // In the end every call has one result that counts.
+        let mut results = BTreeMap::new();
+        for (key, log) in &world.log {
+            for (tail, value) in log {
+                if let RecordBody::Call(call) = Recovered::decode(tail, value).unwrap().record.body {
+                    assert_ne!(call.status, CallStatus::Pending, "a run ended with a call that had not");
+                    results.insert((key.clone(), tail.clone()), String::from_utf8(call.payload).unwrap());
+                }
+            }
+        }
+        for (identity, executions) in &world.ledger {
+            let shown = Tail::decode(&identity.1).unwrap();
+            assert!(executions.len() <= crashes + 1, "{shown}: {executions:?}");
+            let result = results
+                .get(identity)
+                .unwrap_or_else(|| panic!("{shown} was made and has no result"));
+            assert!(executions.iter().any(|execution| execution.value == *result), "{shown}");
+        }
+        assert_eq!(world.ledger.len(), results.len());
+        if self.sequential {
+            world.count("compared with the sequential interpreter");
+            let expected = self.interpret(&results);
+            for key in KEYS {
+                let seen = world.outputs.get(key).cloned().unwrap_or_default();
+                let wanted = expected.get(key).cloned().unwrap_or_default();
+                assert_eq!(seen, wanted, "outputs of {key:?}");
+            }
+        }
+    }
+
+    /// Outputs of each key when its inputs are processed one by one, and calls bring what is in the journal.
+    fn interpret(&self, results: &BTreeMap<(String, Vec<u8>), String>) -> BTreeMap<String, Vec<String>> {
+        let mut outputs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut runs: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut memories: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+        for (key, payload) in &self.channels[0] {
+            let run = runs.entry(key).or_default();
+            let short_term = memories.entry(key).or_default();
+            let mut sensory = BTreeMap::new();
+            type Task = (Vec<(u32, Arc<str>)>, usize, EventValue);
+            let mut queue: VecDeque<Task> = VecDeque::new();
+            let route = |queue: &mut VecDeque<Task>, path: &[(u32, Arc<str>)], index: u32, event: &EventValue| {
+                for (action, it) in self.agent.actions.iter().enumerate() {
+                    if it.types.contains(&event.event_type) {
+                        let mut path = path.to_vec();
+                        path.push((index, it.name.as_str().into()));
+                        queue.push_back((path, action, event.clone()));
+                    }
+                }
+            };
+            let event = |event_type: &str, payload: &str, depth| EventValue {
+                id: 0,
+                event_type: event_type.into(),
+                payload: payload.into(),
+                depth,
+            };
+            route(&mut queue, &[], 0, &event(INPUT_EVENT, payload, 0));
+            while let Some((path, action, trigger)) = queue.pop_front() {
+                let mut frame = Frame::new(action, trigger.clone());
+                let (mut calls, mut sent) = (0u32, Vec::new());
+                loop {
+                    match frame.next(&self.agent) {
+                        Step::Get(space, path) => {
+                            let tree: &BTreeMap<String, String> =
+                                if space == Space::Sensory { &sensory } else { short_term };
+                            frame.note(&path, &get(tree, &path));
+                        }
+                        Step::Set(space, path, value) => {
+                            let tree = if space == Space::Sensory {
+                                &mut sensory
+                            } else {
+                                &mut *short_term
+                            };
+                            frame.note(&path, set(tree, &path, &value));
+                        }
+                        Step::Call(_) => {
+                            let tail = Tail {
+                                run: *run,
+                                task: path.clone(),
+                                call: vec![calls],
+                            };
+                            let result = &results[&(key.clone(), tail.encode())];
+                            frame.note(&format!("c{calls}"), result);
+                            calls += 1;
+                        }
+                        Step::Send(event_type, payload) => sent.push((event_type, payload)),
+                        Step::Finish => break,
+                        other => panic!("{other:?} depends on the schedule"),
+                    }
+                }
+                for (index, (event_type, payload)) in sent.into_iter().enumerate() {
+                    if event_type == OUTPUT_EVENT {
+                        outputs.entry(key.clone()).or_default().push(payload);
+                    } else {
+                        let event = event(&event_type, &payload, trigger.depth + 1);
+                        route(&mut queue, &path, index as u32, &event);
+                    }
+                }
+            }
+            *run += 1;
+        }
+        outputs
+    }
+}
+
+fn start(
+    agent: &Arc<Agent>,
+    alone: bool,
+    last: &Checkpoint,
+    parallelism: usize,
+    rng: &mut Rng,
+    world: &mut World,
+) -> Vec<Attempt> {
+    let read = rng.chance(50);
+    let mine = |number: usize| {
+        let state = last
+            .state
+            .iter()
+            .filter(move |(key, _)| owner(key, parallelism) == number);
+        state.map(|(key, state)| (key.clone(), state.clone())).collect()
+    };
+    let subtask = |number| Attempt::new(agent, alone, OnDivergence::Reexecute, mine(number), read, world);
+    (0..parallelism).map(subtask).collect()
+}
+
+fn owner(key: &str, parallelism: usize) -> usize {
+    key.len() % parallelism
+}
+
+/// What stands at a path of a tree that has values only; objects are what lies above them.
+fn get(tree: &BTreeMap<String, String>, path: &str) -> String {
+    if let Some(value) = tree.get(path) {
+        return format!("'{value}'");
+    }
+    let below = format!("{path}.");
+    if tree.keys().any(|other| other.starts_with(&below)) {
+        return "object".into();
+    }
+    "absent".into()
+}
+
+fn set(tree: &mut BTreeMap<String, String>, path: &str, value: &str) -> &'static str {
+    let below = format!("{path}.");
+    let above = |other: &String| path.starts_with(&format!("{other}."));
+    if tree.keys().any(|other| other.starts_with(&below) || above(other)) {
+        return "refused";
+    }
+    tree.insert(path.into(), value.into());
+    "ok"
+}
