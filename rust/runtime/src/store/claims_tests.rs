@@ -22,7 +22,9 @@ fn claims(lineage: Lineage, ancestors: &[Lineage], claims: &[Claim]) -> Claims {
 
 /// The record at `position` is read.
 fn reads(claims: &Claims, lineage: Lineage, epoch: u64, key_group: u16, position: u64) -> bool {
-    claims.limit(lineage, epoch, key_group).is_some_and(|limit| Position(position) < limit)
+    claims
+        .limit(lineage, epoch, key_group)
+        .is_some_and(|limit| Position(position) < limit)
 }
 
 #[test]
@@ -37,8 +39,15 @@ fn a_restart_of_the_same_job_reads_what_it_wrote_before() {
 fn a_new_submission_reads_nothing_of_an_old_job() {
     let all = claims(B, &[], &[claim(1, A, 0..=127, 0), claim(2, B, 0..=127, 50)]);
     assert_eq!(all.limit(A, 1, 5), None);
-    assert_eq!(all.start(5), Some(Position(50)), "nothing before the own claim is of interest");
-    assert!(!reads(&all, B, 2, 5, 50), "the own records are not read back by the session that writes them");
+    assert_eq!(
+        all.start(5),
+        Some(Position(50)),
+        "nothing before the own claim is of interest"
+    );
+    assert!(
+        !reads(&all, B, 2, 5, 50),
+        "the own records are not read back by the session that writes them"
+    );
 }
 
 #[test]
@@ -120,7 +129,10 @@ fn rescaling_fences_by_key_group() {
         claim(5, A, 32..=127, 70),
     ];
     let all = claims(A, &[], &log);
-    assert!(!reads(&all, A, 1, 63, 30) && reads(&all, A, 1, 64, 30), "64 was not claimed until 50");
+    assert!(
+        !reads(&all, A, 1, 63, 30) && reads(&all, A, 1, 64, 30),
+        "64 was not claimed until 50"
+    );
     assert!(!reads(&all, A, 1, 64, 50));
     assert!(reads(&all, A, 2, 63, 69) && reads(&all, A, 3, 64, 69));
     // The session that was claimed over for one half of its key groups is a zombie altogether.
@@ -145,7 +157,11 @@ fn a_second_failure_during_recovery_reads_both_attempts() {
 
 #[test]
 fn claims_of_other_key_groups_bound_nothing() {
-    let log = [claim(1, A, 0..=127, 0), claim(2, B, 64..=127, 20), claim(3, B, 0..=63, 40)];
+    let log = [
+        claim(1, A, 0..=127, 0),
+        claim(2, B, 64..=127, 20),
+        claim(3, B, 0..=63, 40),
+    ];
     let b = claims(B, &[A], &log);
     assert!(reads(&b, A, 1, 10, 39), "the fork came to key group 10 only at 40");
     assert!(!reads(&b, A, 1, 70, 39));
@@ -164,5 +180,8 @@ fn another_maximum_parallelism_is_refused_for_all_lineages_that_are_read() {
     let error = Claims::new("memory", "log", B, &[A], 128, [old.clone()]).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Settings);
     assert!(error.to_string().contains("is 128 now and was 64 then"), "{error}");
-    assert!(Claims::new("memory", "log", B, &[], 128, [old]).is_ok(), "another job may have its own");
+    assert!(
+        Claims::new("memory", "log", B, &[], 128, [old]).is_ok(),
+        "another job may have its own"
+    );
 }

@@ -20,8 +20,12 @@
 //! * An error is never swallowed: what happened, where, why, and what to do.
 
 mod error;
+mod gate;
+mod marker;
+mod request;
 
 pub mod claims;
+pub mod memory;
 
 pub use error::{ErrorKind, StoreError};
 
