@@ -8,6 +8,9 @@ use std::ops::RangeInclusive;
 
 const FORMAT: u8 = 1;
 
+/// Stands in markers of checkpoints that came before the store was open: such a marker means the beginning of any store.
+const UNKNOWN: [u8; 16] = [0; 16];
+
 /// Kinds of stores that write markers; a number is never given to another kind. 3 is Kafka, whose layout is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -203,7 +206,7 @@ impl Progress {
             max_parallelism: *max_parallelism,
             key_groups: key_groups.clone(),
             starts,
-            store: markers.first().map_or([0; 16], |marker| marker.store),
+            store: markers.first().map_or(UNKNOWN, |marker| marker.store),
             end: None,
             acked: Position(0),
             markers,
@@ -238,6 +241,32 @@ impl Progress {
         if self.end.is_some() {
             self.end = Some(self.acked);
         }
+    }
+
+    /// The marker of a checkpoint of this session. One from before the store was open excludes nothing.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub(super) fn own(&self, bytes: &[u8]) -> Result<Marker, StoreError> {
+        let mut marker = Marker::decode(self.kind, bytes)?;
+        let first = marker.starts.first().map(|(range, _)| *range.start());
+        let last = marker.starts.last().map(|(range, _)| *range.end());
+        if first == Some(*self.key_groups.start()) && last == Some(*self.key_groups.end()) {
+            if marker.store != self.store {
+                marker
+                    .starts
+                    .iter_mut()
+                    .for_each(|(_, position)| *position = Position(0));
+            }
+            return Ok(marker);
+        }
+        Err(StoreError::new(
+            ErrorKind::Request,
+            self.kind.name(),
+            format!("session of the key groups {:?}", self.key_groups),
+            "a marker to prune by is not one of this session",
+            "This is an error of the program that holds the session; please report it",
+        ))
     }
 
     pub(super) fn recovery_done(&mut self) {

@@ -162,3 +162,35 @@ fn the_layout_of_version_one_stays() {
     golden.extend_from_slice(&[2, 0, 127, 0, 3, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(bytes, golden);
 }
+
+#[test]
+fn pruning_takes_markers_of_the_session_only() {
+    let mut progress = Progress::new(Kind::Sqlite, &request(0..=63, Vec::new())).unwrap();
+    progress.opened(HERE, Position(5));
+    progress.recovery_done();
+    assert_eq!(progress.own(&progress.marker(&[])).unwrap().lowest(), Position(5));
+    assert_eq!(
+        progress.own(&marker(&[(0..=127, 5)])).unwrap_err().kind,
+        ErrorKind::Request
+    );
+    progress.opened([8; 16], Position(5));
+    assert_eq!(
+        progress.own(&marker(&[(0..=63, 5)])).unwrap_err().kind,
+        ErrorKind::Request
+    );
+}
+
+#[test]
+fn a_marker_from_before_the_store_was_open_means_the_beginning() {
+    let early = Progress::new(Kind::Sqlite, &request(0..=63, Vec::new()))
+        .unwrap()
+        .marker(&[]);
+    let mut progress = Progress::new(Kind::Sqlite, &request(0..=63, vec![early.clone()])).unwrap();
+    assert!(progress.opened(HERE, Position(50)));
+    assert_eq!(progress.start(3), Some(Position(0)));
+    assert_eq!(
+        progress.own(&early).unwrap().lowest(),
+        Position(0),
+        "nothing is pruned by it"
+    );
+}

@@ -640,7 +640,7 @@ impl Session for MemorySession {
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
         self.gate.check()?;
-        let marker = Marker::decode(KIND, marker)?;
+        let marker = lock(&self.progress).own(marker)?;
         lock(&self.store.shared.log).prune(self.number, &marker);
         Ok(())
     }

@@ -26,6 +26,7 @@ mod request;
 
 pub mod claims;
 pub mod memory;
+pub mod sqlite;
 
 pub use error::{ErrorKind, StoreError};
 
@@ -178,7 +179,7 @@ pub trait Session: Send {
     /// # Errors
     /// When the session has ended: the error that [`Events::failed`] got. A record that is refused (too large, of a key group
     /// that is not the session's, with a tail that has no run) ends the session by way of [`Events::failed`], as everything
-    /// that happens later does; those before it in the same call may become durable and are not acknowledged.
+    /// that happens later does; those before it may become durable, acknowledged or not.
     fn append(&mut self, records: Vec<Append>) -> Result<(), StoreError>;
 
     /// Bytes for the checkpoint (versioned), by which a later session knows from where to read: for a key group that is named,
@@ -196,7 +197,7 @@ pub trait Session: Send {
     /// older be noticed exactly. Single records are removed by appending tombstones.
     ///
     /// # Errors
-    /// When the session has ended or the marker is not one of this store.
+    /// When the session has ended or the marker is not one of its own.
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError>;
 
     /// Ends the session; bounded. No event comes after it returned. What was appended and not acknowledged may be durable or
