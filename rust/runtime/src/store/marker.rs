@@ -146,12 +146,11 @@ pub(super) struct Progress {
     kind: Kind,
     max_parallelism: u16,
     key_groups: RangeInclusive<u16>,
-    /// Of each key group: what the markers said at the opening; `None` if none covered it.
+    /// Of each key group: what the markers said at the opening; `None` if none covered it, or it said the beginning.
     starts: Vec<Option<Position>>,
     /// Unknown until the store is open.
     store: [u8; 16],
-    /// What a marker says of key groups without unfinished runs; none until everything is read.
-    end: Option<Position>,
+    /// What a marker says of key groups that are read and have no unfinished runs.
     acked: Position,
     markers: Vec<Marker>,
 }
@@ -199,6 +198,7 @@ impl Progress {
                     .filter(|(range, _)| range.contains(&key_group))
                     .map(|(_, position)| *position)
                     .min()
+                    .filter(|position| *position > Position(0))
             })
             .collect();
         Ok(Progress {
@@ -207,7 +207,6 @@ impl Progress {
             key_groups: key_groups.clone(),
             starts,
             store: markers.first().map_or(UNKNOWN, |marker| marker.store),
-            end: None,
             acked: Position(0),
             markers,
         })
@@ -216,10 +215,10 @@ impl Progress {
     /// The store is open: it has this identity, and the next record would have this position. True if the markers are of this
     /// store and of its past; otherwise they are forgotten.
     pub(super) fn opened(&mut self, store: [u8; 16], next: Position) -> bool {
-        let known = self
-            .markers
-            .iter()
-            .all(|marker| marker.store == store && marker.starts.iter().all(|(_, position)| *position <= next));
+        let known = self.markers.iter().all(|marker| {
+            let here = marker.store == store || marker.store == UNKNOWN;
+            here && marker.starts.iter().all(|(_, position)| *position <= next)
+        });
         if !known {
             self.starts.fill(None);
         }
@@ -237,9 +236,6 @@ impl Progress {
     pub(super) fn acked(&mut self, records: &[Acked]) {
         for record in records {
             self.acked = self.acked.max(Position(record.position.0 + 1));
-        }
-        if self.end.is_some() {
-            self.end = Some(self.acked);
         }
     }
 
@@ -269,16 +265,15 @@ impl Progress {
         ))
     }
 
-    pub(super) fn recovery_done(&mut self) {
-        self.end = Some(self.acked);
-    }
-
-    pub(super) fn marker(&self, oldest: &[(u16, Position)]) -> Vec<u8> {
+    pub(super) fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
         let first = *self.key_groups.start();
-        let mut positions: Vec<Position> = self
-            .starts
-            .iter()
-            .map(|start| self.end.or(*start).unwrap_or(Position(0)))
+        let read = |key_group| recovered.iter().any(|range| range.contains(&key_group));
+        let mut positions: Vec<Position> = (first..)
+            .zip(&self.starts)
+            .map(|(key_group, start)| match read(key_group) {
+                true => self.acked,
+                false => start.unwrap_or(Position(0)),
+            })
             .collect();
         for (key_group, position) in oldest {
             let index = key_group.checked_sub(first).map(usize::from);

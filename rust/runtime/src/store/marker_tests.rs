@@ -42,14 +42,16 @@ fn acked(position: u64) -> Acked {
 fn a_marker_names_what_is_unfinished_and_else_the_end() {
     let mut progress = Progress::new(Kind::Sqlite, &request(0..=127, Vec::new())).unwrap();
     assert!(progress.opened(HERE, Position(10)));
-    progress.recovery_done();
     progress.acked(&[acked(10), acked(11), acked(12)]);
-    let bytes = progress.marker(&[
-        (5, Position(11)),
-        (5, Position(12)),
-        (127, Position(10)),
-        (200, Position(0)),
-    ]);
+    let bytes = progress.marker(
+        &[64..=127, 0..=63],
+        &[
+            (5, Position(11)),
+            (5, Position(12)),
+            (127, Position(10)),
+            (200, Position(0)),
+        ],
+    );
     let read = Marker::decode(Kind::Sqlite, &bytes).unwrap();
     assert_eq!(read.store, HERE);
     assert_eq!(
@@ -69,19 +71,22 @@ fn a_marker_before_the_end_of_recovery_is_the_former_one() {
     let former = vec![marker(&[(0..=63, 40)]), marker(&[(64..=127, 50)])];
     let mut progress = Progress::new(Kind::Sqlite, &request(32..=95, former)).unwrap();
     assert_eq!(
-        Marker::decode(Kind::Sqlite, &progress.marker(&[])).unwrap().starts,
+        Marker::decode(Kind::Sqlite, &progress.marker(&[], &[])).unwrap().starts,
         [(32..=63, Position(40)), (64..=95, Position(50))]
     );
     assert!(progress.opened(HERE, Position(90)));
     progress.acked(&[acked(90)]);
     assert_eq!(
-        Marker::decode(Kind::Sqlite, &progress.marker(&[])).unwrap().lowest(),
+        Marker::decode(Kind::Sqlite, &progress.marker(&[], &[]))
+            .unwrap()
+            .lowest(),
         Position(40),
         "what was recovered so far says nothing of the rest"
     );
-    progress.recovery_done();
     assert_eq!(
-        Marker::decode(Kind::Sqlite, &progress.marker(&[])).unwrap().starts,
+        Marker::decode(Kind::Sqlite, &progress.marker(&[32..=95], &[]))
+            .unwrap()
+            .starts,
         [(32..=95, Position(91))]
     );
 }
@@ -167,27 +172,26 @@ fn the_layout_of_version_one_stays() {
 fn pruning_takes_markers_of_the_session_only() {
     let mut progress = Progress::new(Kind::Sqlite, &request(0..=63, Vec::new())).unwrap();
     progress.opened(HERE, Position(5));
-    progress.recovery_done();
-    assert_eq!(progress.own(&progress.marker(&[])).unwrap().lowest(), Position(5));
+    assert_eq!(
+        progress.own(&progress.marker(&[0..=63], &[])).unwrap().lowest(),
+        Position(5)
+    );
     assert_eq!(
         progress.own(&marker(&[(0..=127, 5)])).unwrap_err().kind,
         ErrorKind::Request
     );
     progress.opened([8; 16], Position(5));
-    assert_eq!(
-        progress.own(&marker(&[(0..=63, 5)])).unwrap_err().kind,
-        ErrorKind::Request
-    );
+    assert_eq!(progress.own(&marker(&[(0..=63, 5)])).unwrap().lowest(), Position(0));
 }
 
 #[test]
 fn a_marker_from_before_the_store_was_open_means_the_beginning() {
     let early = Progress::new(Kind::Sqlite, &request(0..=63, Vec::new()))
         .unwrap()
-        .marker(&[]);
+        .marker(&[], &[]);
     let mut progress = Progress::new(Kind::Sqlite, &request(0..=63, vec![early.clone()])).unwrap();
     assert!(progress.opened(HERE, Position(50)));
-    assert_eq!(progress.start(3), Some(Position(0)));
+    assert_eq!(progress.start(3), None);
     assert_eq!(
         progress.own(&early).unwrap().lowest(),
         Position(0),

@@ -459,14 +459,7 @@ fn read(
     claims: &Claims,
     progress: &Progress,
 ) -> Result<VecDeque<Recovered>, StoreError> {
-    let start = |key_group| {
-        Some(
-            progress
-                .start(key_group)
-                .unwrap_or(Position(0))
-                .max(claims.start(key_group)?),
-        )
-    };
+    let start = |key_group| progress.start(key_group).or_else(|| claims.start(key_group));
     if request.missing_history == MissingHistory::Fail {
         for gone in pruned.iter().filter(|gone| gone.operator == *operator) {
             let readable = gone.lineage == request.lineage || request.ancestors.contains(&gone.lineage);
@@ -536,10 +529,7 @@ impl Attempt {
         }
         match self.recovery.take()? {
             Err(error) => Some(Tell::Failed(error)),
-            Ok(rest) if rest.is_empty() => {
-                lock(&self.progress).recovery_done();
-                Some(Tell::Done(self.request.key_groups.clone()))
-            }
+            Ok(rest) if rest.is_empty() => Some(Tell::Done(self.request.key_groups.clone())),
             Ok(mut rest) => {
                 let records = rest.drain(..batch.clamp(1, rest.len())).collect();
                 self.recovery = Some(Ok(rest));
@@ -634,8 +624,8 @@ impl Session for MemorySession {
         Ok(())
     }
 
-    fn marker(&self, oldest: &[(u16, Position)]) -> Vec<u8> {
-        lock(&self.progress).marker(oldest)
+    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+        lock(&self.progress).marker(recovered, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

@@ -182,14 +182,17 @@ pub trait Session: Send {
     /// that happens later does; those before it may become durable, acknowledged or not.
     fn append(&mut self, records: Vec<Append>) -> Result<(), StoreError>;
 
-    /// Bytes for the checkpoint (versioned), by which a later session knows from where to read: for a key group that is named,
-    /// the position given; for others, what is acknowledged now; for those whose recovery is not done, the markers this
-    /// session was opened with.
+    /// Bytes for the checkpoint (versioned), by which a later session knows from where to read a key group: from the lowest
+    /// position that `oldest` names for it, else from what is acknowledged now; and never less than what the markers say that
+    /// this session was opened with, as long as its recovery is not done.
+    ///
+    /// `recovered` are the key groups whose [`Events::recovery_done`] the caller has taken in, in any order. It is the caller
+    /// who says so because the store may be further: what the caller has not seen yet it cannot name.
     ///
     /// `oldest` names, by key group, the lowest position that must still be read after a restore: of the records of runs in
     /// flight, and of recovered ones that no input has claimed yet. A key group may be named several times. Records whose
     /// acknowledgement the caller has not seen belong into its snapshot; they need not be named.
-    fn marker(&self, oldest: &[(u16, Position)]) -> Vec<u8>;
+    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8>;
 
     /// Says that no checkpoint older than the one with this marker will be restored: the records of this lineage that it does
     /// not cover are removed in the background once they are older than the store's retention. Pruning by position instead of

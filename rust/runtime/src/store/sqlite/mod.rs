@@ -24,6 +24,7 @@ use super::request::refuse;
 use super::{Append, ErrorKind, Events, OpenSession, Position, Session, Store, StoreError};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -280,8 +281,8 @@ impl Session for SqliteSession {
         Ok(())
     }
 
-    fn marker(&self, oldest: &[(u16, Position)]) -> Vec<u8> {
-        lock(&self.attempt.progress).marker(oldest)
+    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+        lock(&self.attempt.progress).marker(recovered, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

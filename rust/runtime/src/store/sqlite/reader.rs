@@ -44,7 +44,7 @@ impl Plan {
             .clone()
             .map(|key_group| {
                 let first = claims.start(key_group).unwrap_or(own.position);
-                progress.start(key_group).unwrap_or(first).max(first)
+                progress.start(key_group).unwrap_or(first)
             })
             .collect();
         let of = |row: &ClaimRow| (row.operator == request.operator).then_some(row.claim.lineage);
@@ -86,10 +86,7 @@ impl Plan {
 pub(super) fn run(settings: &SqliteSettings, attempt: &Arc<Attempt>, plan: &Plan) {
     let done = catch_unwind(AssertUnwindSafe(|| read(settings, attempt, plan)));
     match done.unwrap_or_else(|panic| Err(errors::panicked(&settings.place(), panic.as_ref()))) {
-        Ok(()) => {
-            lock(&attempt.progress).recovery_done();
-            attempt.gate.recovery_done(attempt.request.key_groups.clone());
-        }
+        Ok(()) => attempt.gate.recovery_done(attempt.request.key_groups.clone()),
         Err(error) => drop(attempt.gate.fail(error)),
     }
 }
