@@ -5,6 +5,7 @@
 mod store_contract;
 mod store_memory;
 mod store_sqlite;
+mod store_tool;
 
 contract!(memory, super::store_memory::Memory);
 contract!(memory_that_ignores_zombies, super::store_memory::Lenient);

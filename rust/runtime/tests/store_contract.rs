@@ -492,7 +492,7 @@ pub fn refused_records_end_the_session_and_say_why<P: Place>() {
     };
     let outside = OpenSession {
         key_groups: 0..=63,
-        ..request(A)
+        ..request(C)
     };
     for (wrong, request, kind, text) in [
         (large, request(A), ErrorKind::TooLarge, "and 4096 are allowed"),

@@ -1,9 +1,9 @@
 //! The store in a file: its place for the contract, bad files, bad disks, other processes, and kill -9.
 
-use super::store_contract::{A, B, C, MAX_RECORD, Open, Place, fork, note, read, record, request};
+use super::store_contract::{A, B, C, MAX_RECORD, Open, Place, Recorder, fork, note, read, record, request};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{
-    Acked, Append, ErrorKind, Events, MissingHistory, OpenSession, Position, Recovered, Store, StoreError,
+    Acked, Append, ErrorKind, Events, MissingHistory, OpenSession, Position, Recovered, Session, Store, StoreError,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -11,8 +11,9 @@ use std::io::{BufRead, BufReader};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -20,7 +21,7 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 /// A file in a directory of its own, removed at the end. Its clock ticks whenever it is looked at.
 pub struct File {
     directory: PathBuf,
-    clock: Arc<AtomicI64>,
+    pub clock: Arc<AtomicI64>,
 }
 
 impl Drop for File {
@@ -30,11 +31,11 @@ impl Drop for File {
 }
 
 impl File {
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.join("journal.sqlite")
     }
 
-    fn settings(&self) -> SqliteSettings {
+    pub fn settings(&self) -> SqliteSettings {
         let clock = self.clock.clone();
         SqliteSettings {
             retention: Duration::ZERO,
@@ -44,14 +45,14 @@ impl File {
         }
     }
 
-    fn with(&self, change: impl FnOnce(&mut SqliteSettings)) -> Arc<dyn Store> {
+    pub fn with(&self, change: impl FnOnce(&mut SqliteSettings)) -> Arc<dyn Store> {
         let mut settings = self.settings();
         change(&mut settings);
         Arc::new(SqliteStore::new(settings).unwrap())
     }
 
     /// A connection as the sqlite3 tool has it.
-    fn sql(&self) -> Connection {
+    pub fn sql(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
 }
@@ -374,7 +375,7 @@ fn stores_of_one_file_share_a_thread_and_all_their_sessions_are_served() {
 }
 
 /// Panics at the first acknowledgement.
-struct Panics(Arc<super::store_contract::Recorder>);
+struct Panics(Arc<Recorder>);
 
 impl Events for Panics {
     fn acked(&self, _: &[Acked]) {
@@ -399,7 +400,7 @@ fn a_panic_on_the_stores_thread_leaves_nobody_waiting() {
     let file = File::new("panic");
     let store = file.store();
     let mut other = Open::start(&store, request(B));
-    let recorder = Arc::new(super::store_contract::Recorder::default());
+    let recorder = Arc::new(Recorder::default());
     let mut session = store.open(request(A), Arc::new(Panics(recorder.clone()))).unwrap();
     session.append(vec![note("x")]).unwrap();
     recorder.until("an error", |heard| !heard.failed.is_empty());
@@ -517,4 +518,136 @@ fn missing_history_may_be_passed_over_by_choice() {
         "{error}"
     );
     assert!(read(&file.store(), restored(MissingHistory::Reexecute)).is_empty());
+}
+
+/// Keeps the store's thread in its first acknowledgement until it is let go, and counts what comes together.
+struct Holds {
+    held: Mutex<Option<Receiver<()>>>,
+    entered: Sender<()>,
+    batches: Sender<usize>,
+    recorder: Arc<Recorder>,
+}
+
+impl Events for Holds {
+    fn acked(&self, records: &[Acked]) {
+        let held = self.held.lock().unwrap().take();
+        if let Some(held) = held {
+            self.entered.send(()).unwrap();
+            held.recv().unwrap();
+        }
+        self.batches.send(records.len()).unwrap();
+        self.recorder.acked(records);
+    }
+
+    fn failed(&self, error: StoreError) {
+        self.recorder.failed(error);
+    }
+
+    fn recovered(&self, records: Vec<Recovered>) {
+        self.recorder.recovered(records);
+    }
+
+    fn recovery_done(&self, key_groups: RangeInclusive<u16>) {
+        self.recorder.recovery_done(key_groups);
+    }
+}
+
+/// A session whose first record is durable, and whose events keep the store's thread until the sender is used.
+fn hold(
+    store: &Arc<dyn Store>,
+    request: OpenSession,
+) -> (Box<dyn Session>, Sender<()>, Receiver<usize>, Arc<Recorder>) {
+    let (release, held) = channel();
+    let (entered, inside) = channel();
+    let (batches, sizes) = channel();
+    let recorder = Arc::new(Recorder::default());
+    let events = Holds {
+        held: Mutex::new(Some(held)),
+        entered,
+        batches,
+        recorder: recorder.clone(),
+    };
+    let mut session = store.open(request, Arc::new(events)).unwrap();
+    session.append(vec![note("first")]).unwrap();
+    inside.recv().unwrap();
+    (session, release, sizes, recorder)
+}
+
+#[test]
+fn what_is_appended_during_a_commit_goes_into_the_next_together() {
+    let file = File::new("group");
+    let store = file.store();
+    let (mut session, release, sizes, recorder) = hold(&store, request(A));
+    let mut other = Open::begin(&store, request(B));
+    for run in 0..50 {
+        session
+            .append(vec![record(5, b"k", run, "x"), record(6, b"k", run, "x")])
+            .unwrap();
+        other.append(vec![record(7, b"k", run, "y")]).unwrap();
+    }
+    release.send(()).unwrap();
+    other
+        .recorder
+        .until("acknowledgements", |heard| heard.acked.len() == 50);
+    recorder.until("acknowledgements", |heard| heard.acked.len() == 101);
+    drop(session);
+    assert_eq!(sizes.iter().collect::<Vec<_>>(), [1, 100]);
+    let times: i64 = file
+        .sql()
+        .query_row(
+            "SELECT count(DISTINCT epoch) FROM record WHERE position BETWEEN 2 AND 151",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(times, 2, "of both sessions");
+}
+
+#[test]
+fn a_zombie_is_refused_within_the_process_and_across_processes() {
+    for same in [true, false] {
+        let file = File::new("fenced");
+        let store = file.store();
+        let second = if same { store.clone() } else { file.store() };
+        let mut zombie = Open::start(&store, request(A));
+        let mut bystander = Open::start(&store, request(B));
+        let part = OpenSession {
+            key_groups: 100..=127,
+            ..request(A)
+        };
+        Open::start(&second, part).end();
+        zombie.append(vec![note("late")]).unwrap();
+        let error = zombie.error();
+        assert_eq!(error.kind, ErrorKind::Fenced);
+        assert!(
+            error.to_string().contains("has claimed the key groups 100..=127"),
+            "{error}"
+        );
+        bystander.write(vec![note("another job goes on")]);
+        let count: i64 = file
+            .sql()
+            .query_row("SELECT count(*) FROM record", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(count, 1, "nothing of the zombie was written");
+    }
+}
+
+#[test]
+fn a_claim_that_was_not_written_after_all_makes_no_zombie() {
+    let file = File::new("rolled-back");
+    let store = file.with(|settings| settings.max_size = Some(100 * 1024));
+    let mut first = Open::start(&store, request(A));
+    first.write(vec![note("before")]);
+    let (session, release, _sizes, _recorder) = hold(&store, request(B));
+    let mut second = Open::begin(&store, request(A));
+    let large = "x".repeat(3000);
+    second
+        .append((0..100).map(|run| record(5, b"k", run, &large)).collect())
+        .unwrap();
+    release.send(()).unwrap();
+    assert_eq!(second.error().kind, ErrorKind::Full);
+    first.write(vec![note("after")]);
+    first.end();
+    drop(session);
+    assert_eq!(read(&store, request(A)), ["after", "before"]);
 }

@@ -27,6 +27,7 @@ mod request;
 pub mod claims;
 pub mod memory;
 pub mod sqlite;
+pub mod tool;
 
 pub use error::{ErrorKind, StoreError};
 

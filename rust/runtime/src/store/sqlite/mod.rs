@@ -16,6 +16,7 @@ mod prune;
 mod reader;
 mod row;
 mod schema;
+pub mod tool;
 mod writer;
 
 use super::gate::Gate;

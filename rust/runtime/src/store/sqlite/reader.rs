@@ -65,7 +65,8 @@ impl Plan {
             return Ok(());
         }
         let first = *request.key_groups.start();
-        for row in rows.iter().filter(|row| row.operator == request.operator) {
+        let pruned = |row: &&ClaimRow| row.operator == request.operator && row.pruned_before > Position(0);
+        for row in rows.iter().filter(pruned) {
             if row.claim.lineage != request.lineage && !request.ancestors.contains(&row.claim.lineage) {
                 continue;
             }

@@ -114,6 +114,13 @@ pub(super) struct ClaimRow {
     pub(super) claimed_at: i64,
 }
 
+impl ClaimRow {
+    /// Of the same lineage and operator.
+    pub(super) fn is_of_same_job(&self, other: &ClaimRow) -> bool {
+        self.operator == other.operator && self.claim.lineage == other.claim.lineage
+    }
+}
+
 /// The claims of higher epochs than this.
 pub(super) fn claims(place: &str, connection: &Connection, after: u64) -> Result<Vec<ClaimRow>, StoreError> {
     let failed = |cause: rusqlite::Error| errors::sqlite(place, "reading its claims", &cause);
