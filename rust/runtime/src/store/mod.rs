@@ -146,8 +146,9 @@ pub struct OpenSession {
 }
 
 /// What a store tells. Called on the store's own threads, one call of a session at a time except that recovery and
-/// acknowledgements have a thread each. A call must not close the session. It may wait: the store goes on with that session
-/// (and with others of the same file) when it returns.
+/// acknowledgements have a thread each. A call may use the session, but not close it, nor wait for a thread that does: closing
+/// waits for calls under way. Otherwise it may wait: the store goes on with that session (with acknowledgements, also with
+/// others of the same file) when it returns.
 pub trait Events: Send + Sync {
     /// These records are durable; those of a key in the order of their appends.
     fn acked(&self, records: &[Acked]);
