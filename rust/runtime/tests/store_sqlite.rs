@@ -1,16 +1,17 @@
 //! The store in a file: its place for the contract, bad files, bad disks, other processes, and kill -9.
 
 use super::store_contract::{A, B, C, MAX_RECORD, Open, Place, Recorder, fork, note, read, record, request};
-use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
+use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore, tool};
 use flink_agents_runtime::store::{
-    Acked, Append, ErrorKind, Events, MissingHistory, OpenSession, Position, Recovered, Session, Store, StoreError,
+    Acked, Append, ErrorKind, Events, Lineage, MissingHistory, OpenSession, Position, Recovered, Session, Store,
+    StoreError,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -424,12 +425,7 @@ fn after_kill_9_exactly_a_prefix_that_holds_all_acknowledged_is_there() {
     let mut acked: BTreeMap<u16, u64> = BTreeMap::new();
     // The second and third writer find a file that was not closed.
     for (round, heard) in [500, 3000, 1].into_iter().enumerate() {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_store-writer"))
-            .arg(file.path())
-            .arg(KEYS.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = writer(&file, KEYS);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut last: BTreeMap<u16, u64> = BTreeMap::new();
         let mut hear = |line: String| {
@@ -650,4 +646,92 @@ fn a_claim_that_was_not_written_after_all_makes_no_zombie() {
     first.end();
     drop(session);
     assert_eq!(read(&store, request(A)), ["after", "before"]);
+}
+
+fn writer(file: &File, keys: u16) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_store-writer"))
+        .arg(file.path())
+        .arg(keys.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn of_two_processes_of_one_job_the_later_takes_over() {
+    let file = File::new("two");
+    let mut first = writer(&file, 4);
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    let mut second = writer(&file, 4);
+    let mut said = BufReader::new(second.stdout.take().unwrap()).lines();
+    said.next().unwrap().unwrap();
+    // The first writes on until it is refused, and so ends by itself.
+    let heard = 1 + lines.map_while(Result::ok).count();
+    let ended = first.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    let text = String::from_utf8(ended.stderr).unwrap();
+    assert!(text.contains("a later attempt of this job has taken over"), "{text}");
+    assert!(text.contains("epoch 2 of the job lineage"), "{text}");
+    second.kill().unwrap();
+    second.wait().unwrap();
+    let count = |condition: &str| -> i64 {
+        let query = format!("SELECT count(*) FROM record JOIN claim ON claim.epoch = 2 WHERE {condition}");
+        file.sql().query_row(&query, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count("record.epoch = 1 AND record.position >= claim.position"), 0);
+    assert!(count("record.epoch = 1") >= heard as i64, "{heard} acknowledged");
+    assert!(count("record.epoch = 2") > 0);
+}
+
+/// Written by the first version with this format, and never again: attempts of A and of its fork B.
+const VERSION_1: &[u8] = include_bytes!("store_v1.sqlite");
+
+#[test]
+fn a_file_of_format_one_is_read_for_ever() {
+    let file = File::new("golden");
+    std::fs::write(file.path(), VERSION_1).unwrap();
+    assert!(tool::verify(&file.settings()).unwrap().is_right());
+    let restored = |lineage, ancestors: &[Lineage], marker: &str| OpenSession {
+        markers: vec![
+            (0..marker.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&marker[at..at + 2], 16).unwrap())
+                .collect(),
+        ],
+        ..fork(lineage, ancestors)
+    };
+    // What the session of A gave for a checkpoint: everything from the second record on.
+    let marker = concat!(
+        "0102",
+        "a6fbc3f8ff93e12f9e6e2314841ce739",
+        "8000",
+        "03000000",
+        "00000400",
+        "0500000000000000",
+        "05000500",
+        "0200000000000000",
+        "06007f00",
+        "0500000000000000"
+    );
+    let open = Open::start(&file.store(), restored(A, &[], marker));
+    open.recorder.with(|heard| {
+        let found: Vec<_> = heard
+            .recovered
+            .iter()
+            .map(|record| (record.key.as_slice(), &record.value))
+            .collect();
+        assert_eq!(
+            found,
+            [(&b"s:key"[..], &None), (&b"s:key"[..], &Some(b"second".to_vec())),]
+        );
+        assert_eq!(heard.recovered[0].tail, record(5, b"", 2, "").tail);
+    });
+    open.end();
+    assert_eq!(read(&file.store(), request(A)), ["\u{1}", "-", "first", "second"]);
+    assert_eq!(
+        read(&file.store(), fork(B, &[A])),
+        ["\u{1}", "-", "first", "of b", "second"]
+    );
 }
