@@ -1,5 +1,6 @@
-//! What the core may not have: threads, processes, sockets. Free of JNI and of Python, so that both ends of a protocol are
+//! What the core may not have: threads, processes, sockets, files. Free of JNI and of Python, so that both ends of a protocol are
 //! tested here without either.
 #![forbid(unsafe_code)]
 
+pub mod store;
 pub mod worker;

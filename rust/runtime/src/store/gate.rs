@@ -1,0 +1,77 @@
+//! What stands between a store's threads and the caller of a session: nothing passes after an error or after the end.
+
+use super::{Acked, Events, Recovered, StoreError};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Calls hold the lock for reading, so that those of the writing and of the reading thread do not wait for each other; the end
+/// takes it for writing, and so comes after every call under way.
+pub(super) struct Gate {
+    events: RwLock<Option<Arc<dyn Events>>>,
+    ended: Mutex<Option<StoreError>>,
+}
+
+impl Gate {
+    pub(super) fn new(events: Arc<dyn Events>) -> Gate {
+        Gate {
+            events: RwLock::new(Some(events)),
+            ended: Mutex::new(None),
+        }
+    }
+
+    /// The reason for which the session has ended.
+    pub(super) fn ended(&self) -> Option<StoreError> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// # Errors
+    /// The reason for which the session has ended.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.ended().map_or(Ok(()), Err)
+    }
+
+    fn call(&self, call: impl FnOnce(&dyn Events)) {
+        let events = self.events.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(events) = events.as_ref() {
+            call(events.as_ref());
+        }
+    }
+
+    pub(super) fn acked(&self, records: &[Acked]) {
+        if !records.is_empty() {
+            self.call(|events| events.acked(records));
+        }
+    }
+
+    pub(super) fn recovered(&self, records: Vec<Recovered>) {
+        if !records.is_empty() {
+            self.call(|events| events.recovered(records));
+        }
+    }
+
+    pub(super) fn recovery_done(&self, key_groups: RangeInclusive<u16>) {
+        self.call(|events| events.recovery_done(key_groups));
+    }
+
+    fn end(&self, reason: StoreError) -> Option<Arc<dyn Events>> {
+        self.ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(reason);
+        self.events.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends the session with an error, which is told if it is the first. True if it was.
+    pub(super) fn fail(&self, error: StoreError) -> bool {
+        let last = self.end(error.clone());
+        if let Some(events) = &last {
+            events.failed(error);
+        }
+        last.is_some()
+    }
+
+    /// Ends the session without a word.
+    pub(super) fn close(&self, store: &'static str) {
+        drop(self.end(StoreError::closed(store)));
+    }
+}
