@@ -2,5 +2,6 @@
 //! tested here without either.
 #![forbid(unsafe_code)]
 
+pub mod journal;
 pub mod store;
 pub mod worker;

@@ -182,7 +182,10 @@ impl Attempt {
         world: &mut World,
     ) -> Attempt {
         world.attempts += 1;
-        let settings = JournalSettings { on_divergence };
+        let settings = JournalSettings {
+            on_divergence,
+            origin: [7; 16],
+        };
         let mut attempt = Attempt {
             agent: Arc::clone(agent),
             machine: Machine::with_journal(ScriptRouter::new(agent), Limits::default(), settings),

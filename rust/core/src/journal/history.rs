@@ -1,7 +1,7 @@
 //! What the journal of a key says after a restart: its runs, and of the run in progress what is still to be reached.
 
 use super::tail::Path;
-use super::{CallRecord, CallStatus, Completion, Digest, First, Record, RecordBody, RecordError, Tail};
+use super::{CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, Tail};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -94,6 +94,7 @@ type Place = (u32, u32);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecoveredRun {
     digest: Option<Digest>,
+    origin: Origin,
     next_order: u32,
     completions: BTreeMap<Place, (Path, Completion)>,
     places: FxHashMap<Path, Place>,
@@ -106,8 +107,9 @@ pub(crate) struct RecoveredRun {
 
 impl RecoveredRun {
     fn put(&mut self, tail: Tail, record: Record) {
-        if let First::Yes(digest) = record.first {
+        if let First::Yes { origin, digest } = record.first {
             self.digest = digest;
+            self.origin = origin;
         }
         self.next_order = self.next_order.max(record.order + 1);
         self.remove(&tail);
@@ -155,6 +157,11 @@ impl RecoveredRun {
     /// Digest of the run's input.
     pub(crate) fn digest(&self) -> Option<Digest> {
         self.digest
+    }
+
+    /// The job in which the run began.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// One past the last order in use.

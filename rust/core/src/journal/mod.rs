@@ -19,7 +19,7 @@ mod tail;
 
 pub(crate) use history::RecoveredRun;
 pub use history::{History, Recovered};
-pub use record::{CallRecord, CallStatus, Completion, Digest, First, Record, RecordBody, RecordError, VERSION};
+pub use record::{CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, VERSION};
 pub use tail::Tail;
 
 /// Number of a record that was written, counted from 1 for each machine.
@@ -40,4 +40,6 @@ pub enum OnDivergence {
 pub struct JournalSettings {
     /// See there.
     pub on_divergence: OnDivergence,
+    /// Of the runs that begin here.
+    pub origin: Origin,
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! "FAJR"  version u8  kind  order  after  first  body  crc32 (of everything before it, little-endian u32)
 //! kind   0 run   1 call   2 completion
-//! first  0 not the run's first record   1 the first   2 the first, and the digest of the input follows (16 bytes)
+//! first  0 not the run's first record   1 the first, then its origin (16 bytes)   2 the same, then the input's digest (16 bytes)
 //! call        status (0 pending, 1 succeeded, 2 failed)  function  digest (0, or 1 and 16 bytes)  payload
 //! completion  events (type, id)*  sensory (path, is value)*  short-term (path, is value)*  values: one for each event, then
 //!             one for each memory value
@@ -23,13 +23,22 @@ pub const VERSION: u8 = 1;
 /// A digest that the host computed: of a run's input, or of a call's arguments.
 pub type Digest = [u8; 16];
 
+/// The job in which a run began. It stays with the run when another job goes on with it, so that the identities of its calls
+/// do.
+pub type Origin = [u8; 16];
+
 /// Whether a record is the first of its run, which tells by what input the run is found again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum First {
     /// It is not.
     No,
-    /// It is, and the input has this digest, if it has one.
-    Yes(Option<Digest>),
+    /// It is.
+    Yes {
+        /// See there.
+        origin: Origin,
+        /// Of the input, if it has one.
+        digest: Option<Digest>,
+    },
 }
 
 /// How a call ended, or that it has not.
@@ -137,10 +146,12 @@ impl Record {
         out.number(u64::from(self.after));
         match self.first {
             First::No => out.number(0),
-            First::Yes(None) => out.number(1),
-            First::Yes(Some(digest)) => {
-                out.number(2);
-                out.id(u128::from_be_bytes(digest));
+            First::Yes { origin, digest } => {
+                out.number(1 + u64::from(digest.is_some()));
+                out.id(u128::from_be_bytes(origin));
+                if let Some(digest) = digest {
+                    out.id(u128::from_be_bytes(digest));
+                }
             }
         }
         match &self.body {
@@ -187,8 +198,14 @@ impl Record {
         let (order, after) = (input.small()?, input.small()?);
         let first = match input.index(3)? {
             0 => First::No,
-            1 => First::Yes(None),
-            _ => First::Yes(Some(input.id()?.to_be_bytes())),
+            with_digest => First::Yes {
+                origin: input.id()?.to_be_bytes(),
+                digest: if with_digest == 2 {
+                    Some(input.id()?.to_be_bytes())
+                } else {
+                    None
+                },
+            },
         };
         let body = match kind {
             0 => RecordBody::Run,

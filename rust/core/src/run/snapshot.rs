@@ -164,6 +164,7 @@ impl RestorePlan {
                 order: input.small()?,
                 completed: input.small()?,
                 digest: digest(&mut input)?,
+                origin: input.id()?.to_be_bytes(),
             };
             for _ in 0..input.count()? {
                 let event = input.index(events.len())?;
@@ -386,6 +387,7 @@ impl<R: Router> Machine<R> {
             out.number(u64::from(progress.order));
             out.number(u64::from(progress.completed));
             write_digest(&mut out, progress.digest);
+            out.id(u128::from_be_bytes(progress.origin));
             out.number(held.len() as u64);
             held.into_iter().for_each(|event| out.number(event));
             let records: Vec<&RecordOut> = journal.not_in_store().collect();

@@ -4,7 +4,7 @@
 
 use super::replay::Answer;
 use crate::ids::{KeySlot, TaskId};
-use crate::journal::{CallRecord, CallStatus, Digest, RecordBody, Tail, Ticket};
+use crate::journal::{CallRecord, CallStatus, Digest, Origin, RecordBody, Tail, Ticket};
 use crate::run::key::TaskIndex;
 use crate::run::{CallError, Effect, Machine, Router, TaskError};
 
@@ -171,6 +171,16 @@ impl<R: Router> Machine<R> {
         let index = self.live(task)?;
         let tail = self.tail_of_call(index, call).ok_or(CallError::NotBegun)?;
         Ok(tail.encode())
+    }
+
+    /// The job in which the run of a task began.
+    ///
+    /// # Errors
+    /// When the action has ended.
+    pub fn origin_of(&self, task: TaskId) -> Result<Origin, TaskError> {
+        let key = self.tasks[self.live(task)? as usize].key;
+        let journal = self.keys[key.0 as usize].journal.as_ref();
+        Ok(journal.map_or_else(Default::default, |journal| journal.progress.origin))
     }
 
     // ---- inner steps

@@ -67,6 +67,10 @@ impl<R: Router> Machine<R> {
         }
         let unknown = Progress {
             digest: oldest.digest,
+            origin: self
+                .journal
+                .as_ref()
+                .map_or_else(Default::default, |all| all.settings.origin),
             ..Progress::default()
         };
         journal.replay = None;
@@ -98,6 +102,7 @@ impl<R: Router> Machine<R> {
                         order: recovered.next_order(),
                         completed: 0,
                         digest,
+                        origin: recovered.origin(),
                     };
                     journal.replay = Replay::of(recovered);
                 }

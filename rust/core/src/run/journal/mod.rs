@@ -22,7 +22,7 @@ pub use calls::{CallIn, CallOutcome, CallStep};
 use super::key::{EventIndex, Key, TaskIndex};
 use super::{Effect, InputError, Machine, RecordOut, Router};
 use crate::ids::{ActionId, KeySlot};
-use crate::journal::{Digest, First, History, JournalSettings, Record, RecordBody, Tail, Ticket};
+use crate::journal::{Digest, First, History, JournalSettings, Origin, Record, RecordBody, Tail, Ticket};
 use replay::Replay;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub(crate) struct Progress {
     pub(crate) completed: u32,
     /// Of the run's input.
     pub(crate) digest: Option<Digest>,
+    /// The job in which the run began.
+    pub(crate) origin: Origin,
 }
 
 /// What the journal means for one key.
@@ -94,7 +96,7 @@ impl KeyJournal {
 /// The journal of a machine.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    settings: JournalSettings,
+    pub(super) settings: JournalSettings,
     written: Ticket,
 }
 
@@ -185,7 +187,10 @@ impl<R: Router> Machine<R> {
         let first = if progress.begun {
             First::No
         } else {
-            First::Yes(progress.digest)
+            First::Yes {
+                origin: progress.origin,
+                digest: progress.digest,
+            }
         };
         let record = Record {
             order: progress.order,
