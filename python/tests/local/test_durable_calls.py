@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import functools
 import gc
+import sys
 import threading
 import time
 
@@ -529,6 +530,25 @@ async def uses_the_thread(event, ctx):
 def test_calls_take_turns_when_there_are_fewer_threads_than_calls(run):
     outputs = run([(n, 0) for n in range(200)], (INPUT, uses_the_thread), config={"num-async-threads": "1"})
     assert sorted(outputs) == [(n, f"{POOL}0") for n in range(200)]
+
+
+async def meets_the_others(event, ctx):
+    def waits():
+        STATE["intervals"].append(sys.getswitchinterval())
+        return STATE["barrier"].wait(30) >= 0
+
+    output(ctx, await ctx.durable_execute_async(waits))
+
+
+def test_many_threads_keep_the_interpreter_for_longer_each(run):
+    before = sys.getswitchinterval()
+    STATE["barrier"] = threading.Barrier(120)
+    STATE["intervals"] = []
+    outputs = run([(n, 0) for n in range(120)], (INPUT, meets_the_others))
+    assert sorted(outputs) == [(n, True) for n in range(120)]
+    # 0.1 ms for each thread there was.
+    assert max(STATE["intervals"]) == pytest.approx(0.012, rel=0.05)
+    assert sys.getswitchinterval() == before
 
 
 async def looks_at_the_collector(event, ctx):

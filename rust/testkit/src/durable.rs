@@ -43,6 +43,8 @@ pub struct World {
     pub outputs: BTreeMap<String, Vec<String>>,
     /// Reasons of divergences.
     pub divergences: Vec<String>,
+    /// Why the job failed.
+    pub failure: Option<String>,
     /// Everything that happened, one line each.
     pub transcript: Vec<String>,
     attempts: u32,
@@ -58,6 +60,11 @@ impl World {
     fn number(&mut self) -> u128 {
         self.numbers += 1;
         self.numbers
+    }
+
+    /// From here on, what was acknowledged may be done again: the agent was changed.
+    pub fn forget_acknowledged(&mut self) {
+        self.acknowledged.clear();
     }
 
     /// The side effect of a call.

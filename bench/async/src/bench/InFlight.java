@@ -222,6 +222,10 @@ public final class InFlight {
             cluster.start();
             final StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
             env.setParallelism(1);
+            if (rate > 0) {
+                // Records come one by one, and not in bursts of a tenth of a second, as Flink sends them by default.
+                env.setBufferTimeout(1);
+            }
             final DataStream<Long> all = env.fromSequence(from, Long.MAX_VALUE / 2);
             final DataStream<Long> numbers = rate <= 0 ? all : all.map(new Paced(rate));
             final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(env);

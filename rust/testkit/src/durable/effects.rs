@@ -101,6 +101,7 @@ impl Attempt {
                 world.transcript.push(reason.clone());
                 world.divergences.push(reason);
             }
+            Effect::Fail { reason, .. } => world.failure = Some(reason),
             Effect::Warn(_) => world.count("warning"),
             other => panic!("{other:?} came although nothing may run"),
         }

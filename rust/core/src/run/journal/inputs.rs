@@ -111,6 +111,7 @@ impl<R: Router> Machine<R> {
             }
             None if given_up => {
                 journal.awaited = None;
+                state.sequence = run + 1;
                 let recovered = journal.history.runs.remove(&run);
                 self.tell_divergence(key, run, "its input did not come again, and others did");
                 if let Some(recovered) = recovered {
