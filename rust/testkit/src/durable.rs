@@ -138,7 +138,7 @@ pub struct Attempt {
     pub awaited: Vec<(KeySlot, u64)>,
     /// No two actions of a run are under way at a time.
     alone: bool,
-    /// Of events that were sent: the last record that their run had written by then.
+    /// Of events that were sent: the record of the action that sent them.
     sent_after: BTreeMap<u128, Ticket>,
 }
 
@@ -467,16 +467,7 @@ impl Attempt {
 
     /// An action runs from its first line: only after its cause, and never when its completion was acknowledged.
     fn check_start(&self, key: &str, task: TaskId, world: &World) {
-        let path = self.machine.task_path(task).unwrap();
-        let run = self.machine.run_of(task).unwrap();
-        let mut tail = Tail {
-            run,
-            task: path
-                .iter()
-                .map(|(index, action)| (*index, self.name(*action)))
-                .collect(),
-            call: Vec::new(),
-        };
+        let mut tail = self.tail(task);
         let identity = (key.to_owned(), tail.encode());
         assert!(
             !world.acknowledged.contains(&identity),
@@ -490,6 +481,19 @@ impl Attempt {
             tail.task.is_empty() || !open.contains(&&parent),
             "{tail} of key {key:?} is not acknowledged, and what it sent starts"
         );
+    }
+
+    /// Identity of a task's completion.
+    fn tail(&self, task: TaskId) -> Tail {
+        let path = self.machine.task_path(task).unwrap();
+        Tail {
+            run: self.machine.run_of(task).unwrap(),
+            task: path
+                .iter()
+                .map(|(index, action)| (*index, self.name(*action)))
+                .collect(),
+            call: Vec::new(),
+        }
     }
 
     fn name(&self, action: ActionId) -> Arc<str> {
@@ -549,6 +553,7 @@ impl Attempt {
             }
             Step::Finish => {
                 self.running = None;
+                let tail = self.tail(task).encode();
                 let values = self.machine.values_to_record(task).unwrap();
                 let values: Vec<Value> = values
                     .iter()
@@ -557,11 +562,9 @@ impl Attempt {
                 let bytes = values.iter().map(value_bytes).collect();
                 self.machine.handle_completed(task, bytes).unwrap();
                 self.drain(world);
-                let last = self
-                    .written
-                    .get(&key)
-                    .and_then(|queue| queue.back())
-                    .map_or(0, |record| record.1);
+                let queue = self.written.get(&key).into_iter().flatten();
+                let mut of_this = queue.filter(|(_, _, record)| record.tail == tail);
+                let last = of_this.next_back().map_or(0, |record| record.1);
                 for value in values {
                     if let Value::Event(event) = value {
                         self.sent_after.insert(event.id, last);

@@ -237,7 +237,11 @@ impl Texts {
 }
 
 impl<R: Router> Machine<R> {
-    /// Keys changed since the last call. Those that are idle need no snapshot; [`Machine::snapshot_key`] says so.
+    /// Keys changed since the last call. Those that are idle need no snapshot; [`Machine::snapshot_key`] says so. A key that is
+    /// open and has none (what is left of it is in the journal) has to lose the one that is stored.
+    ///
+    /// Effects that can be polled without running anything have to be carried out before: what they do is done, to the
+    /// machine, and is in no snapshot.
     ///
     /// # Errors
     /// When a run has failed, whether [`super::Effect::Fail`] was polled or not.
