@@ -71,9 +71,10 @@ fn check(store: &dyn Store) {
     }
 
     // Everything is in the journal: nothing is executed.
-    let mut none = Ledger::default();
-    none.executions = ledger.executions.clone();
-    none.safe = ledger.executions.keys().cloned().collect();
+    let mut none = Ledger {
+        safe: ledger.executions.keys().cloned().collect(),
+        executions: ledger.executions.clone(),
+    };
     assert_eq!(
         attempt(store, first, Vec::new(), 0, &mut none).0.as_ref(),
         Some(&outputs)

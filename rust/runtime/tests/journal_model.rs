@@ -76,11 +76,9 @@ fn play(seed: u64, counts: &mut Counts) {
                     outputs.entry(key).or_default().push(output);
                 }
             }
-            40..48 => {
-                if !subtask.executing.is_empty() {
-                    let index = rng.below(subtask.executing.len());
-                    subtask.end_call(index, &ledger);
-                }
+            40..48 if !subtask.executing.is_empty() => {
+                let index = rng.below(subtask.executing.len());
+                subtask.end_call(index, &ledger);
             }
             // A claim of an attempt before, written late, takes the place of this one's: the job is started again.
             48..62 => crash = subtask.exchange().is_err(),
