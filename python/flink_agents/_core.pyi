@@ -39,6 +39,9 @@ def key_text(key: Any) -> str:
 def key_of(text: str) -> Any:
     """Return the key of a canonical text; lists come back as tuples."""
 
+def args_digest(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | None:
+    """Return a digest of arguments, the same in every process; None if they are not plain data."""
+
 def random_uuid() -> uuid.UUID:
     """Return a fresh random UUID of version 4; fast, safe across ``fork``, not for secrets."""
 
@@ -77,10 +80,17 @@ class Link(Protocol):
 class Local:
     """The core in this process. For one thread, the one that calls ``next``: what actions do is refused in others."""
 
-    may_wait: bool
+    @property
+    def may_wait(self) -> bool:
+        """Whether an action may have to give way inside a method of its context; WAIT is never answered."""
+
     uuids: bool
-    def __init__(self, plan_json: str) -> None:
-        """Compile a plan; ``ValueError`` names what is wrong in it."""
+    def __init__(self, plan_json: str, name: str | None = None, directory: str = ".") -> None:
+        """Compile a plan, and open the journal of the run ``name`` if there is a store; ``ValueError`` names what is wrong."""
+
+    @property
+    def journalled(self) -> bool:
+        """Whether there is a journal: durable calls go by ``call`` and ``call_ended``."""
 
     @property
     def actions(self) -> list[str]:
@@ -101,6 +111,37 @@ class Local:
 
     def kept_values(self) -> int:
         """Return the number of events and memory values kept for unfinished runs (for tests)."""
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when the store has something to say; -1 without a journal."""
+
+    def heard(self) -> None:
+        """Take note that it could be read."""
+
+    def waits_for_store(self) -> bool:
+        """Return whether something of the store is still to come."""
+
+    def close(self) -> None:
+        """Wait for what is on its way to the store, for a bounded time, and let go of it."""
+
+    def call(
+        self, task: int, scope: int, function: str, digest: bytes | None, reconcilable: bool
+    ) -> tuple[int, int, bytes | None]:
+        """Begin a durable call in a scope; returns its number, what to do, and what it brought if it was made before.
+
+        To do is: make it (0), ask the reconciler (1), return (2), raise (3), wait (4): then ``next`` returns a list of task,
+        number, what to do and what it brought.
+        """
+
+    def call_ended(self, task: int, call: int, failed: bool = False, payload: bytes | None = None) -> None:
+        """Report that a durable call has ended, with what is to be recorded, or was given up."""
+
+    def idempotency_key(self, task: int, call: int) -> str:
+        """Return a text that is the same for a call in all its attempts."""
+
+    @property
+    def max_record_size(self) -> int | None:
+        """Bytes that a record may have; None without a journal."""
 
     def outputs(self) -> list[tuple[Any, Any]]:
         """Return the outputs since the last call as (key, output)."""

@@ -52,9 +52,27 @@ def check_call(func: Any, reconciler: Any) -> None:
             "durable_execute(f(x))."
         )
         raise TypeError(msg)
-    if reconciler is not None and not callable(reconciler):
+    if reconciler is not None:
+        _check_reconciler(reconciler)
+
+
+def _check_reconciler(reconciler: Any) -> None:
+    if not callable(reconciler):
         msg = f"reconciler must be a function without parameters, not {reconciler!r}."
         raise TypeError(msg)
+    try:
+        signature = inspect.signature(reconciler)
+    except ValueError:
+        # Built-in functions may not tell.
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        msg = (
+            f"reconciler must be a function without parameters, and {name_of(reconciler)}{signature} needs some; write "
+            "reconciler=lambda: f(x)."
+        )
+        raise TypeError(msg) from error
 
 
 def check_result(func: Any, result: Any) -> Any:

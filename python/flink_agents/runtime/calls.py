@@ -13,6 +13,8 @@ import warnings
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from flink_agents.api.durable_call import _CURRENT
+from flink_agents.api.durable_call import DurableCall as CallInfo
 from flink_agents.api.runner_context import AsyncExecutionResult, DurableCallTimeoutError
 from flink_agents.runtime.callables import check_result, is_async, name_of
 from flink_agents.runtime.scopes import SCOPE, Scope
@@ -93,6 +95,8 @@ class DurableCall(AsyncExecutionResult):
     _over = _told = False
     _group: CallGroup | None = None
     _place = 0
+    # What the function may learn of it, if that is more than its name.
+    _info: CallInfo | None = None
     _timer: asyncio.TimerHandle | None = None
     # Of one that is awaited on the loop.
     _task: asyncio.Task[None] | None = None
@@ -123,34 +127,45 @@ class DurableCall(AsyncExecutionResult):
 
     def begin(self) -> None:
         """Begin it; what goes wrong with that is how it ends."""
-        context = self._context
-        executor = context.executor
         try:
-            if executor.closing:
-                msg = "The run is over: no durable call begins any more."
-                raise asyncio.CancelledError(msg)
-            if context.ended:
-                msg = (
-                    f"Durable call '{name_of(self._func)}' was asked for by action '{context.action.name}', which has "
-                    "ended; await calls before the action ends."
-                )
-                raise RuntimeError(msg)
-            if executor.call_timeout is not None:
-                self._timer = executor.loop.call_later(executor.call_timeout, self._too_long)
-            if is_async(self._func):
-                self._task = asyncio.Task(self._await(), loop=executor.loop)
-            else:
-                self._variables = copy_context()
-                executor.threads.submit(self)
+            self._check_may_begin()
+            self._start()
         except BaseException as error:
             self._settle()
             self._deliver(None, error)
+
+    def _check_may_begin(self) -> None:
+        context = self._context
+        if context.executor.closing:
+            msg = "The run is over: no durable call begins any more."
+            raise asyncio.CancelledError(msg)
+        if context.ended:
+            msg = (
+                f"Durable call '{name_of(self._func)}' was asked for by action '{context.action.name}', which has "
+                "ended; await calls before the action ends."
+            )
+            raise RuntimeError(msg)
+
+    def _start(self) -> None:
+        executor = self._context.executor
+        if executor.call_timeout is not None:
+            self._timer = executor.loop.call_later(executor.call_timeout, self._too_long)
+        variables = self._variables
+        if not is_async(self._func):
+            self._variables = copy_context() if variables is None else variables
+            executor.threads.submit(self)
+        elif variables is None:
+            self._task = asyncio.Task(self._await(), loop=executor.loop)
+        else:
+            # A task takes a copy of the variables of whoever makes it.
+            self._task = variables.run(_task, self._await(), executor.loop)
 
     # ---- the two ways to make it
 
     async def _await(self) -> None:
         # Of this task alone.
         SCOPE.set(Scope(self._context, -1, self._func))
+        _CURRENT.set(self._info or CallInfo(name_of(self._func)))
         result = failure = None
         try:
             result = await self._func(*self._args, **self._kwargs)
@@ -243,17 +258,21 @@ class DurableCall(AsyncExecutionResult):
 
     # ---- for groups
 
-    def join(self, scope: int) -> None:
-        """Become part of a group, with a place there instead of the one that it was given."""
+    def join(self, scope: int, place: int) -> None:
+        """Become part of a group, at this place instead of the one that it was given."""
         link, task = self._context.executor.link, self._context.task
-        self._place = link.call_begin(task, scope)
+        link.call_begin(task, scope)
         link.call_end(task)
+        self._place = place
         self._awaited = True
 
     def begin_in(self, group: CallGroup) -> None:
         """Begin it; the group is told how it ends."""
         self._group = group
         self.begin()
+
+    def go_on(self) -> None:
+        """All calls of the group have begun."""
 
     def leave(self) -> None:
         """Give it up, if it has not ended: its group is over."""
@@ -283,9 +302,14 @@ class DurableCall(AsyncExecutionResult):
                 return
 
 
+def _task(coroutine: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    return asyncio.Task(coroutine, loop=loop)
+
+
 def _call(call: DurableCall | CallHere) -> Any:
     """Make a blocking call, in a thread and context variables of its own."""
     SCOPE.set(Scope(call._context, -1, call._func))
+    _CURRENT.set(call._info or CallInfo(name_of(call._func)))
     return check_result(call._func, call._func(*call._args, **call._kwargs))
 
 
@@ -315,6 +339,9 @@ class CallGroup(AsyncExecutionResult):
                 # The first may have failed at once.
                 if not self._over:
                     member.begin_in(self)
+            for member in self._members:
+                if not self._over:
+                    member.go_on()
             return (yield from wait.future)
         finally:
             self._give_up()
@@ -370,13 +397,16 @@ class CallGroup(AsyncExecutionResult):
 class CallHere:
     """A blocking call of an action that is not asynchronous, made by a thread since it has a time limit."""
 
-    def __init__(self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict) -> None:
+    def __init__(
+        self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict, info: CallInfo | None = None
+    ) -> None:
         import threading
 
         self._context = context
         self._func = func
         self._args = args
         self._kwargs = kwargs
+        self._info = info
         self._variables = copy_context()
         self._ended = threading.Lock()
         self._ended.acquire()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, model_serializer
 
 from flink_agents._core import ABSENT, OBJECT, WAIT
+from flink_agents.api.durable_call import _CURRENT
+from flink_agents.api.durable_call import DurableCall as CallInfo
 from flink_agents.api.events.event import Event
 from flink_agents.api.memory_object import MemoryObject, MemoryType
 from flink_agents.api.memory_reference import MemoryRef
@@ -165,12 +167,15 @@ def _ref(memory: int, path: str) -> MemoryRef:
 class CallInPlace(AsyncExecutionResult):
     """A call of an action that is not asynchronous: made where it is awaited."""
 
-    def __init__(self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict) -> None:
+    def __init__(
+        self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict, reconciler: Any
+    ) -> None:
         super().__init__(None, func, args, kwargs)
         self._context = context
+        self._reconciler = reconciler
 
     def _make(self) -> Any:
-        return self._context.durable_execute(self._func, *self._args, **self._kwargs)
+        return self._context._execute(self._func, self._args, self._kwargs, self._reconciler)
 
 
 class ActionContext(RunnerContext):
@@ -292,21 +297,33 @@ class ActionContext(RunnerContext):
                 "result would be a coroutine. Write the action as 'async def' too, and await durable_execute_async there."
             )
             raise TypeError(msg)
+        return self._execute(func, args, kwargs, reconciler)
+
+    def _execute(self, func: Callable[..., Any], args: tuple, kwargs: dict, reconciler: Any) -> Any:
+        scope = self._scope()
+        if self.executor.journalled:
+            return self.executor.call_here(self, func, args, kwargs, scope, reconciler)
         link = self.link
-        link.call_begin(self.task, self._scope())
+        link.call_begin(self.task, scope)
         try:
-            if self.executor.call_timeout is not None:
-                return self.executor.call_with_limit(self, func, args, kwargs)
-            # Other code of the action does not run meanwhile.
-            self.link = Refusing(func)
-            token = SCOPE.set(Scope(self, -1, func))
-            try:
-                return check_result(func, func(*args, **kwargs))
-            finally:
-                SCOPE.reset(token)
-                self.link = link
+            return self.call_in_place(func, args, kwargs, None)
         finally:
             link.call_end(self.task)
+
+    def call_in_place(self, func: Callable[..., Any], args: tuple, kwargs: dict, info: CallInfo | None) -> Any:
+        """Call a function for which the action waits without giving way."""
+        if self.executor.call_timeout is not None:
+            return self.executor.call_with_limit(self, func, args, kwargs, info)
+        # Other code of the action does not run meanwhile.
+        link, self.link = self.link, Refusing(func)
+        token = SCOPE.set(Scope(self, -1, func))
+        current = _CURRENT.set(info or CallInfo(name_of(func)))
+        try:
+            return check_result(func, func(*args, **kwargs))
+        finally:
+            _CURRENT.reset(current)
+            SCOPE.reset(token)
+            self.link = link
 
     def durable_execute_async(
         self, func: Callable[..., Any], *args: Any, reconciler: Callable[[], Any] | None = None, **kwargs: Any
@@ -314,6 +331,9 @@ class ActionContext(RunnerContext):
         check_call(func, reconciler)
         if self.action.is_async:
             # Before there is something to await: it refuses those who must not call.
+            if self.executor.journalled:
+                scope = self.link.call_scope(self.task, self._scope(), False)
+                return self.executor.journalled_call(self, func, args, kwargs, scope, reconciler)
             self.link.call_begin(self.task, self._scope())
             return self.executor.durable_call(self, func, args, kwargs)
         if is_async(func):
@@ -324,7 +344,7 @@ class ActionContext(RunnerContext):
             raise TypeError(msg)
         # Awaited in a loop of the action's own, which nobody else uses.
         self._scope()
-        return CallInPlace(self, func, args, kwargs)
+        return CallInPlace(self, func, args, kwargs, reconciler)
 
     def durable_gather(self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True) -> Awaitable[list[Any]]:
         if not self.action.is_async:

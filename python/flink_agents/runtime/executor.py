@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 _LONGEST = 100_000
 # How long tasks that do not end when they are cancelled are waited for.
 _LAST_SECONDS = 5.0
+# Turns of the loop after which it is not waited for any more that nothing on it is ready: something there never rests.
+_MOST_TURNS = 1000
 
 _new_event = Event.__new__
 _uuid_of = _core.uuid_of
@@ -150,6 +152,12 @@ class Executor:
         self._failure: BaseException | None = None
         self._threads: CallThreads | None = None
         self._make_call: Any = None
+        # With a journal: calls that may not start yet, by task and number.
+        self.journalled: bool = getattr(link, "journalled", False)
+        self.calls: dict[tuple[int, int], Any] = {}
+        # The greenlet that goes on next, and whether code on the loop does before the core is asked again.
+        self._next_greenlet: Any = None
+        self._stirred = False
         self._drive: Any = None
         self._new_task: Any = None
         self.call_timeout: float | None = link.call_timeout
@@ -192,9 +200,29 @@ class Executor:
             self._pump()
             return
         # One greenlet runs one action after another; only where one really waits the rest goes on in the next.
-        while self._in_greenlet(self._pump) is not None:
+        while self._pump_once():
             if self._failure is not None:
                 self._raise_failure()
+
+    def _pump_once(self) -> bool:
+        """Pump in a greenlet; returns whether there may be more to do."""
+        parked = self._in_greenlet(self._pump)
+        while self._next_greenlet is not None:
+            greenlet, self._next_greenlet = self._next_greenlet, None
+            parked = self._switch(greenlet)
+        if self._stirred:
+            self._stirred = False
+            self._run_ready()
+            return True
+        return parked is not None
+
+    def _run_ready(self) -> None:
+        """Run the loop until nothing on it is ready: what has got its answer asks its next question."""
+        ready = getattr(self.loop, "_ready", None)
+        for _ in range(_MOST_TURNS):
+            self.turn()
+            if ready is not None and not ready:
+                return
 
     def _pump(self) -> None:
         step_of = self.link.next
@@ -207,6 +235,13 @@ class Executor:
                 break
             if step.__class__ is int:
                 self._resume(step)
+                if self._next_greenlet is not None:
+                    return
+                continue
+            if step.__class__ is list:
+                self._call_ready(*step)
+                if self._stirred or self._failure is not None:
+                    break
                 continue
             task, number, key, event_id, event_type, attributes, upstream_id, upstream_action = step
             action = actions[number]
@@ -240,7 +275,10 @@ class Executor:
                         # What was parked is ended.
                         raise
                     raise self._error(context, exception) from _cause(exception)
-                finish(task)
+                if self.journalled:
+                    self._complete(context)
+                else:
+                    finish(task)
             if self._failure is not None:
                 self._raise_failure()
         if self._failure is not None:
@@ -396,15 +434,17 @@ class Executor:
         from flink_agents.runtime.calls import CallGroup
 
         group = CallGroup(context, calls, cancel_on_failure=cancel_on_failure)
-        for call in calls:
-            call.join(scope)
+        for place, call in enumerate(calls):
+            call.join(scope, place)
         return group
 
-    def call_with_limit(self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+    def call_with_limit(
+        self, context: ActionContext, func: Callable[..., Any], args: tuple, kwargs: dict, info: Any = None
+    ) -> Any:
         """Make a blocking call for which nobody else may run, as long as it may take."""
         from flink_agents.runtime.calls import CallHere
 
-        return CallHere(context, func, args, kwargs).result(self.threads)
+        return CallHere(context, func, args, kwargs, info).result(self.threads)
 
     def wake(self, task: int, wait: Any) -> None:
         """Tell the link that what an action waits for has come; ``wait`` is told when the action may go on."""
@@ -422,6 +462,46 @@ class Executor:
     def _deliver(self) -> None:
         if self._threads is not None:
             self._threads.deliver()
+
+    # ---- with a journal
+
+    def journalled_call(self, *call: Any) -> AsyncExecutionResult:
+        """Return a call of an asynchronous action, to be awaited."""
+        make = self._make_call
+        if make is None:
+            from flink_agents.runtime.journalled import JournalledCall
+
+            make = self._make_call = JournalledCall
+        return make(*call)
+
+    def call_here(self, *call: Any) -> Any:
+        """Make a call for which the action waits in place."""
+        from flink_agents.runtime.journalled import call_here
+
+        return call_here(*call)
+
+    def fail(self, context: ActionContext, error: Exception) -> None:
+        """End the run, whatever the action does next."""
+        if self._failure is None:
+            failure = self._error(context, error)
+            failure.__cause__ = error
+            self._failure = failure
+        self.kick()
+
+    def _call_ready(self, task: int, number: int, step: int, record: bytes | None) -> None:
+        call = self.calls.pop((task, number), None)
+        # Else it was given up.
+        if call is not None and call.decided(step, record):
+            self._stirred = True
+
+    def _complete(self, context: ActionContext) -> None:
+        if self._failure is not None:
+            # The action has caught what it must not go on after.
+            self._raise_failure()
+        try:
+            self.link.finish(context.task)
+        except ValueError as error:
+            raise self._error(context, error) from error
 
     # ---- actions that wait for the link
 
@@ -460,6 +540,13 @@ class Executor:
         self.kick()
 
     def _resume(self, task: int) -> None:
+        parked = self._parked.pop(task, None) if self.journalled else None
+        if parked is not None:
+            if not hasattr(parked, "set_result"):
+                self._next_greenlet = parked
+            elif not parked.done():
+                parked.set_result(None)
+            return
         future = self._resumes.pop(task, None)
         if future is not None and not future.done():
             future.set_result(None)

@@ -73,10 +73,10 @@ class LocalAgentBuilder(AgentBuilder):
         run = self._begin()
         return _one_by_one(_batches(run))
 
-    def run(self) -> None:
+    def run(self, name: str | None = None) -> None:
         """Run to the end; outputs made before a failure stay in the list."""
         self._check_applied("execute()")
-        run = self._begin()
+        run = self._begin(name)
         outputs = self._outputs
         for batch in _batches(run):
             if outputs is not None:
@@ -93,13 +93,14 @@ class LocalAgentBuilder(AgentBuilder):
             msg = f"{method} needs an agent: call apply(agent) before."
             raise RuntimeError(msg)
 
-    def _begin(self) -> LocalRun:
+    def _begin(self, name: str | None = None) -> LocalRun:
         if self._executed:
             raise RuntimeError(_USED_UP)
         if self._agent is None:
             raise RuntimeError(_NO_INPUT)
         plan = self._environment.compile(*self._agent)
-        run = LocalRun(plan, self._inputs, self._source, progress=sys.stderr is not None and sys.stderr.isatty())
+        shows = sys.stderr is not None and sys.stderr.isatty()
+        run = LocalRun(plan, self._inputs, self._source, name=name, progress=shows)
         self._executed = True
         return run
 
@@ -159,16 +160,26 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
     def execute(self, job_name: str | None = None) -> None:
         """Run what has been built, to its end.
 
+        With a store (``actionStateStoreBackend``) what an earlier run of the same name has done is not done again: its outputs,
+        its memory and the results of its calls come from the journal.
+
+        Parameters
+        ----------
+        job_name
+            The name of the run; option ``job-identifier`` if left out. Without a store it means nothing.
+
         Raises
         ------
+        ValueError
+            If there is a store and the run has no name, or the store is not one for runs without Flink.
         RuntimeError
-            If nothing is built, or this was called before.
+            If nothing is built, this was called before, or the store fails.
         flink_agents.runtime.executor.ActionExecutionError
             If an action fails: it names agent, action and key, and has the action's exception as its cause.
         """
         if self._builder is None:
             raise RuntimeError(_NO_INPUT)
-        self._builder.run()
+        self._builder.run(job_name)
 
     def compile(self, agent: Agent, name: str | None = None) -> AgentPlan:
         """Return the plan of an agent, with the configuration and resources of now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -45,16 +46,24 @@ class LocalRun:
         Elements as ``from_list`` takes them.
     source
         The method that the user called, for messages.
+    name
+        By which what the run has done is found again, if there is a store.
     """
 
     def __init__(
-        self, plan: AgentPlan, inputs: Iterable[Any] | AsyncIterable[Any], source: str, *, progress: bool = False
+        self,
+        plan: AgentPlan,
+        inputs: Iterable[Any] | AsyncIterable[Any],
+        source: str,
+        *,
+        name: str | None = None,
+        progress: bool = False,
     ) -> None:
         self._inputs = cast("Any", inputs)
         self._reader = InputReader(source)
         self._agent = plan.agent_name
         self._total: int = len(self._inputs) if progress and hasattr(self._inputs, "__len__") else 0
-        self._core = _core.Local(plan.to_json())
+        self._core = _core.Local(plan.to_json(), name, os.getcwd())
         self._progress = _Progress(plan.agent_name, self._total)
         self.metrics = MemoryMetricGroup()
         self._resources = ResourceCache(plan)
@@ -67,13 +76,14 @@ class LocalRun:
             metrics=self.metrics,
         )
         limit = plan.config.get_int("max-in-flight", 10_000)
-        # What asynchronous actions of so many inputs wait for is under way at a time.
-        self._window = limit if self._executor.has_async else min(limit, WINDOW)
+        # What asynchronous actions of so many inputs wait for is under way at a time, and so is what the store is to write.
+        self._waits = self._executor.has_async or self._core.journalled
+        self._window = limit if self._waits else min(limit, WINDOW)
 
     @property
     def needs_loop(self) -> bool:
         """Whether it uses an asyncio loop, of which a thread can run one only."""
-        return self._executor.has_async or hasattr(self._inputs, "__aiter__")
+        return self._waits or hasattr(self._inputs, "__aiter__")
 
     def interrupt(self) -> None:
         """Make a run that waits end with an error. May be called from any thread."""
@@ -82,6 +92,8 @@ class LocalRun:
     def results(self) -> Generator[list[tuple[Any, Any]], None, None]:
         """Run; yields the outputs made since the last time, as (key, output)."""
         failed = False
+        if self._core.journalled:
+            self._executor.loop.add_reader(self._core.fileno(), self._heard)
         thresholds = gc.get_threshold()
         # Who has set others knows why.
         patient = self._executor.has_async and 0 < thresholds[0] < _COLLECT_EVERY[0] and thresholds[1] <= 10
@@ -114,7 +126,7 @@ class LocalRun:
         progress = self._progress
         clock = time.monotonic
         listed = isinstance(self._inputs, (list, tuple))
-        waits = self._executor.has_async
+        waits = self._waits
         began = clock()
         while True:
             try:
@@ -208,7 +220,7 @@ class LocalRun:
             outputs = core.outputs()
             if outputs:
                 yield outputs
-            if not executor.pending:
+            if not executor.pending and not core.waits_for_store():
                 msg = f"Agent '{self._agent}': {core.in_flight()} inputs did not finish and nothing is left to do"
                 raise RuntimeError(msg)
             executor.wait()
@@ -216,6 +228,10 @@ class LocalRun:
         outputs = core.outputs()
         if outputs:
             yield outputs
+
+    def _heard(self) -> None:
+        self._core.heard()
+        self._executor.kick()
 
     def _source_failed(self, error: BaseException) -> RuntimeError:
         count = self._reader.count
@@ -228,6 +244,7 @@ class LocalRun:
         try:
             self._executor.close()
         finally:
+            self._core.close()
             try:
                 self._resources.close()
             except RuntimeError:

@@ -25,8 +25,8 @@ class _NotNow:
 
     def __getattr__(self, name: str) -> Any:
         msg = (
-            "The action waits for memory from the TaskManager: its context can be used only by its own code, while that "
-            "runs; let tasks that it started return their results to it, and use the context there."
+            "The action waits, for memory from the TaskManager or for a durable call: its context can be used only by its own "
+            "code, while that runs; let tasks that it started return their results to it, and use the context there."
         )
         raise RuntimeError(msg)
 

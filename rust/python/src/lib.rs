@@ -54,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keys::key_of, module)?)?;
     module.add_function(wrap_pyfunction!(uuid::random_uuid, module)?)?;
     module.add_function(wrap_pyfunction!(uuid::uuid_of, module)?)?;
+    module.add_function(wrap_pyfunction!(local::args_digest, module)?)?;
     module.add_function(wrap_pyfunction!(plan::validate_plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::load_config, module)?)?;
     module.add_class::<local::Local>()?;

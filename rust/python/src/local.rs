@@ -5,7 +5,9 @@
 //! slot while it has unfinished inputs, and back when it is idle. Python code is run before the object is borrowed, since
 //! a serializer of the user may come back here.
 
+mod calls;
 mod errors;
+mod journal;
 mod turns;
 
 use crate::convert::encoded;
@@ -14,20 +16,24 @@ use crate::encode::{self, Rules};
 use crate::keys::{key_of, write_key};
 use crate::threads::Owner;
 use crate::{Marker, plan, uuid};
+pub(crate) use calls::args_digest;
 use errors::{from_access, from_input, from_task};
 pub(crate) use errors::{from_memory, space};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
 use flink_agents_core::plan::Routes;
-use flink_agents_core::run::{AccessError, CallIn, EventIn, Limits, Machine, ScopeKind, TaskError};
+use flink_agents_core::run::{AccessError, CallIn, CallOutcome, EventIn, Limits, Machine, ScopeKind, TaskError};
 use flink_agents_core::symbols::{INPUT, INPUT_EVENT, MAX_TEXT_BYTES};
 use flink_agents_core::value::{self, Value};
+use journal::{Choice, Journal};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 pub(crate) use turns::log_warning;
 use turns::{Turn, warn};
@@ -67,12 +73,31 @@ enum Kept {
 
 type Memory = FxHashMap<Box<str>, Kept>;
 
+/// What is kept of a key while it has no unfinished inputs.
+#[derive(Default)]
+struct Known {
+    memory: Memory,
+    /// Number of its next run; stays 0 without a journal.
+    next_run: u64,
+    /// Inputs it has had; stays 0 without a journal.
+    inputs: u64,
+}
+
 /// A key with unfinished inputs.
 struct ActiveKey {
     text: Arc<str>,
     shown: Py<PyString>,
     key: Py<PyAny>,
-    memory: Memory,
+    known: Known,
+}
+
+/// A record that came, with a journal: it is taken when nothing else is left to do, since a key that became idle has to be
+/// known before its next input, and what a journal orders has to be done one after another.
+struct Queued {
+    key: String,
+    id: Py<PyAny>,
+    bits: u128,
+    attributes: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -90,7 +115,7 @@ pub(crate) struct Local {
     action_names: Vec<Py<PyString>>,
     slots: FxHashMap<Arc<str>, u32>,
     keys: Slab<ActiveKey>,
-    idle: FxHashMap<Arc<str>, Memory>,
+    idle: FxHashMap<Arc<str>, Known>,
     values: Slab<Stored>,
     /// By the slot of the task's id.
     tasks: Vec<Task>,
@@ -101,6 +126,11 @@ pub(crate) struct Local {
     /// Seconds that a durable call may take.
     call_timeout: Option<f64>,
     owner: Owner,
+    journal: Option<Journal>,
+    /// Only with a journal.
+    queued: VecDeque<Queued>,
+    /// No input follows those that are queued, which the machine has not been told.
+    ending: bool,
 }
 
 impl Local {
@@ -118,22 +148,26 @@ impl Local {
         self.tasks.get(slot as usize).copied().ok_or(TaskError::Ended)
     }
 
-    fn acquire(&mut self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<u32> {
-        self.key_text.clear();
-        write_key(key, &mut self.key_text)?;
+    /// The slot of the key whose text is in `key_text`.
+    fn acquire(&mut self, py: Python<'_>) -> PyResult<u32> {
         if let Some(slot) = self.slots.get(self.key_text.as_str()) {
             return Ok(*slot);
         }
-        let (text, memory) = match self.idle.remove_entry(self.key_text.as_str()) {
+        let (text, known) = match self.idle.remove_entry(self.key_text.as_str()) {
             Some(known) => known,
-            None => (Arc::from(self.key_text.as_str()), Memory::default()),
+            None => (Arc::from(self.key_text.as_str()), Known::default()),
         };
+        let next_run = known.next_run;
         let slot = self.keys.insert(ActiveKey {
             shown: PyString::new(py, &text).unbind(),
             key: key_of(py, &text)?.unbind(),
             text: text.clone(),
-            memory,
+            known,
         }) as u32;
+        if let Some(journal) = &mut self.journal {
+            let opened = journal.key_opened(&mut self.machine, slot, next_run, &text);
+            opened.map_err(|error| self.store_failed(&error))?;
+        }
         self.slots.insert(text, slot);
         Ok(slot)
     }
@@ -141,8 +175,8 @@ impl Local {
     fn release(&mut self, slot: u32) {
         if let Some(key) = self.keys.try_remove(slot as usize) {
             self.slots.remove(&key.text);
-            if !key.memory.is_empty() {
-                self.idle.insert(key.text, key.memory);
+            if !key.known.memory.is_empty() || key.known.next_run > 0 {
+                self.idle.insert(key.text, key.known);
             }
         }
     }
@@ -173,7 +207,7 @@ impl Local {
             .machine
             .symbols()
             .name(path)
-            .and_then(|name| self.keys.get(key as usize)?.memory.get(name));
+            .and_then(|name| self.keys.get(key as usize)?.known.memory.get(name));
         let node = match kept {
             None => Node::Absent,
             Some(Kept::Object) => Node::Object,
@@ -231,7 +265,8 @@ impl Local {
 #[pymethods]
 impl Local {
     #[new]
-    fn new(py: Python<'_>, plan_json: &str) -> PyResult<Local> {
+    #[pyo3(signature = (plan_json, name = None, directory = "."))]
+    fn new(py: Python<'_>, plan_json: &str, name: Option<&str>, directory: &str) -> PyResult<Local> {
         let plan = plan::read(plan_json)?;
         let wrong = |error: String| PyValueError::new_err(error);
         let routes = Routes::compile(&plan).map_err(|e| wrong(e.to_string()))?;
@@ -249,11 +284,20 @@ impl Local {
             })?;
         }
         let call_timeout = plan::call_timeout(&plan)?;
+        let agent = plan.agent_name.clone().unwrap_or_else(|| "agent".to_owned());
+        let wrong = |error: String| PyValueError::new_err(format!("Agent '{agent}': {error}"));
+        let choice = Choice::of(&plan, name, Path::new(directory)).map_err(wrong)?;
         let names = routes.actions().iter();
+        let action_names = names.map(|action| PyString::new(py, &action.name).unbind()).collect();
+        let machine = match &choice {
+            Some(choice) => Machine::with_journal(routes, limits, choice.settings),
+            None => Machine::new(routes, limits),
+        };
+        let journal = choice.map(Journal::open).transpose().map_err(wrong)?;
         Ok(Local {
-            agent: plan.agent_name.unwrap_or_else(|| "agent".to_owned()),
-            action_names: names.map(|action| PyString::new(py, &action.name).unbind()).collect(),
-            machine: Machine::new(routes, limits),
+            agent,
+            action_names,
+            machine,
             slots: FxHashMap::default(),
             keys: Slab::new(),
             idle: FxHashMap::default(),
@@ -264,13 +308,22 @@ impl Local {
             key_text: String::new(),
             call_timeout,
             owner: Owner::default(),
+            journal,
+            queued: VecDeque::new(),
+            ending: false,
         })
     }
 
-    /// Never answers WAIT.
-    #[classattr]
-    fn may_wait() -> bool {
-        false
+    /// Whether an action may have to give way inside a method of its context. WAIT is never answered.
+    #[getter]
+    fn may_wait(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Whether there is a journal: durable calls go by `call` and `call_ended`.
+    #[getter]
+    fn journalled(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Ids of events are UUIDs in `next` and `send`, not ints.
@@ -303,10 +356,23 @@ impl Local {
         let id = uuid::uuid_of(py, &uuid::to_int(py, bits)?)?.unbind();
         let mut borrowed = slf.borrow_mut();
         let this = &mut *borrowed;
+        if this.journal.is_some() {
+            let mut text = String::new();
+            write_key(key, &mut text)?;
+            this.queued.push_back(Queued {
+                key: text,
+                id,
+                bits,
+                attributes: bytes,
+            });
+            return Ok(());
+        }
         this.settle(py)?;
         this.forget_unused_symbols();
         let attributes = this.attributes(&bytes)?;
-        let slot = this.acquire(py, key)?;
+        this.key_text.clear();
+        write_key(key, &mut this.key_text)?;
+        let slot = this.acquire(py)?;
         let value = this.put(Stored::Event(EventData {
             id,
             event_type,
@@ -330,12 +396,43 @@ impl Local {
 
     /// No input follows.
     fn end_of_input(&mut self) {
-        self.machine.handle_end_of_input();
+        if self.queued.is_empty() {
+            self.machine.handle_end_of_input();
+        } else {
+            self.ending = true;
+        }
     }
 
     /// Inputs that are not finished.
     fn in_flight(&self) -> usize {
-        self.machine.in_flight()
+        self.machine.in_flight() + self.queued.len()
+    }
+
+    /// A descriptor that can be read when the store has something to say; -1 without a journal.
+    fn fileno(&self) -> i32 {
+        self.journal.as_ref().map_or(-1, Journal::fileno)
+    }
+
+    /// The descriptor was seen.
+    fn heard(&self) {
+        if let Some(journal) = &self.journal {
+            journal.heard();
+        }
+    }
+
+    /// Whether something of the store is still to come.
+    fn waits_for_store(&self) -> bool {
+        let journal = self.journal.as_ref();
+        journal.is_some_and(|journal| journal.waits(&self.machine))
+    }
+
+    /// Waits for what is on its way to the store, for a bounded time, and lets go of it.
+    fn close(&mut self, py: Python<'_>) {
+        if let Some(mut journal) = self.journal.take() {
+            // The run has ended, or has failed for a reason that was told.
+            let _ = journal.settle(py, &mut self.machine);
+            journal.close(py);
+        }
     }
 
     /// Values kept at the moment, for tests: events and memory values of unfinished runs.
@@ -461,7 +558,10 @@ impl Local {
         loop {
             let Local { machine, keys, .. } = self;
             let stored = keys.get(key as usize).filter(|_| space == Space::ShortTerm);
-            let stored = stored.iter().flat_map(|key| key.memory.keys()).map(|path| &**path);
+            let stored = stored
+                .iter()
+                .flat_map(|key| key.known.memory.keys())
+                .map(|path| &**path);
             match machine
                 .memory_children(task, space, symbol, stored)
                 .map_err(from_access)?
@@ -474,7 +574,11 @@ impl Local {
 
     /// The action's code has returned: writes are committed, events routed.
     fn finish(&mut self, task: u64) -> PyResult<()> {
-        self.machine.handle_finished(TaskId::from_bits(task)).map_err(from_task)
+        let task = TaskId::from_bits(task);
+        match self.journal {
+            None => self.machine.handle_finished(task).map_err(from_task),
+            Some(_) => self.complete(task),
+        }
     }
 
     /// The action failed. Without Flink there is nobody to tell: whoever runs the agent raises the error.
@@ -516,6 +620,53 @@ impl Local {
         self.machine
             .handle_call_ended(TaskId::from_bits(task), 0, None)
             .map_err(from_task)
+    }
+
+    // ---- durable calls with a journal
+
+    /// An action begins a durable call; returns its number, what to do, and what it brought if it was made before.
+    fn call<'py>(
+        &mut self,
+        py: Python<'py>,
+        task: u64,
+        scope: u32,
+        function: &str,
+        digest: Option<[u8; 16]>,
+        reconcilable: bool,
+    ) -> PyResult<(u32, u8, Option<Bound<'py, PyBytes>>)> {
+        self.owner.check()?;
+        let call = CallIn {
+            function,
+            digest,
+            reconcilable,
+        };
+        let begun = self.machine.handle_call(TaskId::from_bits(task), scope, call);
+        let (number, step) = begun.map_err(from_task)?;
+        // The store works while the call is made.
+        self.flush()?;
+        let (step, payload) = calls::step(py, &step);
+        Ok((number, step, payload))
+    }
+
+    /// A call has ended with what is to be recorded, or without.
+    #[pyo3(signature = (task, call, failed = false, payload = None))]
+    fn call_ended(&mut self, task: u64, call: u32, failed: bool, payload: Option<&[u8]>) -> PyResult<()> {
+        self.owner.check()?;
+        let outcome = payload.map(|payload| CallOutcome { failed, payload });
+        self.machine
+            .handle_call_ended(TaskId::from_bits(task), call, outcome)
+            .map_err(from_task)
+    }
+
+    /// A text that is the same for a call in all its attempts.
+    fn idempotency_key(&mut self, task: u64, call: u32) -> PyResult<String> {
+        self.key_of_call(TaskId::from_bits(task), call)
+    }
+
+    /// Bytes that a record may have.
+    #[getter]
+    fn max_record_size(&self) -> Option<usize> {
+        self.journal.as_ref().map(|journal| journal.max_record_size)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the core wants done: the next action for Python, and what happens without it. Warnings are kept until nothing is
 //! borrowed, since handlers of Python's logging may come back here.
 
-use super::{Kept, Local, Stored, Task};
+use super::{Kept, Local, Stored, calls};
 use crate::decode::read;
+use flink_agents_core::ids::KeySlot;
 use flink_agents_core::memory::Node;
 use flink_agents_core::run::Effect;
 use pyo3::exceptions::PyRuntimeError;
@@ -38,7 +39,7 @@ impl Local {
                 };
                 let kept = match node {
                     Node::Absent => {
-                        key.memory.remove(name);
+                        key.known.memory.remove(name);
                         return Ok(());
                     }
                     Node::Object => Kept::Object,
@@ -47,19 +48,39 @@ impl Local {
                         _ => return Ok(()),
                     },
                 };
-                match key.memory.get_mut(name) {
+                match key.known.memory.get_mut(name) {
                     Some(there) => *there = kept,
-                    None => _ = key.memory.insert(name.into(), kept),
+                    None => _ = key.known.memory.insert(name.into(), kept),
                 }
             }
             Effect::Release(handle) => self.free(handle),
-            Effect::RunEnded { key, idle: true, .. } => self.release(key.0),
+            Effect::RunEnded {
+                key, sequence, idle, ..
+            } => {
+                if let Some(journal) = &mut self.journal {
+                    journal.driver().run_ended(key, sequence, idle);
+                    if let Some(key) = self.keys.get_mut(key.0 as usize) {
+                        key.known.next_run = sequence + 1;
+                    }
+                }
+                if idle {
+                    self.release(key.0);
+                }
+            }
+            Effect::Record { key, ticket, record } => {
+                if let Some(journal) = &mut self.journal {
+                    journal.driver().record(key, ticket, *record);
+                }
+            }
+            // Inputs of a key come in the order of the list: what is not the next one will never come.
+            Effect::AwaitInput { key, run } => self.machine.handle_await_over(key, run),
+            Effect::Diverged { key, reason } => {
+                let text = format!("Agent '{}', key {}: {reason}", self.agent, self.shown_key(py, key)?);
+                self.warnings.push(text);
+            }
             Effect::Warn(text) => self.warnings.push(format!("Agent '{}': {text}", self.agent)),
             Effect::Fail { key, reason } => {
-                let key = match self.keys.get(key.0 as usize) {
-                    Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
-                    None => "?".to_owned(),
-                };
+                let key = self.shown_key(py, key)?;
                 return Err(PyRuntimeError::new_err(format!(
                     "Agent '{}', key {key}: {reason}",
                     self.agent
@@ -67,20 +88,22 @@ impl Local {
             }
             Effect::RunAction { .. }
             | Effect::Resume { .. }
-            | Effect::RunEnded { .. }
-            | Effect::Processed { .. }
-            | Effect::Forward(_)
-            // Only with a journal.
             | Effect::Replay { .. }
             | Effect::CallReady { .. }
-            | Effect::Record { .. }
-            | Effect::AwaitInput { .. }
-            | Effect::Diverged { .. } => {}
+            | Effect::Processed { .. }
+            | Effect::Forward(_) => {}
         }
         Ok(())
     }
 
-    /// Everything that runs no action. A key that became idle has to be known before its next input.
+    fn shown_key(&self, py: Python<'_>, key: KeySlot) -> PyResult<String> {
+        Ok(match self.keys.get(key.0 as usize) {
+            Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
+            None => "?".to_owned(),
+        })
+    }
+
+    /// Without a journal: everything that runs no action. A key that became idle has to be known before its next input.
     pub(super) fn settle(&mut self, py: Python<'_>) -> PyResult<()> {
         while let Some(effect) = self.machine.poll_effect(false) {
             self.apply(py, effect)?;
@@ -90,9 +113,14 @@ impl Local {
 
     /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
     pub(super) fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
-        while self.warnings.is_empty()
-            && let Some(effect) = self.machine.poll_effect(true)
-        {
+        self.poll_store()?;
+        while self.warnings.is_empty() {
+            let Some(effect) = self.machine.poll_effect(true) else {
+                if self.journal.is_some() && self.go_on(py)? {
+                    continue;
+                }
+                break;
+            };
             match effect {
                 Effect::RunAction {
                     task,
@@ -101,16 +129,8 @@ impl Local {
                     event,
                 } => {
                     let number = task.to_bits();
-                    let slot = number as u32 as usize;
-                    let entry = Task {
-                        key: key.0,
-                        event,
-                        action,
-                    };
-                    if slot >= self.tasks.len() {
-                        self.tasks.resize(slot + 1, entry);
-                    }
-                    self.tasks[slot] = entry;
+                    self.enter(task, key, event, action);
+                    let before = self.upstream_of(py, task)?;
                     let (Some(Stored::Event(event)), Some(key)) =
                         (self.values.get(event.0 as usize), self.keys.get(key.0 as usize))
                     else {
@@ -119,7 +139,7 @@ impl Local {
                         ));
                     };
                     let attributes = read(py, &event.attributes)?;
-                    let (upstream, upstream_action) = match &event.upstream {
+                    let (upstream, upstream_action) = match event.upstream.as_ref().or(before.as_ref()) {
                         Some((id, action)) => (Some(id), self.action_names.get(usize::from(action.0))),
                         None => (None, None),
                     };
@@ -138,6 +158,17 @@ impl Local {
                 Effect::Resume { task, .. } => {
                     return Ok(Turn::Step(task.to_bits().into_pyobject(py)?.into_any()));
                 }
+                Effect::CallReady { task, call, step, .. } => {
+                    let (step, payload) = calls::step(py, &step);
+                    let told = (task.to_bits(), call, step, payload);
+                    return Ok(Turn::Step(told.into_pyobject(py)?.to_list().into_any()));
+                }
+                Effect::Replay {
+                    task,
+                    key,
+                    action,
+                    completion,
+                } => self.replay(py, task, key, action, &completion)?,
                 other => self.apply(py, other)?,
             }
         }

@@ -112,7 +112,11 @@ impl<R: Router> Machine<R> {
         let key = state.key;
         let step = match self.recorded(key, index, number) {
             Answer::Now(step) => self.answered(index, number, step),
-            Answer::Later => CallStep::Wait,
+            Answer::Later => {
+                // Code of a suspended action asked, which nothing else makes the key be looked at for.
+                self.settle(key);
+                CallStep::Wait
+            }
             Answer::None => self.start(key, index, number),
         };
         Ok((number, step))

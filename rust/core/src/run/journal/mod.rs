@@ -113,6 +113,20 @@ impl<R: Router> Machine<R> {
         self.keys.iter().map(of_key).sum()
     }
 
+    /// Takes the records that were ordered and not polled yet, ahead of other effects: for a host that is about to be held up
+    /// by an action's code, or to end.
+    pub fn take_records(&mut self) -> Vec<(KeySlot, Ticket, RecordOut)> {
+        let mut taken = Vec::new();
+        self.effects.retain(|effect| match effect {
+            Effect::Record { key, ticket, record } => {
+                taken.push((*key, *ticket, (**record).clone()));
+                false
+            }
+            _ => true,
+        });
+        taken
+    }
+
     /// What the store has of a key, before its first input or with its restored run; `None` while that is being read,
     /// which holds the key's runs back. A key that nothing is said of has no history.
     ///

@@ -1,0 +1,251 @@
+"""Durable calls of runs with a journal.
+
+A call that was made before is not made: what it brought comes from the journal. One that may not start yet, since what it comes
+after is not yet in the store, waits: a call of an ``async def`` action as any other does, one of a ``def`` action in its greenlet.
+Other keys, and other actions of the run, go on meanwhile.
+
+Positions: a call takes its place when it is asked for, as a scope of its own, and the core hears of the call in it when the call
+begins. So what is never awaited never begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from flink_agents import _core
+from flink_agents.api.durable_call import DurableCall as CallInfo
+from flink_agents.runtime.callables import is_async, name_of
+from flink_agents.runtime.calls import DurableCall
+from flink_agents.runtime.recording import (
+    EXECUTE,
+    RAISE,
+    RECONCILE,
+    WAIT,
+    NotRecordableError,
+    failure_record,
+    read_record,
+    result_record,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flink_agents.runtime.context import ActionContext
+
+
+class JournalledCall(DurableCall):
+    """A call of an ``async def`` action."""
+
+    # Its number, once the core has heard of it, and what is to be recorded.
+    _number: int | None = None
+    _record: bytes | None = None
+    _failed = False
+    # In a group: what the core said of it.
+    _decision: tuple[int, bytes | None] | None = None
+
+    def __init__(
+        self,
+        context: ActionContext,
+        func: Callable[..., Any],
+        args: tuple,
+        kwargs: dict,
+        scope: int,
+        reconciler: Callable[[], Any] | None,
+    ) -> None:
+        super().__init__(context, func, args, kwargs)
+        self._scope = scope
+        self._reconciler = reconciler
+
+    def begin(self) -> None:
+        context = self._context
+        executor = context.executor
+        # Those of whoever waits; it may be made later, when others run.
+        self._variables = copy_context()
+        try:
+            self._check_may_begin()
+            self._number, step, record = executor.link.call(
+                context.task,
+                self._scope,
+                name_of(self._func),
+                _core.args_digest(self._args, self._kwargs),
+                self._reconciler is not None,
+            )
+        except BaseException as error:
+            self._settle()
+            self._deliver(None, error)
+            return
+        # What it wrote goes to the store.
+        executor.kick()
+        if step == WAIT:
+            executor.calls[context.task, self._number] = self
+        elif self._group is None:
+            self.decided(step, record)
+        else:
+            # What comes of it may end the group, which all its calls are to be asked for before, as in the first attempt.
+            self._decision = (step, record)
+
+    def go_on(self) -> None:
+        decision, self._decision = self._decision, None
+        if decision is not None:
+            self.decided(*decision)
+
+    def decided(self, step: int, record: bytes | None) -> bool:
+        """Do what the core says; returns whether code of the action has to run on the loop before the core goes on."""
+        executor, context = self._context.executor, self._context
+        func = self._func
+        if step in (EXECUTE, RECONCILE):
+            if step == RECONCILE:
+                self._func, self._args, self._kwargs = self._reconciler, (), {}
+            self._execute(func)
+            return False
+        try:
+            brought = read_record(func, record or b"")
+        except NotRecordableError as error:
+            self._settle()
+            executor.fail(context, error)
+            return False
+        self._settle()
+        if step == RAISE:
+            self._deliver(None, brought)
+        else:
+            self._deliver(brought, None)
+        # An action that itself waits has been woken.
+        return True
+
+    def _execute(self, named: Callable[..., Any]) -> None:
+        context = self._context
+        executor = context.executor
+        try:
+            self._info = CallInfo(name_of(named), executor.link.idempotency_key(context.task, self._number))
+            self._start()
+        except BaseException as error:
+            self._settle()
+            self._deliver(None, error)
+
+    def _end(self, result: Any, failure: BaseException | None) -> None:
+        context = self._context
+        # At its end the run cancels what is under way, which says nothing of the calls.
+        ends = context.executor.closing or isinstance(failure, KeyboardInterrupt)
+        if self._over or context.ended or (ends and failure is not None):
+            super()._end(result, failure)
+            return
+        most = context.executor.link.max_record_size
+        try:
+            if failure is None:
+                self._record = result_record(self._func, result, most)
+            else:
+                self._record = failure_record(self._func, failure, most)
+                self._failed = True
+        except NotRecordableError as error:
+            self._settle()
+            context.executor.fail(context, error)
+            return
+        super()._end(result, failure)
+
+    def _tell(self) -> None:
+        if self._told:
+            return
+        self._told = True
+        number, context = self._number, self._context
+        if number is not None and not context.ended:
+            context.executor.calls.pop((context.task, number), None)
+            record, self._record = self._record, None
+            context.executor.link.call_ended(context.task, number, self._failed, record)
+            context.executor.kick()
+
+    def join(self, scope: int, place: int) -> None:
+        self._scope = scope
+        self._place = place
+        self._awaited = True
+
+
+class _CallInGreenlet:
+    """A call of an action that waits in its greenlet."""
+
+    def __init__(self, context: ActionContext) -> None:
+        self._context = context
+        self.answer: tuple[int, bytes | None] = (WAIT, None)
+
+    def decided(self, step: int, record: bytes | None) -> bool:
+        self.answer = (step, record)
+        self._context.executor.link.wake(self._context.task)
+        return False
+
+
+def call_here(
+    context: ActionContext,
+    func: Callable[..., Any],
+    args: tuple,
+    kwargs: dict,
+    scope: int,
+    reconciler: Callable[[], Any] | None,
+) -> Any:
+    """Make a call for which the action waits in place; returns its result, or raises what it raised."""
+    executor, task = context.executor, context.task
+    link = executor.link
+    if reconciler is not None and is_async(reconciler):
+        msg = (
+            f"reconciler must be a function that returns its result here, and {name_of(reconciler)} is 'async def'. Await "
+            "durable_execute_async in an 'async def' action instead."
+        )
+        raise TypeError(msg)
+    if scope != 0:
+        msg = (
+            f"Durable call '{name_of(func)}' was asked for by a task that action '{context.action.name}' started, which cannot "
+            "wait in place. Await durable_execute_async there."
+        )
+        raise RuntimeError(msg)
+    number, step, record = link.call(
+        task, scope, name_of(func), _core.args_digest(args, kwargs), reconciler is not None
+    )
+    if step == WAIT:
+        waiting = executor.calls[task, number] = _CallInGreenlet(context)
+        link.suspend(task)
+        _park(context)
+        step, record = waiting.answer
+    if step not in (EXECUTE, RECONCILE):
+        link.call_ended(task, number)
+        try:
+            brought = read_record(func, record or b"")
+        except NotRecordableError as error:
+            executor.fail(context, error)
+            raise
+        if step == RAISE:
+            raise brought
+        return brought
+    named = name_of(func)
+    if step == RECONCILE:
+        func, args, kwargs = reconciler, (), {}
+    outcome: bytes | None = None
+    failed = False
+    most = link.max_record_size
+    try:
+        try:
+            info = CallInfo(named, link.idempotency_key(task, number))
+            result = context.call_in_place(func, args, kwargs, info)
+        except Exception as error:
+            failed = True
+            outcome = failure_record(func, error, most)
+            raise
+        outcome = result_record(func, result, most)
+        return result
+    except NotRecordableError as error:
+        executor.fail(context, error)
+        raise
+    finally:
+        link.call_ended(task, number, failed, outcome)
+
+
+def _park(context: ActionContext) -> None:
+    """Give way; an asyncio loop that the action runs itself stands still meanwhile, and is none to the others."""
+    loop = asyncio._get_running_loop()
+    if loop is None or loop is context.executor.loop:
+        context.executor.park(context.task)
+        return
+    asyncio._set_running_loop(None)
+    try:
+        context.executor.park(context.task)
+    finally:
+        asyncio._set_running_loop(loop)

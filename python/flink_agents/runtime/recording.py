@@ -1,0 +1,121 @@
+"""What the journal keeps of durable calls: function and arguments to know a call by, result or exception to replay.
+
+Results and exceptions are pickled, by protocol 5, so that they come back with their types. An exception whose class cannot be
+made anew from its arguments comes back without its constructor being called; its cause, context and traceback do not.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from flink_agents.runtime.callables import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROTOCOL = 5
+
+# Answers of the core to a call.
+EXECUTE, RECONCILE, RETURN, RAISE, WAIT = range(5)
+
+
+class NotRecordableError(RuntimeError):
+    """What a durable call brought cannot be written to the journal. The run ends: the action must not go on with it."""
+
+
+_AGAIN = (
+    "The call was made, and nothing is recorded of it: when the run is started again under its name, it is made again, with the "
+    "same idempotency key."
+)
+
+
+def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
+    """Return the record of a result."""
+    try:
+        record = pickle.dumps(result, PROTOCOL)
+    except Exception as error:
+        msg = (
+            f"Durable call '{name_of(func)}' returned a value of type '{type(result).__name__}', which cannot be recorded: "
+            f"{type(error).__name__}: {error}. Let the function return what pickle can write: plain data, or objects of classes "
+            f"that stand in a module. {_AGAIN}"
+        )
+        raise NotRecordableError(msg) from error
+    _check_size(func, f"a value of type '{type(result).__name__}'", record, most)
+    return record
+
+
+def failure_record(func: Callable[..., Any], failure: BaseException, most: int) -> bytes:
+    """Return the record of what a call raised."""
+    record = None
+    try:
+        record = pickle.dumps(failure, PROTOCOL)
+        # Many exceptions can be written and not be read: their constructors want other arguments than they pass on.
+        if type(pickle.loads(record)) is not type(failure):
+            record = None
+    except Exception:
+        record = None
+    if record is None:
+        try:
+            record = pickle.dumps(_Bare(type(failure), failure.args, failure.__dict__), PROTOCOL)
+            pickle.loads(record)
+        except Exception as error:
+            msg = (
+                f"Durable call '{name_of(func)}' raised {type(failure).__name__}, which cannot be recorded: "
+                f"{type(error).__name__}: {error}. Let the function raise an exception whose class stands in a module and whose "
+                f"arguments and attributes pickle can write. {_AGAIN}"
+            )
+            raise NotRecordableError(msg) from failure
+    _check_size(func, f"an exception of type '{type(failure).__name__}'", record, most)
+    return record
+
+
+def read_record(func: Callable[..., Any], record: bytes) -> Any:
+    """Return the value of a record.
+
+    Raises
+    ------
+    NotRecordableError
+        If it cannot be read any more.
+    """
+    try:
+        value = pickle.loads(record)
+    except Exception as error:
+        msg = (
+            f"What durable call '{name_of(func)}' brought is in the journal and cannot be read: {type(error).__name__}: {error}. "
+            "Was a class that it needs removed or renamed? Bring it back, or start anew under another name."
+        )
+        raise NotRecordableError(msg) from error
+    return value
+
+
+def _check_size(func: Callable[..., Any], what: str, record: bytes, most: int) -> None:
+    # Besides it a record has function, place and key.
+    size = len(record) + _REST
+    if size > most:
+        msg = (
+            f"Durable call '{name_of(func)}' brought {what} of {len(record):,} bytes, and a record of the journal has at most "
+            f"{most:,}. Let the function return less, for instance where it stored the rest, or raise "
+            f"action-state.max-record-size. {_AGAIN}"
+        )
+        raise NotRecordableError(msg)
+
+
+_REST = 4096
+
+
+class _Bare:
+    """Stands for an exception in a record, without its constructor."""
+
+    def __init__(self, kind: type[BaseException], args: tuple, fields: dict[str, Any]) -> None:
+        self._parts = (kind, args, fields)
+
+    def __reduce__(self) -> Any:
+        return _exception, self._parts
+
+
+def _exception(kind: type[BaseException], args: tuple, fields: dict[str, Any]) -> BaseException:
+    made = kind.__new__(kind, *args)
+    made.args = args
+    made.__dict__.update(fields)
+    return made
