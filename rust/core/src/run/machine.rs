@@ -75,7 +75,7 @@ pub struct Machine<R: Router> {
     /// Why nothing can go on.
     pub(super) failed: Option<String>,
     /// The failure was handed out.
-    over: bool,
+    pub(super) over: bool,
     pub(super) selected: Vec<ActionId>,
     pub(super) warnings: Vec<String>,
     pub(super) spare_sent: Vec<Vec<EventIndex>>,

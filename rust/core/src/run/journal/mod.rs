@@ -114,15 +114,19 @@ impl<R: Router> Machine<R> {
     }
 
     /// Takes the records that were ordered and not polled yet, ahead of other effects: for a host that is about to be held up
-    /// by an action's code, or to end.
+    /// by an action's code, or to end. Nothing that follows a failure is among them.
     pub fn take_records(&mut self) -> Vec<(KeySlot, Ticket, RecordOut)> {
         let mut taken = Vec::new();
-        self.effects.retain(|effect| match effect {
-            Effect::Record { key, ticket, record } => {
-                taken.push((*key, *ticket, (**record).clone()));
-                false
+        let mut over = self.over;
+        self.effects.retain(|effect| {
+            over |= matches!(effect, Effect::Fail { .. });
+            match effect {
+                Effect::Record { key, ticket, record } if !over => {
+                    taken.push((*key, *ticket, (**record).clone()));
+                    false
+                }
+                _ => true,
             }
-            _ => true,
         });
         taken
     }
