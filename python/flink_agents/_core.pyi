@@ -139,6 +139,13 @@ class Local:
     def idempotency_key(self, task: int, call: int) -> str:
         """Return a text that is the same for a call in all its attempts."""
 
+    def busy(self, task: int, busy: bool) -> None:
+        """Report whether code of an action goes on beside what waits for its calls."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which such code is waited for, of option ``action-state.reorder-timeout``."""
+
     @property
     def max_record_size(self) -> int | None:
         """Bytes that a record may have; None without a journal."""

@@ -187,6 +187,8 @@ class ActionContext(RunnerContext):
     # Of an asynchronous action: whether it has ended, and its last wait for durable calls.
     ended = False
     wait: Wait | None = None
+    # With a journal: the tasks that it started.
+    beside: Any = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self.executor = executor

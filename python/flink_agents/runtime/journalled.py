@@ -78,6 +78,8 @@ class JournalledCall(DurableCall):
             return
         # What it wrote goes to the store.
         executor.kick()
+        if context.beside is not None:
+            context.beside.progress()
         if step == WAIT:
             executor.calls[context.task, self._number] = self
         elif self._group is None:
@@ -100,6 +102,8 @@ class JournalledCall(DurableCall):
                 self._func, self._args, self._kwargs = self._reconciler, (), {}
             self._execute(func)
             return False
+        if context.beside is not None:
+            context.beside.progress()
         try:
             brought = read_record(func, record or b"")
         except NotRecordableError as error:
@@ -159,6 +163,56 @@ class JournalledCall(DurableCall):
         self._scope = scope
         self._place = place
         self._awaited = True
+
+
+class Beside:
+    """The tasks that an ``async def`` action started.
+
+    As long as there are any, the core must not take the run for one that does not come to what its journal has: a task that
+    waits for a timer may make that call later. That is believed for a bounded time, in which no task makes a call.
+    """
+
+    def __init__(self, context: ActionContext) -> None:
+        self._context = context
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress = 0.0
+
+    def begin(self, task: asyncio.Task[Any]) -> None:
+        """Count a task, as long as it goes on."""
+        self._count += 1
+        task.add_done_callback(self._ended)
+        self.progress()
+
+    def progress(self) -> None:
+        """Wait for the tasks for some more time."""
+        executor = self._context.executor
+        self._progress = executor.loop.time()
+        if self._count and self._timer is None and not self._context.ended:
+            executor.link.busy(self._context.task, True)
+            self._timer = executor.loop.call_later(executor.link.patience, self._look)
+
+    def _look(self) -> None:
+        executor = self._context.executor
+        self._timer = None
+        left = self._progress + executor.link.patience - executor.loop.time()
+        if left > 0 and self._count:
+            self._timer = executor.loop.call_later(left, self._look)
+        else:
+            self._over()
+
+    def _ended(self, _: asyncio.Task[Any]) -> None:
+        self._count -= 1
+        if self._count == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._over()
+
+    def _over(self) -> None:
+        context = self._context
+        if not context.ended and not context.executor.closing:
+            context.executor.link.busy(context.task, False)
+            context.executor.kick()
 
 
 class _CallInGreenlet:

@@ -47,13 +47,23 @@ def new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) ->
     given = options.get("context")
     if given is not None:
         given.run(SCOPE.set, inner)
-        return asyncio.Task(coroutine, loop=loop, **options)
+        return _beside(context, asyncio.Task(coroutine, loop=loop, **options))
     # The task takes a copy of what is set now.
     token = SCOPE.set(inner)
     try:
-        return asyncio.Task(coroutine, loop=loop, **options)
+        return _beside(context, asyncio.Task(coroutine, loop=loop, **options))
     finally:
         SCOPE.reset(token)
+
+
+def _beside(context: ActionContext, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    if context.executor.journalled:
+        if context.beside is None:
+            from flink_agents.runtime.journalled import Beside
+
+            context.beside = Beside(context)
+        context.beside.begin(task)
+    return task
 
 
 async def drive(executor: Executor, context: ActionContext, event: Event) -> None:

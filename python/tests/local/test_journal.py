@@ -462,6 +462,47 @@ def test_a_run_that_comes_out_differently_may_fail(go):
     assert [what for what, _ in LEDGER] == ["x"]
 
 
+async def takes_long(what):
+    await asyncio.sleep(0.2)
+    return effect(what)
+
+
+async def rests_between_calls(event, ctx):
+    call = ctx.durable_execute_async
+
+    async def rests():
+        got = await call(waits, "one")
+        if not SWITCH.get("other"):
+            await asyncio.sleep(0.05)
+            got = await call(effect, "two")
+        await asyncio.sleep(0.3 if SWITCH.get("other") else 0)
+        return got
+
+    async def goes():
+        return await call(takes_long, "three")
+
+    got = await asyncio.gather(rests(), goes())
+    breaks()
+    output(ctx, got)
+
+
+def test_tasks_that_rest_between_calls_are_waited_for(go, caplog):
+    broken(go, [("a", 1), ("b", 1)], (INPUT, rests_between_calls))
+    before = len(LEDGER)
+    assert go([("a", 1), ("b", 1)], (INPUT, rests_between_calls))[0] == ("a", ["two done", "three done"])
+    # The other key was broken off.
+    assert len({key for _, key in LEDGER}) == 6 and len([one for one in LEDGER[:before] if one in LEDGER[before:]]) <= 2
+    assert caplog.text == ""
+
+
+def test_tasks_are_waited_for_for_a_bounded_time(go, caplog):
+    broken(go, [("a", 1)], (INPUT, rests_between_calls))
+    SWITCH["other"] = True
+    config = {"action-state.reorder-timeout": "100 ms"}
+    assert go([("a", 1)], (INPUT, rests_between_calls), **config) == [("a", ["one done", "three done"])]
+    assert "effect' returned, and now the run does not come to that" in caplog.text
+
+
 def test_another_list_under_the_same_name_is_a_divergence(go, caplog):
     actions = (INPUT, count), ("next", tell)
     go(THREE, *actions)

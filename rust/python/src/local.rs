@@ -131,6 +131,8 @@ pub(crate) struct Local {
     queued: VecDeque<Queued>,
     /// No input follows those that are queued, which the machine has not been told.
     ending: bool,
+    /// The core has said that it cannot go on; what it ordered after that is not carried out.
+    failed: bool,
 }
 
 impl Local {
@@ -311,6 +313,7 @@ impl Local {
             journal,
             queued: VecDeque::new(),
             ending: false,
+            failed: false,
         })
     }
 
@@ -430,7 +433,9 @@ impl Local {
     fn close(&mut self, py: Python<'_>) {
         if let Some(mut journal) = self.journal.take() {
             // The run has ended, or has failed for a reason that was told.
-            let _ = journal.settle(py, &mut self.machine);
+            if !self.failed {
+                let _ = journal.settle(py, &mut self.machine);
+            }
             journal.close(py);
         }
     }
@@ -661,6 +666,20 @@ impl Local {
     /// A text that is the same for a call in all its attempts.
     fn idempotency_key(&mut self, task: u64, call: u32) -> PyResult<String> {
         self.key_of_call(TaskId::from_bits(task), call)
+    }
+
+    /// Whether code of an action goes on beside what waits for its calls.
+    fn busy(&mut self, task: u64, busy: bool) -> PyResult<()> {
+        self.machine
+            .handle_busy(TaskId::from_bits(task), busy)
+            .map_err(from_task)
+    }
+
+    /// Seconds for which such code is waited for when the journal has something that the run does not come to.
+    #[getter]
+    fn patience(&self) -> f64 {
+        let journal = self.journal.as_ref();
+        journal.map_or(0.0, |journal| journal.patience.as_secs_f64())
     }
 
     /// Bytes that a record may have.

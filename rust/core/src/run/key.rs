@@ -67,6 +67,8 @@ pub(crate) struct Task {
     pub(crate) calls: Option<Box<TaskCalls>>,
     /// The same with what the journal needs of them, if there is a journal.
     pub(crate) journalled: Option<Box<JournalledCalls>>,
+    /// Code of the action goes on beside what waits for its calls.
+    pub(crate) busy: bool,
     /// The ticket it may start after: the completion of the task that sent its event.
     pub(crate) after: Ticket,
 }

@@ -88,6 +88,7 @@ impl<R: Router> Machine<R> {
             since: (0, 0),
             calls: None,
             journalled: None,
+            busy: false,
             after,
         }) as TaskIndex;
         if index as usize >= self.generations.len() {

@@ -56,6 +56,7 @@ pub(super) struct Choice {
     name: String,
     pub(super) settings: JournalSettings,
     max_record_size: usize,
+    patience: Duration,
 }
 
 fn memory() -> Result<&'static MemoryStore, String> {
@@ -103,6 +104,8 @@ impl Choice {
             Some("fail") => OnDivergence::Fail,
             _ => OnDivergence::Reexecute,
         };
+        let patience = config.get_duration("action-state.reorder-timeout").map_err(wrong)?;
+        let patience = patience.unwrap_or(Duration::from_secs(30));
         let Some(name) = name else {
             return Err(format!(
                 "actionStateStoreBackend is {backend}, and the run has no name: what it has done is found again by a name. Call \
@@ -136,6 +139,7 @@ impl Choice {
                 origin: lineage.0,
             },
             max_record_size,
+            patience,
         }))
     }
 }
@@ -183,6 +187,8 @@ pub(super) struct Journal {
     // Never locked: only what is `Sync` may lie in a Python object.
     driver: Mutex<JournalDriver>,
     pub(super) max_record_size: usize,
+    /// How long code of an action is waited for that may bring what the journal has (`action-state.reorder-timeout`).
+    pub(super) patience: Duration,
     wake: Arc<Wake>,
     /// Of the first poll on: what the store has is read.
     read: bool,
@@ -212,6 +218,7 @@ impl Journal {
         Ok(Journal {
             driver: Mutex::new(driver.map_err(|e| e.to_string())?),
             max_record_size: choice.max_record_size,
+            patience: choice.patience,
             wake,
             read: false,
             _store: choice.store,

@@ -80,6 +80,7 @@ impl Local {
             }
             Effect::Warn(text) => self.warnings.push(format!("Agent '{}': {text}", self.agent)),
             Effect::Fail { key, reason } => {
+                self.failed = true;
                 let key = self.shown_key(py, key)?;
                 return Err(PyRuntimeError::new_err(format!(
                     "Agent '{}', key {key}: {reason}",

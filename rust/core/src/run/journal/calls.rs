@@ -110,13 +110,14 @@ impl<R: Router> Machine<R> {
             ticket: 0,
         });
         let key = state.key;
-        let step = match self.recorded(key, index, number) {
+        let answer = self.recorded(key, index, number);
+        if !matches!(answer, Answer::None) {
+            // Where code of a suspended action asks, nothing else has the key looked at: what comes after this is due now.
+            self.settle(key);
+        }
+        let step = match answer {
             Answer::Now(step) => self.answered(index, number, step),
-            Answer::Later => {
-                // Code of a suspended action asked, which nothing else makes the key be looked at for.
-                self.settle(key);
-                CallStep::Wait
-            }
+            Answer::Later => CallStep::Wait,
             Answer::None => self.start(key, index, number),
         };
         Ok((number, step))

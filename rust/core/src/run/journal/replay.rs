@@ -12,10 +12,10 @@
 //! its own.
 
 use super::CallStep;
-use crate::ids::KeySlot;
+use crate::ids::{KeySlot, TaskId};
 use crate::journal::{CallStatus, Completion, OnDivergence, RecoveredRun, Tail};
 use crate::run::key::{TaskIndex, TaskState};
-use crate::run::{Effect, Machine, Router};
+use crate::run::{Effect, Machine, Router, TaskError};
 
 /// What the journal answers to a call.
 pub(super) enum Answer {
@@ -73,6 +73,23 @@ impl<R: Router> Machine<R> {
             Some(completed) => recovered.completed() >= completed,
             None => recovered.is_reached(),
         }
+    }
+
+    /// Whether code of an action, suspended or not, goes on beside what waits for its durable calls: a coroutine that waits for
+    /// a timer, for instance. As long as it does it may make the calls that the journal has, so its run is not taken for one
+    /// that does not come to them. Without a journal nothing follows from it.
+    ///
+    /// # Errors
+    /// When the action has ended.
+    pub fn handle_busy(&mut self, task: TaskId, busy: bool) -> Result<(), TaskError> {
+        let index = self.live(task)?;
+        let state = &mut self.tasks[index as usize];
+        state.busy = busy;
+        let key = state.key;
+        if !busy {
+            self.settle(key);
+        }
+        Ok(())
     }
 
     /// Puts a key on the list of those whose replay is to be looked at when nothing else is to be done.
@@ -271,7 +288,8 @@ impl<R: Router> Machine<R> {
             return false;
         }
         // A task that waits for something else than the journal may bring it yet.
-        let waits = |index: &TaskIndex| replay.asked.iter().any(|(task, _)| task == index);
+        let asked = |index: &TaskIndex| replay.asked.iter().any(|(task, _)| task == index);
+        let waits = |index: &TaskIndex| asked(index) && !self.tasks[*index as usize].busy;
         if !state.suspended.iter().all(waits) {
             return false;
         }
