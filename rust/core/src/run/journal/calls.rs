@@ -161,6 +161,7 @@ impl<R: Router> Machine<R> {
                 if let Some(journal) = &mut self.keys[key.0 as usize].journal {
                     journal.waiting_calls.retain(|waiting| *waiting != (index, call));
                 }
+                self.give_up_recorded(key, index, call);
                 self.settle(key);
             }
             _ => {}

@@ -275,6 +275,20 @@ impl<R: Router> Machine<R> {
         })
     }
 
+    /// The action gave up a call that waits for its answer: it has come to it, and nothing more is to be reached there.
+    pub(super) fn give_up_recorded(&mut self, key: KeySlot, index: TaskIndex, number: u32) {
+        let Some(tail) = self.tail_of_call(index, number) else {
+            return;
+        };
+        let journal = self.keys[key.0 as usize].journal.as_mut();
+        if let Some(replay) = journal.and_then(|journal| journal.replay.as_mut()) {
+            replay.asked.retain(|asked| *asked != (index, number));
+            if let Some(order) = replay.recovered.order_of_call(&tail) {
+                replay.recovered.take_call(&tail.task, order);
+            }
+        }
+    }
+
     /// Says that the run diverged if what is left cannot be reached any more; true if it did.
     fn check_stalled(&mut self, key: KeySlot) -> bool {
         let state = &self.keys[key.0 as usize];
