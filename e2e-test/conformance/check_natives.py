@@ -35,7 +35,7 @@ def rust_natives(text: str) -> dict[str, list[str]]:
     """As `java_natives`, of the functions that the macros and plain definitions of a Rust file export."""
     found = {}
     pattern = re.compile(
-        r"(hot!|cold!|plain!)\s*\{\s*(?:///[^\n]*\n\s*)*fn " + PREFIX + r"(\w+)\(([^)]*)\)\s*->\s*(\(\)|\w+)")
+        r"(hot!|handled!|plain!)\s*\{\s*(?:///[^\n]*\n\s*)*fn " + PREFIX + r"(\w+)\(([^)]*)\)\s*->\s*(\(\)|\w+)")
     for macro, name, parameters, result in pattern.findall(text):
         types = [part.split(":")[1].strip() for part in parameters.split(",") if ":" in part]
         # The macros of natives that have an engine add its handle.

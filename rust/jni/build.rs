@@ -56,7 +56,7 @@ fn exported(text: &str, natives: &mut Vec<String>) -> Result<(), String> {
         }
         // What stands before says how the function is made: the macros add the environment, the class and the handle.
         let before = &text[..at];
-        let opened = ["hot! {", "cold! {", "plain! {", "extern \"system\" "];
+        let opened = ["hot! {", "handled! {", "plain! {", "extern \"system\" "];
         let opened = opened.iter().max_by_key(|opening| before.rfind(**opening));
         match opened {
             Some(&"plain! {") => {}

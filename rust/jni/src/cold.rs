@@ -4,7 +4,6 @@ use crate::engine::{Engine, read_plan};
 use crate::env::Env;
 use crate::errors::{Failure, Kind, from_panic, install_panic_hook};
 use crate::handles::{self, Guard};
-use crate::hot::guarded;
 use flink_agents_core::config;
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{MAX_PATH_BYTES, Space};
@@ -25,6 +24,7 @@ pub extern "system" fn JNI_OnLoad(_vm: *mut JavaVM, _reserved: *mut c_void) -> j
 #[unsafe(no_mangle)]
 pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
     crate::worker::unload();
+    crate::stores::unload();
     let _ = std::panic::take_hook();
     handles::unload();
 }
@@ -44,14 +44,14 @@ pub(crate) fn free_standing<T>(name: &str, env: Env, placeholder: T, body: impl 
     }
 }
 
-macro_rules! cold {
+macro_rules! handled {
     ($(#[$doc:meta])* fn $export:ident($env:ident, $engine:ident $(, $arg:ident: $type:ty)*) -> $ret:ty = $placeholder:expr; $body:block) => {
         $(#[$doc])*
         #[unsafe(no_mangle)]
         pub extern "system" fn $export(env: *mut JNIEnv, _class: jclass, handle: jlong $(, $arg: $type)*) -> $ret {
             // SAFETY: called by the JVM, which passes the environment of this thread.
             let $env = unsafe { Env::new(env) };
-            guarded(stringify!($export), $env, handle, $placeholder, |$engine| $body)
+            $crate::hot::guarded(stringify!($export), $env, handle, $placeholder, |$engine| $body)
         }
     };
 }
@@ -68,6 +68,7 @@ macro_rules! plain {
     };
 }
 
+pub(crate) use handled;
 pub(crate) use plain;
 
 const NULL: jbyteArray = std::ptr::null_mut();
@@ -116,21 +117,21 @@ plain! {
     }
 }
 
-cold! {
+handled! {
     /// How long a durable call may take that sets no limit itself, in nanoseconds; negative: as long as it likes.
     fn Java_org_apache_flink_agents_core_Natives_callTimeout(_env, engine) -> jlong = -1; {
         Ok(engine.call_timeout.map_or(-1, |limit| i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)))
     }
 }
 
-cold! {
+handled! {
     /// What the host has to know of the plan, as JSON.
     fn Java_org_apache_flink_agents_core_Natives_describe(env, engine) -> jbyteArray = NULL; {
         env.new_bytes(engine.describe().as_bytes())
     }
 }
 
-cold! {
+handled! {
     /// The symbol of a text (UTF-8).
     fn Java_org_apache_flink_agents_core_Natives_intern(env, engine, text: jbyteArray) -> jint = 0; {
         let bytes = env.length(text)?;
@@ -145,7 +146,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// The text of a symbol (UTF-8), or null.
     fn Java_org_apache_flink_agents_core_Natives_symbolName(env, engine, symbol: jint) -> jbyteArray = NULL; {
         match engine.machine.symbols().name(Symbol(symbol as u32)) {
@@ -155,7 +156,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// Frees unused symbols and returns them.
     fn Java_org_apache_flink_agents_core_Natives_collectSymbols(env, engine) -> jintArray = NULL; {
         let freed: Vec<jint> = engine.machine.collect_symbols().iter().map(|symbol| symbol.0 as jint).collect();
@@ -163,14 +164,14 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// Text of a warn or fail effect of the last poll (UTF-8).
     fn Java_org_apache_flink_agents_core_Natives_text(env, engine, index: jint) -> jbyteArray = NULL; {
         env.new_bytes(engine.texts.get(index as usize).map_or(&b""[..], |text| text.as_bytes()))
     }
 }
 
-cold! {
+handled! {
     /// Children of an object. `stored`: paths of the host's state, each as u32 length and UTF-8. The result is a byte 0
     /// and the names in the same form, or a byte 1 and the u32 symbol of a path to load first.
     fn Java_org_apache_flink_agents_core_Natives_memoryChildren(
@@ -211,7 +212,7 @@ fn texts_from(mut bytes: &[u8]) -> Result<Vec<&str>, Failure> {
     if bytes.is_empty() { Ok(texts) } else { Err(malformed()) }
 }
 
-cold! {
+handled! {
     /// No input follows.
     fn Java_org_apache_flink_agents_core_Natives_endOfInput(_env, engine) -> () = (); {
         engine.machine.handle_end_of_input();
@@ -219,7 +220,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// Nothing may happen until thawed (`on` = 0).
     fn Java_org_apache_flink_agents_core_Natives_freeze(_env, engine, on: jint) -> () = (); {
         if on != 0 { engine.machine.freeze() } else { engine.machine.thaw() }
@@ -227,7 +228,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// Counts: unfinished inputs, waiting inputs, suspended tasks, held markers, interned symbols, 1 if a task is ready.
     fn Java_org_apache_flink_agents_core_Natives_counts(env, engine) -> jintArray = NULL; {
         let machine = &engine.machine;
@@ -243,7 +244,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// Keys changed since the last call.
     fn Java_org_apache_flink_agents_core_Natives_takeDirty(env, engine) -> jintArray = NULL; {
         let dirty: Vec<jint> = engine.machine.take_dirty()?.iter().map(|key| key.0 as jint).collect();
@@ -251,7 +252,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// State of a key: u32 number of values, that many u32 values, then the core's bytes. Null when the key is idle.
     fn Java_org_apache_flink_agents_core_Natives_snapshotKey(env, engine, key: jint) -> jbyteArray = NULL; {
         let Some(snapshot) = engine.machine.snapshot_key(KeySlot(key as u32))? else { return Ok(NULL) };
@@ -265,7 +266,7 @@ cold! {
     }
 }
 
-cold! {
+handled! {
     /// Takes back a key. `values`: handles of its stored values in order; `attributes`: for each of the leading events,
     /// u32 length and that many bytes (0: none), or null without conditions.
     fn Java_org_apache_flink_agents_core_Natives_restoreKey(
@@ -273,31 +274,19 @@ cold! {
     ) -> () = (); {
         let plan = RestorePlan::parse(&env.bytes(bytes)?).map_err(|error| Failure::core(error.to_string()))?;
         let values: Vec<ValueHandle> = env.ints(values)?.into_iter().map(|value| ValueHandle(value as u32)).collect();
-        let mut decoded = Vec::new();
-        if !attributes.is_null() {
-            let bytes = env.bytes(attributes)?;
-            let mut rest = &bytes[..];
-            while let Some((length, after)) = rest.split_first_chunk::<4>() {
-                let length = u32::from_le_bytes(*length) as usize;
-                let (own, after) = after
-                    .split_at_checked(length)
-                    .ok_or_else(|| Failure::argument("the attributes of restored events are malformed"))?;
-                decoded.push(if own.is_empty() { None } else { Some(engine.attributes(own)?) });
-                rest = after;
-            }
-        }
+        let decoded = if attributes.is_null() { Vec::new() } else { engine.attribute_list(&env.bytes(attributes)?)? };
         Ok(engine.machine.restore_key(KeySlot(key as u32), plan, &values, decoded)?)
     }
 }
 
-cold! {
+handled! {
     /// Tells the number of an idle key's next run.
     fn Java_org_apache_flink_agents_core_Natives_openKey(_env, engine, key: jint, sequence: jlong) -> () = (); {
         Ok(engine.machine.handle_key_opened(KeySlot(key as u32), sequence as u64)?)
     }
 }
 
-cold! {
+handled! {
     /// Panics on purpose, so that tests can show what a defect looks like to a job.
     fn Java_org_apache_flink_agents_core_Natives_panicForTest(_env, _engine) -> () = (); {
         panic!("a panic asked for by a test")

@@ -1,6 +1,9 @@
 //! One core with what the JVM host needs around it.
 
 use crate::errors::Failure;
+use crate::journal::Journal;
+use crate::stores;
+use flink_agents_core::journal::JournalSettings;
 use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
 use flink_agents_core::value::{self, Value};
@@ -17,6 +20,7 @@ pub(crate) struct Engine {
     description: String,
     /// How long a durable call may take that sets no limit itself.
     pub(crate) call_timeout: Option<Duration>,
+    pub(crate) journal: Option<Box<Journal>>,
     inside: bool,
 }
 
@@ -24,10 +28,36 @@ impl Engine {
     /// Compiles a plan.
     ///
     /// # Errors
-    /// When the plan, one of its conditions or an option of the core is wrong.
+    /// When the plan, one of its conditions or an option of the core is wrong, or the plan asks for a journal.
     pub(crate) fn open(plan: &[u8]) -> Result<Engine, Failure> {
         let plan = read_plan(plan)?;
-        let routes = Routes::compile(&plan).map_err(from_plan)?;
+        let backend = plan
+            .config
+            .get_enum(stores::BACKEND)
+            .map_err(|error| Failure::argument(error.to_string()))?;
+        if let Some(backend) = backend {
+            return Err(Failure::argument(format!(
+                "Option {} is {backend}: there is no journal where this agent runs, and without one its actions would not be exactly-once. Run it on Flink, or take the option away",
+                stores::BACKEND
+            )));
+        }
+        Engine::make(&plan, None)
+    }
+
+    /// Compiles a plan for a core with a journal.
+    ///
+    /// # Errors
+    /// When the plan, one of its conditions or an option of the core is wrong.
+    pub(crate) fn with_journal(
+        plan: &AgentPlan,
+        settings: JournalSettings,
+        journal: Box<Journal>,
+    ) -> Result<Engine, Failure> {
+        Engine::make(plan, Some((settings, journal)))
+    }
+
+    fn make(plan: &AgentPlan, journal: Option<(JournalSettings, Box<Journal>)>) -> Result<Engine, Failure> {
+        let routes = Routes::compile(plan).map_err(from_plan)?;
         let argument = |error: flink_agents_core::config::ConfigError| Failure::argument(error.to_string());
         let mut limits = Limits::default();
         if let Some(limit) = plan.config.get_int("max-events-per-run").map_err(argument)? {
@@ -44,12 +74,17 @@ impl Engine {
             .map_err(argument)?
             .is_some_and(|names| !names.is_empty());
         let call_timeout = plan.config.get_duration("call.timeout").map_err(argument)?;
-        let description = describe(&plan, &routes);
+        let description = describe(plan, &routes);
+        let (machine, journal) = match journal {
+            None => (Machine::new(routes, limits), None),
+            Some((settings, journal)) => (Machine::with_journal(routes, limits, settings), Some(journal)),
+        };
         Ok(Engine {
-            machine: Machine::new(routes, limits),
+            machine,
             texts: Vec::new(),
             description,
             call_timeout,
+            journal,
             inside: false,
         })
     }
@@ -68,6 +103,24 @@ impl Engine {
                 "the attributes of an event cannot be read: {error}"
             ))),
         }
+    }
+
+    /// Decodes the attributes of several events: each u32 length and that many bytes (0: none).
+    pub(crate) fn attribute_list(&self, bytes: &[u8]) -> Result<Vec<Option<Attributes>>, Failure> {
+        let mut decoded = Vec::new();
+        let mut rest = bytes;
+        while let Some((length, after)) = rest.split_first_chunk::<4>() {
+            let (own, after) = after
+                .split_at_checked(u32::from_le_bytes(*length) as usize)
+                .ok_or_else(|| Failure::argument("the attributes of restored events are malformed"))?;
+            decoded.push(if own.is_empty() {
+                None
+            } else {
+                Some(self.attributes(own)?)
+            });
+            rest = after;
+        }
+        Ok(decoded)
     }
 
     /// Refuses an engine that a panic has left half changed.

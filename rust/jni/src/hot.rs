@@ -19,11 +19,18 @@
 //! | 8 | warn | index of the text | | |
 //! | 9 | fail | index of the text | | |
 //! | 10 | event processed | event value | | |
+//! | 11 | replay action | action | | |
+//! | 12 | durable call is decided | number | 0 execute, 1 reconcile, 2 replay a result, 3 replay an exception | |
+//! | 13 | await input | | | run |
+//! | 14 | diverged | index of the text | | |
+//!
+//! Those from 11 on come only with a journal.
 
 use crate::engine::Engine;
 use crate::env::Env;
 use crate::errors::{Failure, from_panic};
 use crate::handles::Guard;
+use crate::journal;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, Node, Space, Written};
 use flink_agents_core::run::{CallIn, Effect, EventIn, Marker, ScopeKind};
@@ -74,7 +81,7 @@ macro_rules! hot {
     };
 }
 
-fn event(
+pub(crate) fn event(
     engine: &Engine,
     kind: jint,
     value: jint,
@@ -141,7 +148,7 @@ hot! {
         let event = event(engine, 0, value, (id_high, id_low), (attributes, attributes_length))?;
         let timestamp = (has_timestamp != 0).then_some(timestamp);
         engine.machine.handle_input(KeySlot(key as u32), event, timestamp)?;
-        Ok(poll(engine, address, capacity, may_run != 0))
+        poll(engine, address, capacity, may_run != 0)
     }
 }
 
@@ -174,7 +181,7 @@ hot! {
         engine, task: jlong, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
         engine.machine.handle_finished(TaskId::from_bits(task as u64))?;
-        Ok(poll(engine, address, capacity, may_run != 0))
+        poll(engine, address, capacity, may_run != 0)
     }
 }
 
@@ -217,7 +224,7 @@ hot! {
 hot! {
     /// See [`poll`].
     fn Java_org_apache_flink_agents_core_Natives_poll(engine, address: jlong, capacity: jint, may_run: jint) -> jlong = 0; {
-        Ok(poll(engine, address, capacity, may_run != 0))
+        poll(engine, address, capacity, may_run != 0)
     }
 }
 
@@ -227,10 +234,10 @@ const MORE: i64 = 1 << 31;
 /// Set in the result of [`poll`] when the host should call `collectSymbols` before it asks for more.
 const COLLECT: i64 = 1 << 30;
 
-/// Writes effects to `address`, at most `capacity` of them; one that runs or resumes an action is always the last, and
-/// there is none without `may_run`.
+/// Writes effects to `address`, at most `capacity` of them; one after which the host has to act (run, resume, replay, a call
+/// that is decided) is always the last, and there is none that runs anything without `may_run`.
 /// Returns `unfinished inputs << 32 | MORE | COLLECT | number of effects`.
-fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> i64 {
+pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> Result<i64, Failure> {
     let mut count = 0;
     let mut more = MORE;
     if capacity > 0 {
@@ -239,10 +246,18 @@ fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> i64 
     while count < capacity {
         let Some(effect) = engine.machine.poll_effect(may_run) else {
             more = if engine.machine.has_ready() { MORE } else { 0 };
+            if let Some(journal) = &mut engine.journal {
+                journal::flush(journal)?;
+            }
             break;
         };
-        let last = matches!(effect, Effect::RunAction { .. } | Effect::Resume { .. });
-        let record = encode(effect, &mut engine.texts);
+        let last = matches!(
+            effect,
+            Effect::RunAction { .. } | Effect::Resume { .. } | Effect::Replay { .. } | Effect::CallReady { .. }
+        );
+        let Some(record) = encode(effect, engine)? else {
+            continue;
+        };
         // SAFETY: Java owns `capacity` records of 32 bytes at `address`, aligned to 8; `count` is below `capacity`.
         unsafe { (address as *mut [u64; 4]).add(count as usize).write(record) };
         count += 1;
@@ -255,23 +270,25 @@ fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bool) -> i64 
     } else {
         0
     };
-    (engine.machine.in_flight() as i64) << 32 | more | collect | i64::from(count)
+    Ok((engine.machine.in_flight() as i64) << 32 | more | collect | i64::from(count))
 }
 
-fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {
-    let record = |kind: u32, key: u32, task: u64, a: u32, b: u32, c: u64| -> [u64; 4] {
-        [
-            (u64::from(kind) | u64::from(key) << 32).to_le(),
-            task.to_le(),
-            (u64::from(a) | u64::from(b) << 32).to_le(),
-            c.to_le(),
-        ]
-    };
+pub(crate) fn record(kind: u32, key: u32, task: u64, a: u32, b: u32, c: u64) -> [u64; 4] {
+    [
+        (u64::from(kind) | u64::from(key) << 32).to_le(),
+        task.to_le(),
+        (u64::from(a) | u64::from(b) << 32).to_le(),
+        c.to_le(),
+    ]
+}
+
+/// Nothing for effects that are carried out on this side.
+fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failure> {
     let mut text = |text: String| -> u32 {
-        texts.push(text);
-        texts.len() as u32 - 1
+        engine.texts.push(text);
+        engine.texts.len() as u32 - 1
     };
-    match effect {
+    Ok(Some(match effect {
         Effect::RunAction {
             task,
             key,
@@ -302,18 +319,20 @@ fn encode(effect: Effect, texts: &mut Vec<String>) -> [u64; 4] {
             sequence,
             idle,
             persisted,
-        } => record(7, key.0, 0, u32::from(idle), u32::from(persisted), sequence),
+        } => {
+            if engine.journal.is_some() {
+                journal::carry_out(engine, effect)?;
+            }
+            record(7, key.0, 0, u32::from(idle), u32::from(persisted), sequence)
+        }
         Effect::Warn(warning) => record(8, 0, 0, text(warning), 0, 0),
         Effect::Fail { key, reason } => record(9, key.0, 0, text(reason), 0, 0),
-        Effect::Replay { key, .. }
-        | Effect::CallReady { key, .. }
-        | Effect::Record { key, .. }
-        | Effect::AwaitInput { key, .. }
-        | Effect::Diverged { key, .. } => {
-            let reason = "The machine has a journal, and its host does not know of one".to_owned();
-            record(9, key.0, 0, text(reason), 0, 0)
-        }
-    }
+        Effect::Replay { .. }
+        | Effect::CallReady { .. }
+        | Effect::Record { .. }
+        | Effect::AwaitInput { .. }
+        | Effect::Diverged { .. } => return journal::carry_out(engine, effect),
+    }))
 }
 
 hot! {

@@ -13,8 +13,9 @@
 //!   crosses in cold calls only, and is copied.
 //! * **Errors** ([`errors`]) leave as Java exceptions, raised just before the native returns; a panic is caught at the
 //!   boundary, closes its engine to further use, and leaves as an exception that names the place.
-//! * **One upcall** is made from here: a Python worker's threads call a `Runnable` when there is something to receive
-//!   ([`worker`]). They are attached as daemons, and end before `workerStop` returns.
+//! * **One upcall** ([`upcall`]) is made from here: the threads of a Python worker ([`worker`]) and of a journal's store
+//!   ([`journal`]) call a `Runnable` when there is something to receive. They are attached as daemons. Those of a worker end
+//!   before `workerStop` returns; those of a store make no call for a core that is closed.
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
@@ -24,6 +25,10 @@ mod env;
 mod errors;
 mod handles;
 mod hot;
+mod job_state;
+mod journal;
+mod stores;
 mod threads;
+mod upcall;
 mod version;
 mod worker;

@@ -9,11 +9,11 @@ use crate::cold::plain;
 use crate::engine::read_plan;
 use crate::env::Env;
 use crate::errors::Failure;
+use crate::upcall::Upcall;
 use flink_agents_runtime::worker::server::{Log, Program};
 use flink_agents_runtime::worker::{Level, Progress, Settings, Starting, Worker, WorkerError};
-use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, JavaVMAttachArgs, jbyteArray, jclass, jint, jlong, jmethodID, jobject};
+use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong, jobject};
 use serde::Deserialize;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -129,99 +129,6 @@ impl From<WorkerError> for Failure {
     }
 }
 
-/// A Java `Runnable` that may be called from any thread.
-struct Upcall {
-    vm: *mut JavaVM,
-    runnable: jobject,
-    run: jmethodID,
-}
-
-// SAFETY: a JavaVM and a global reference may be used by every thread; a method id is a plain number.
-unsafe impl Send for Upcall {}
-// SAFETY: as above.
-unsafe impl Sync for Upcall {}
-
-impl Upcall {
-    fn new(env: Env, runnable: jobject) -> Result<Upcall, Failure> {
-        let raw = env.raw();
-        // SAFETY: the environment is that of the running native; the names are those of java.lang.Runnable.
-        unsafe {
-            let functions = *raw;
-            let class = ((*functions).v1_1.FindClass)(raw, c"java/lang/Runnable".as_ptr());
-            if class.is_null() {
-                return Err(Failure::core("java.lang.Runnable was not found"));
-            }
-            let run = ((*functions).v1_1.GetMethodID)(raw, class, c"run".as_ptr(), c"()V".as_ptr());
-            let mut vm = std::ptr::null_mut();
-            if ((*functions).v1_1.GetJavaVM)(raw, &mut vm) != 0 || run.is_null() || runnable.is_null() {
-                return Err(Failure::argument(
-                    "There is nothing to call when the worker has something to say",
-                ));
-            }
-            let runnable = ((*functions).v1_1.NewGlobalRef)(raw, runnable);
-            Ok(Upcall { vm, runnable, run })
-        }
-    }
-
-    fn call(&self) {
-        if let Some(env) = attached(self.vm) {
-            // SAFETY: the environment belongs to this thread; the reference lives as long as this object.
-            unsafe {
-                let functions = *env;
-                ((*functions).v1_1.CallVoidMethod)(env, self.runnable, self.run);
-                // Whoever is woken has nobody to throw to.
-                if ((*functions).v1_2.ExceptionCheck)(env) {
-                    ((*functions).v1_1.ExceptionClear)(env);
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Upcall {
-    fn drop(&mut self) {
-        if let Some(env) = attached(self.vm) {
-            // SAFETY: made by `NewGlobalRef` and not used afterwards.
-            unsafe { ((**env).v1_1.DeleteGlobalRef)(env, self.runnable) };
-        }
-    }
-}
-
-/// Detaches a thread from the JVM when it ends: the JVM counts on it.
-struct Attachment(*mut JavaVM);
-
-impl Drop for Attachment {
-    fn drop(&mut self) {
-        // SAFETY: made by the thread that ends here, which runs no Java code any more.
-        unsafe { ((**self.0).v1_1.DetachCurrentThread)(self.0) };
-    }
-}
-
-thread_local! {
-    static ATTACHMENT: RefCell<Option<Attachment>> = const { RefCell::new(None) };
-}
-
-/// The environment of this thread, which is attached as a daemon if the JVM does not know it yet.
-fn attached(vm: *mut JavaVM) -> Option<*mut JNIEnv> {
-    let mut env = std::ptr::null_mut();
-    // SAFETY: the JVM lives as long as this library is loaded; the arguments live during the calls.
-    unsafe {
-        if ((**vm).v1_2.GetEnv)(vm, &mut env, JNI_VERSION_1_8) == 0 {
-            return Some(env.cast());
-        }
-        let mut arguments = JavaVMAttachArgs {
-            version: JNI_VERSION_1_8,
-            name: c"flink-agents python worker".as_ptr().cast_mut(),
-            group: std::ptr::null_mut(),
-        };
-        if ((**vm).v1_4.AttachCurrentThreadAsDaemon)(vm, &mut env, (&raw mut arguments).cast()) != 0 {
-            return None;
-        }
-    }
-    ATTACHMENT.with(|slot| *slot.borrow_mut() = Some(Attachment(vm)));
-    Some(env.cast())
-}
-
 plain! {
     /// Starts a worker's process. `request`: JSON.
     fn Java_org_apache_flink_agents_core_Natives_workerStart(
@@ -229,7 +136,7 @@ plain! {
     ) -> jlong = 0; {
         let request: Request = serde_json::from_slice(&env.bytes(request)?)
             .map_err(|error| Failure::argument(format!("The settings of a worker cannot be read: {error}")))?;
-        let upcall = Upcall::new(env, wake)?;
+        let upcall = Upcall::new(env, wake, c"flink-agents python worker")?;
         let starting = Starting::begin(request.settings(env.bytes(plan)?)?, Box::new(move || upcall.call()))?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let log = starting.log();

@@ -19,6 +19,7 @@ import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
+import org.apache.flink.runtime.jobgraph.OperatorID;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -45,6 +46,7 @@ final class Harness<K, IN> implements AutoCloseable {
     static final int SLICE = 256;
 
     static final int MAX_PARALLELISM = 16;
+    private static final OperatorID OPERATOR = new OperatorID(1, 2);
     static final SnapshotType STOP = SavepointType.suspend(SavepointFormatType.CANONICAL);
 
     private final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink;
@@ -62,6 +64,8 @@ final class Harness<K, IN> implements AutoCloseable {
         private final TypeInformation<IN> recordType;
         private PythonEnvironment python;
         private boolean encoded;
+        /** The graph of the job is built once, and its attempts are made of it. */
+        private AgentOperatorFactory<IN> factory;
         private Consumer<KeyedOneInputStreamOperatorTestHarness<K, IN, Object>> setup = harness -> {};
 
         Job(
@@ -118,17 +122,20 @@ final class Harness<K, IN> implements AutoCloseable {
         /** The same job, with a Python for its Python actions. */
         Job<K, IN> withPython() {
             python = PythonTools.environment();
+            factory = null;
             return this;
         }
 
         /** The same job, with another interpreter. */
         Job<K, IN> withInterpreter(final String interpreter, final Map<String, String> environment) {
             python = new PlainPython(interpreter, environment);
+            factory = null;
             return this;
         }
 
         /** The same job, its plan's text changed on the way. */
         Job<K, IN> withPlan(final UnaryOperator<String> change) {
+            factory = null;
             plan = change.apply(new String(plan, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
             return this;
         }
@@ -147,11 +154,16 @@ final class Harness<K, IN> implements AutoCloseable {
         }
 
         Harness<K, IN> open(final OperatorSubtaskState state, final int parallelism, final int subtask) throws Exception {
+            if (factory == null) {
+                factory = new AgentOperatorFactory<>(name, plan, recordType, python, encoded);
+            }
             final KeyedOneInputStreamOperatorTestHarness<K, IN, Object> flink =
                     new KeyedOneInputStreamOperatorTestHarness<>(
-                            new AgentOperatorFactory<IN>(name, plan, recordType, python, encoded), selector, keyType, MAX_PARALLELISM, parallelism, subtask);
+                            factory, selector, keyType, MAX_PARALLELISM, parallelism, subtask);
             setup.accept(flink);
             flink.getStreamConfig().setupNetworkInputs(recordType.createSerializer(flink.getExecutionConfig().getSerializerConfig()));
+            // Flink's own is another one each time, as of another operator.
+            flink.getStreamConfig().setOperatorID(OPERATOR);
             flink.getStreamConfig().serializeAllConfigs();
             flink.setup(TypeInformation.of(Object.class).createSerializer(flink.getExecutionConfig().getSerializerConfig()));
             if (state != null) {

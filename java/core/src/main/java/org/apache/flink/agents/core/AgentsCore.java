@@ -73,6 +73,18 @@ public final class AgentsCore implements AutoCloseable {
     /** {@link #event()} is processed now: for listeners and logs. Only for plans whose configuration has such. */
     public static final int PROCESSED = 10;
 
+    /**
+     * {@link #action()} of {@link #key()} completed before a crash: instead of running it read {@link CoreJournal#record}, and
+     * say {@link CoreJournal#replayed}. Only with a journal, as those below.
+     */
+    public static final int REPLAY = 11;
+    /** {@link #call()} of {@link #task()} waits no longer: {@link #step()} says what is to be done with it. */
+    public static final int CALL_READY = 12;
+    /** Inputs of {@link #key()} wait for that of run {@link #sequence()}: say {@link CoreJournal#awaitOver} when it does not come in time. */
+    public static final int AWAIT_INPUT = 13;
+    /** A run of {@link #key()} does not match its journal and goes on without it: {@link #text()} is for the log. */
+    public static final int DIVERGED = 14;
+
     private static final int RELEASE = 6;
 
     /** Marker kind: a watermark, in milliseconds of event time. */
@@ -130,8 +142,12 @@ public final class AgentsCore implements AutoCloseable {
     private int inFlight;
     private Object effectValue;
 
-    private AgentsCore(final long handle) {
+    /** Null without. */
+    private final CoreJournal journal;
+
+    private AgentsCore(final long handle, final boolean journalled) {
         this.handle = handle;
+        this.journal = journalled ? new CoreJournal(this) : null;
         this.symbols = new Symbols(handle);
         this.address = Natives.addressOf(effects);
         final JsonNode description = read(Natives.describe(handle));
@@ -146,14 +162,35 @@ public final class AgentsCore implements AutoCloseable {
      *
      * @param planJson the plan, JSON in UTF-8, of this or an earlier release; of any size
      * @return a core without keys
-     * @throws IllegalArgumentException if the plan or one of its conditions is wrong; the message names the place in it
+     * @throws IllegalArgumentException if the plan or one of its conditions is wrong, or its configuration asks for a journal
+     *     ({@code actionStateStoreBackend}); the message names the place in it
      * @throws UnsatisfiedLinkError if the library cannot be loaded
      */
     public static AgentsCore open(final byte[] planJson) {
         NativeLibrary.load();
-        final long handle = Natives.open(planJson);
+        return of(Natives.open(planJson), false);
+    }
+
+    /**
+     * Compiles a plan whose configuration names a store ({@code actionStateStoreBackend}) for a core with a journal. Its store
+     * is read in the background.
+     *
+     * @param planJson as for {@link #open}
+     * @param subtask whose records are to be written and read
+     * @param wake run by any thread when there is something for {@link CoreJournal#poll}, once until that is called; must not
+     *     block or throw
+     * @return a core with a {@link #journal()}
+     * @throws IllegalArgumentException as for {@link #open}; also if the store is none that is here
+     * @throws AgentsCoreException if the store does not start, or the restored state cannot be read
+     */
+    public static AgentsCore openJournalled(final byte[] planJson, final JournalSubtask subtask, final Runnable wake) {
+        NativeLibrary.load();
+        return of(Natives.openJournalled(planJson, subtask.toJson(), wake), true);
+    }
+
+    private static AgentsCore of(final long handle, final boolean journalled) {
         try {
-            return new AgentsCore(handle);
+            return new AgentsCore(handle, journalled);
         } catch (final RuntimeException | Error e) {
             Natives.close(handle);
             throw e;
@@ -185,6 +222,11 @@ public final class AgentsCore implements AutoCloseable {
     }
 
     // ---- getters
+
+    /** The journal; null if the core was opened without. */
+    public CoreJournal journal() {
+        return journal;
+    }
 
     /** Actions of the plan, by id. */
     public List<ActionDescriptor> actions() {
@@ -301,6 +343,70 @@ public final class AgentsCore implements AutoCloseable {
         if (next == count) {
             next = 0;
             count = (int) result & ~(MORE | COLLECT);
+        }
+    }
+
+    // ---- for the journal
+
+    long handle() {
+        return handle;
+    }
+
+    /** The core is about to change: it may have effects again. */
+    void changes() {
+        more = true;
+    }
+
+    void input(
+            final int key,
+            final Object event,
+            final long idHigh,
+            final long idLow,
+            final boolean hasTimestamp,
+            final long timestamp,
+            final ByteBuffer attributes,
+            final int attributesLength,
+            final byte[] digest) {
+        final long at = addressOf(attributes, attributesLength);
+        final int value = values.add(event);
+        more = true;
+        try {
+            polled(
+                    Natives.journalInput(
+                            handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, at, attributesLength, digest,
+                            address, room(), held ? 0 : 1));
+        } catch (final RuntimeException e) {
+            values.remove(value);
+            throw e;
+        }
+    }
+
+    void finish(final long task, final byte[] recorded) {
+        more = true;
+        polled(Natives.journalFinish(handle, task, recorded, address, room(), held ? 0 : 1));
+    }
+
+    Object[] valuesOf(final int[] numbers) {
+        final Object[] found = new Object[numbers.length];
+        for (int i = 0; i < found.length; i++) {
+            found[i] = values.get(numbers[i]);
+        }
+        return found;
+    }
+
+    void replayed(final long task, final Object[] read, final byte[] attributes) {
+        final int[] numbers = new int[read.length];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = values.add(read[i]);
+        }
+        more = true;
+        try {
+            Natives.journalReplayed(handle, task, numbers, attributes);
+        } catch (final RuntimeException e) {
+            for (final int number : numbers) {
+                values.remove(number);
+            }
+            throw e;
         }
     }
 
@@ -444,7 +550,7 @@ public final class AgentsCore implements AutoCloseable {
             at = next * RECORD;
             next++;
             final int kind = effects.getInt(at);
-            if (!mayRun && (kind == RUN_ACTION || kind == RESUME)) {
+            if (!mayRun && (kind == RUN_ACTION || kind == RESUME || kind == REPLAY)) {
                 // Fetched with the call that caused it; what comes after it must not wait for it.
                 for (int offset = 0; offset < RECORD; offset += Long.BYTES) {
                     effects.putLong(HELD + offset, effects.getLong(at + offset));
@@ -552,7 +658,17 @@ public final class AgentsCore implements AutoCloseable {
         return effects.getLong(at + 24);
     }
 
-    /** Text of a warning or failure. */
+    /** Number of a durable call. */
+    public int call() {
+        return effects.getInt(at + 16);
+    }
+
+    /** What is to be done with a durable call: one of the constants of {@link CoreJournal}, never {@link CoreJournal#WAIT}. */
+    public int step() {
+        return effects.getInt(at + 20);
+    }
+
+    /** Text of a warning, divergence or failure. */
     public String text() {
         return new String(Natives.text(handle, effects.getInt(at + 16)), StandardCharsets.UTF_8);
     }

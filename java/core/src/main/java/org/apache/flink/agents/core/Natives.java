@@ -14,7 +14,7 @@ public final class Natives {
      * What the numbers mean that cross: raised, together with that of {@code rust/jni/src/version.rs}, whenever an effect, a
      * result or a flag changes its meaning while the types below stay.
      */
-    public static final int LAYOUT = 1;
+    public static final int LAYOUT = 2;
 
     /** The build that the library comes from, as {@link org.apache.flink.agents.core.loader.NativeLibrary#jarBuild} has it. */
     public static native String version();
@@ -95,6 +95,42 @@ public final class Natives {
     static native void openKey(long handle, int key, long sequence);
 
     static native long callTimeout(long handle);
+
+    // ---- journal
+
+    static native long openJournalled(byte[] plan, byte[] request, Runnable wake);
+
+    static native int journalPoll(long handle);
+
+    static native void journalKey(long handle, int slot, int keyGroup, byte[] key, long sequence);
+
+    static native long journalInput(
+            long handle, int key, int value, long idHigh, long idLow, int hasTimestamp, long timestamp,
+            long attributes, int attributesLength, byte[] digest, long address, int capacity, int mayRun);
+
+    static native int[] journalValues(long handle, long task);
+
+    static native long journalFinish(long handle, long task, byte[] values, long address, int capacity, int mayRun);
+
+    static native byte[] journalRecord(long handle);
+
+    static native void journalReplayed(long handle, long task, int[] values, byte[] attributes);
+
+    static native long journalCall(long handle, long task, int scope, byte[] function, byte[] arguments, int reconcilable);
+
+    static native byte[] journalPayload(long handle);
+
+    static native void journalCallEnd(long handle, long task, int call, int outcome, byte[] payload);
+
+    static native byte[] journalCallKey(long handle, long task, int slot, int call);
+
+    static native void journalAwaitOver(long handle, int slot, long run);
+
+    static native long journalPatience(long handle);
+
+    static native byte[] journalState(long handle);
+
+    static native void journalPrune(long handle, byte[] state);
 
     // ---- threads
 

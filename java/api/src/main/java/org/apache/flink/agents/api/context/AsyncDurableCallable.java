@@ -19,6 +19,15 @@ public interface AsyncDurableCallable<T> extends DurableCallable<T> {
      */
     CompletionStage<T> callAsync() throws Exception;
 
+    /**
+     * Begins the call, knowing its {@link DurableCallContext#idempotencyKey}; see {@link #call(DurableCallContext)}.
+     *
+     * @param context of this call
+     */
+    default CompletionStage<T> callAsync(final DurableCallContext context) throws Exception {
+        return callAsync();
+    }
+
     /** Makes the call and waits for it. */
     @Override
     default T call() throws Exception {

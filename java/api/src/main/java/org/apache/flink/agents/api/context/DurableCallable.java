@@ -26,12 +26,32 @@ public interface DurableCallable<T> {
     T call() throws Exception;
 
     /**
+     * Makes the call, knowing its {@link DurableCallContext#idempotencyKey}. Override it instead of using {@link #call()}
+     * where the other side can recognise a repeated request. An addition to the reference's API.
+     *
+     * @param context of this call
+     */
+    default T call(final DurableCallContext context) throws Exception {
+        return call();
+    }
+
+    /**
      * Returns what finds out, after a failure, how a call ended that was begun and has no recorded
      * end; null means that such a call is made again.
      */
     @Nullable
     default Callable<T> reconciler() {
         return null;
+    }
+
+    /**
+     * Returns the same, for one that asks with the key of the call. An addition to the reference's API.
+     *
+     * @param context of the call, with the key under which it was begun
+     */
+    @Nullable
+    default Callable<T> reconciler(final DurableCallContext context) {
+        return reconciler();
     }
 
     /**

@@ -101,6 +101,14 @@ public abstract class Coroutine {
 
         /** Whether it is over. */
         boolean isOver();
+
+        /**
+         * Whether only the host can end it, who must not wait for it then: where the thread cannot be left, {@link #suspend}
+         * returns soon though it is not over.
+         */
+        default boolean endsByHost() {
+            return false;
+        }
     }
 
     /** Host's side: waits until the suspended code's thread has nothing else to do, at most until that nano time. */

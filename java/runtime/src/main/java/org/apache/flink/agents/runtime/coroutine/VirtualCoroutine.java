@@ -13,6 +13,9 @@ import org.apache.flink.agents.core.VirtualThreads;
  * waits for it all the same: to the user an action is one piece but where it waits for a durable call.
  */
 final class VirtualCoroutine extends Coroutine implements Executor {
+    /** How long the host stands still where the thread cannot be left, and only the host can end the wait; ns. */
+    private static final long PINNED = 1_000_000_000;
+
     private final Thread thread;
     private boolean started;
     /** What the JVM runs to go on with this thread: always the same object. */
@@ -99,8 +102,16 @@ final class VirtualCoroutine extends Coroutine implements Executor {
         }
         codesTurn = false;
         while (!codesTurn) {
-            LockSupport.park(this);
-            if (!codesTurn && wait != null && wait.isOver()) {
+            boolean pinned = false;
+            if (wait != null && wait.endsByHost()) {
+                // Where the thread was left nothing runs here before its turn, timer or not. An earlier unpark ends it at once.
+                final long begun = System.nanoTime();
+                LockSupport.parkNanos(this, PINNED);
+                pinned = System.nanoTime() - begun >= PINNED;
+            } else {
+                LockSupport.park(this);
+            }
+            if (!codesTurn && wait != null && (pinned || wait.isOver())) {
                 // The code runs though it is not its turn: the thread was not left, since it holds a monitor, and its carrier,
                 // the host, stood still with it. So the wait has come to an end here.
                 codesTurn = true;

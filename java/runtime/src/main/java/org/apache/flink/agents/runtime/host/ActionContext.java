@@ -18,6 +18,7 @@ import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
 
 /**
@@ -40,6 +41,12 @@ final class ActionContext implements RunnerContext, Runnable {
     /** In a durable call: only the call's own code may run, and it may not touch the context. */
     private boolean calling;
     private Throwable thrown;
+    /** Why the subtask has to fail, whatever the action makes of it. */
+    private ActionTaskExecutionException refusal;
+    /** With a journal: the calls the action is making. */
+    private JournalledCalls journalled;
+    /** The subtask ends: what calls bring from now on is no outcome. */
+    private volatile boolean ending;
     private MemoryObject sensory;
     private MemoryObject shortTerm;
 
@@ -106,6 +113,9 @@ final class ActionContext implements RunnerContext, Runnable {
     private AgentsCore core() {
         if (host.calls().isCancelled()) {
             throw cancellation();
+        }
+        if (refusal != null) {
+            throw refusal;
         }
         if (Thread.currentThread() != runner || calling) {
             throw new IllegalStateException(
@@ -206,6 +216,9 @@ final class ActionContext implements RunnerContext, Runnable {
     @Override
     public <T> T durableExecute(final DurableCallable<T> callable) throws Exception {
         core();
+        if (isRecorded()) {
+            return cast(recorded(List.of(callable), true, false).get(0));
+        }
         if (canBeMadeHere(callable)) {
             return here(callable);
         }
@@ -215,6 +228,9 @@ final class ActionContext implements RunnerContext, Runnable {
     @Override
     public <T> T durableExecuteAsync(final DurableCallable<T> callable) throws Exception {
         core();
+        if (isRecorded()) {
+            return cast(recorded(List.of(callable), true, true).get(0));
+        }
         // The next time it runs where it can be suspended.
         function.waits();
         if (coroutine == null && canBeMadeHere(callable)) {
@@ -227,6 +243,9 @@ final class ActionContext implements RunnerContext, Runnable {
     public <T> List<T> durableExecuteAllAsync(
             final List<? extends DurableCallable<? extends T>> callables, final boolean cancelOnFailure) throws Exception {
         core();
+        if (isRecorded() && !callables.isEmpty()) {
+            return cast(recorded(callables, cancelOnFailure, true));
+        }
         function.waits();
         return callables.isEmpty() ? new ArrayList<>() : cast(await(callables, cancelOnFailure, true));
     }
@@ -245,7 +264,7 @@ final class ActionContext implements RunnerContext, Runnable {
         host.core().callBegin(task, AgentsCore.ACTION_SCOPE);
         calling = true;
         try {
-            return callable.call();
+            return callable.call(new RandomKey());
         } finally {
             calling = false;
             callsEnded(1);
@@ -293,12 +312,100 @@ final class ActionContext implements RunnerContext, Runnable {
         }
     }
 
+    // ---- with a journal
+
+    /** Whether what calls bring is written down. */
+    boolean isRecorded() {
+        return host.journal() != null;
+    }
+
+    /** The calls the action is making, for which it may wait to be told what to do with them; null if there are none. */
+    JournalledCalls journalled() {
+        return journalled;
+    }
+
+    /** Whether what calls bring from now on says nothing of them. */
+    boolean isEnding() {
+        return ending || host.calls().isCancelled();
+    }
+
+    /** Why the subtask has to fail; null if it need not. */
+    ActionTaskExecutionException refusal() {
+        return refusal;
+    }
+
+    /** Something cannot be written down or read: the subtask has to fail, also when the action catches this. */
+    ActionTaskExecutionException refused(final String what, final Throwable why) {
+        refusal = new ActionTaskExecutionException(what, why);
+        return refusal;
+    }
+
+    /** Makes calls whose outcome is written down, or was before a crash. With a journal every action runs in a coroutine. */
+    private List<Object> recorded(
+            final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun)
+            throws Exception {
+        final JournalledCalls calls = new JournalledCalls(host.journal(), this, host.calls(), callables);
+        calling = true;
+        journalled = calls;
+        try {
+            if (!calls.areDecided()) {
+                coroutine.suspend(calls);
+                if (!calls.areDecided()) {
+                    throw isEnding() ? cancellation() : holdsMonitor();
+                }
+            }
+            final List<Call<?>> made = calls.toBeMade(cancelOnFailure);
+            if (!made.isEmpty()) {
+                make(host.calls().group(this, made, cancelOnFailure), othersMayRun);
+            }
+            if (isEnding()) {
+                throw cancellation();
+            }
+            calls.record();
+            return calls.results();
+        } catch (final Exception | Error e) {
+            throw e;
+        } catch (final Throwable e) {
+            throw new IllegalStateException(e);
+        } finally {
+            calling = false;
+            awaited = null;
+            journalled = null;
+            calls.giveUp();
+        }
+    }
+
+    private void make(final CallGroup group, final boolean othersMayRun) {
+        awaited = group;
+        if (othersMayRun) {
+            coroutine.suspend(group);
+        } else {
+            group.begin(true);
+            group.awaitHere();
+        }
+    }
+
+    private ActionTaskExecutionException holdsMonitor() {
+        return refused(
+                "Action '"
+                        + action.name()
+                        + "' of agent '"
+                        + host.agent()
+                        + "', key "
+                        + host.describeKey(slot)
+                        + ", made a durable call in a synchronized block or method. Such a call waits until what comes before it"
+                        + " is in the journal, and this JVM cannot leave a thread that holds a monitor (JVMs 21 to 23). Make the call"
+                        + " outside of synchronized code, or use a java.util.concurrent lock, or Java 24",
+                null);
+    }
+
     /** What this context's action waits for is over. By any thread. */
     void unblock() {
         LockSupport.unpark(runner);
     }
 
     CancellationException cancellation() {
+        ending = true;
         return new CancellationException(
                 "Action '" + action.name() + "' does not go on, since its subtask ends; what it has done so far counts for nothing");
     }

@@ -1,12 +1,14 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.time.Duration;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
+import org.apache.flink.agents.api.context.DurableCallContext;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,6 +23,9 @@ final class Call<T> implements Runnable {
 
     private final DurableCallable<? extends T> callable;
     private final Duration limit;
+    private final DurableCallContext context;
+    /** Made instead; null for the call itself. */
+    private final Callable<? extends T> instead;
     private CallGroup group;
 
     // Guarded by this.
@@ -32,8 +37,27 @@ final class Call<T> implements Runnable {
     private Future<?> timeout;
 
     Call(final DurableCallable<? extends T> callable, final Duration limit) {
+        this(callable, limit, new RandomKey(), null);
+    }
+
+    @SuppressWarnings("unchecked") // the reconciler of a callable brings what the callable does
+    Call(
+            final DurableCallable<? extends T> callable,
+            final Duration limit,
+            final DurableCallContext context,
+            final Callable<?> instead) {
         this.callable = callable;
         this.limit = limit;
+        this.context = context;
+        this.instead = (Callable<? extends T>) instead;
+    }
+
+    /** It has brought this already, and need not be made. */
+    @SuppressWarnings("unchecked") // recorded of a call like this one
+    synchronized void brought(final Object made, final Throwable thrown) {
+        ended = true;
+        result = (T) made;
+        failure = thrown;
     }
 
     void joins(final CallGroup of) {
@@ -46,7 +70,7 @@ final class Call<T> implements Runnable {
 
     /** Whether it has to be made by a thread; the others only have to be begun. */
     boolean needsThread() {
-        return !(callable instanceof AsyncDurableCallable);
+        return instead != null || !(callable instanceof AsyncDurableCallable);
     }
 
     /** How long it may take; null: as long as it likes. */
@@ -75,7 +99,7 @@ final class Call<T> implements Runnable {
         T made = null;
         Throwable thrown = null;
         try {
-            made = callable.call();
+            made = instead == null ? callable.call(context) : instead.call();
         } catch (final Throwable e) {
             thrown = e;
         }
@@ -94,7 +118,7 @@ final class Call<T> implements Runnable {
         }
         final CompletionStage<? extends T> begun;
         try {
-            begun = ((AsyncDurableCallable<? extends T>) callable).callAsync();
+            begun = ((AsyncDurableCallable<? extends T>) callable).callAsync(context);
             if (begun == null) {
                 throw new IllegalStateException("callAsync() of durable call '" + id() + "' returned null instead of a stage");
             }

@@ -72,6 +72,8 @@ final class CallGroup implements Coroutine.Wait {
                 cancelRest();
             }
             calls.over(this);
+        } else if (context.isRecorded() && !isOver()) {
+            calls.progressed(this);
         }
     }
 
@@ -81,8 +83,12 @@ final class CallGroup implements Coroutine.Wait {
         giveUp(Call.withTheGroup(failed));
     }
 
-    /** The results, in the order of the calls. */
     List<Object> results() throws Throwable {
+        return results(members);
+    }
+
+    /** The results, in the order of the calls. */
+    static List<Object> results(final List<? extends Call<?>> members) throws Throwable {
         Throwable first = null;
         final List<Object> results = new ArrayList<>(members.size());
         for (final Call<?> member : members) {

@@ -32,7 +32,9 @@ final class Calls implements AutoCloseable {
     private final Counter late;
     private final Set<CallGroup> pending = ConcurrentHashMap.newKeySet();
     private final ConcurrentLinkedQueue<CallGroup> over = new ConcurrentLinkedQueue<>();
-    /** Somebody was told that there is something in {@link #over}. */
+    /** Groups of which a call has ended, and not all: what it brought is to be written down. */
+    private final ConcurrentLinkedQueue<CallGroup> progressed = new ConcurrentLinkedQueue<>();
+    /** Somebody was told that there is something in {@link #over} or {@link #progressed}. */
     private final AtomicBoolean announced = new AtomicBoolean();
 
     private ScheduledThreadPoolExecutor timer;
@@ -64,6 +66,11 @@ final class Calls implements AutoCloseable {
         for (final DurableCallable<?> callable : callables) {
             calls.add(new Call<>(callable, limitOf(callable)));
         }
+        return group(context, calls, cancelOnFailure);
+    }
+
+    /** Makes one group of calls, to be begun by {@link CallGroup#begin}. */
+    CallGroup group(final ActionContext context, final List<Call<?>> calls, final boolean cancelOnFailure) {
         final CallGroup group = new CallGroup(this, context, calls, cancelOnFailure);
         pending.add(group);
         if (cancelled) {
@@ -134,15 +141,28 @@ final class Calls implements AutoCloseable {
         pending.remove(group);
         over.add(group);
         group.context().unblock();
+        announce();
+    }
+
+    /** A call of a group has ended, others have not. */
+    void progressed(final CallGroup group) {
+        progressed.add(group);
+        announce();
+    }
+
+    private void announce() {
         if (announced.compareAndSet(false, true)) {
             wakeUp.run();
         }
     }
 
-    /** Hands over the groups that are over. */
-    void receive(final Consumer<CallGroup> taker) {
+    /** Hands over the groups of which some calls have ended, then those that are over. */
+    void receive(final Consumer<CallGroup> partly, final Consumer<CallGroup> taker) {
         // Before looking: what comes from now on is announced anew.
         announced.set(false);
+        for (CallGroup group = progressed.poll(); group != null; group = progressed.poll()) {
+            partly.accept(group);
+        }
         for (CallGroup group = over.poll(); group != null; group = over.poll()) {
             taker.accept(group);
         }

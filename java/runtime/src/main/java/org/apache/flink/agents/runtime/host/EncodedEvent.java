@@ -80,7 +80,8 @@ public final class EncodedEvent {
         return type;
     }
 
-    byte[] attributes() {
+    /** The attributes, a map of plain data without a version byte; not to be changed. */
+    public byte[] attributes() {
         return attributes;
     }
 

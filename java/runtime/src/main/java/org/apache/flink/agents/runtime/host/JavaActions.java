@@ -99,7 +99,8 @@ final class JavaActions implements AutoCloseable {
             host.runs(function.descriptor());
             checkUnchanged(event, keys.key(slot));
         }
-        if (!function.mayWait()) {
+        // With a journal every durable call may have to wait, wherever the action makes it.
+        if (!function.mayWait() && host.journal() == null) {
             host.runs(function.descriptor());
             locks.runs(Thread.currentThread());
             context.run();
@@ -155,6 +156,11 @@ final class JavaActions implements AutoCloseable {
         running = null;
         locks.runs(null);
         if (!ended) {
+            if (context.refusal() != null) {
+                // Where close() looks for what has to be ended.
+                waiting.put(context.task(), context);
+                throw context.refusal();
+            }
             locks.start();
             core.suspend(context.task());
             waiting.put(context.task(), context);
@@ -177,6 +183,9 @@ final class JavaActions implements AutoCloseable {
         context.function().ended();
         if (standstill != null) {
             throw standstill;
+        }
+        if (context.refusal() != null) {
+            throw context.refusal();
         }
         if (context.thrown() != null) {
             throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
@@ -224,13 +233,33 @@ final class JavaActions implements AutoCloseable {
 
     /** Tells the core whose calls are over. */
     void receive() {
-        calls.receive(group -> {
+        calls.receive(this::record, group -> {
             final ActionContext context = group.context();
+            record(group);
             // One that did not have to wait for it has gone on, and may wait for another.
             if (context.awaits(group) && waiting.containsKey(context.task())) {
                 core.wake(context.task());
             }
         });
+    }
+
+    /** Writes down what calls of a group brought, as long as their action waits for them. */
+    private void record(final CallGroup group) {
+        final ActionContext context = group.context();
+        if (context.isRecorded() && context.awaits(group) && waiting.containsKey(context.task())) {
+            context.journalled().record();
+        }
+    }
+
+    /** The core says what is to be done with a durable call that had to wait. */
+    void decided(final long task, final int call, final int step) {
+        final ActionContext context = waiting.get(task);
+        if (context == null || context.journalled() == null) {
+            throw new IllegalStateException("Task " + task + " does not wait for a durable call");
+        }
+        if (context.journalled().decide(call, step)) {
+            core.wake(task);
+        }
     }
 
     /** Ends all calls and interrupts what runs. By any thread. */

@@ -45,6 +45,8 @@ public final class JavaHost implements AutoCloseable {
     private final PlainData plain = new PlainData();
     /** Null for plans without Python actions. */
     private final PythonHosts python;
+    /** Null without a journal. */
+    private final HostJournal journal;
 
     /**
      * @param core the core to report to
@@ -71,7 +73,16 @@ public final class JavaHost implements AutoCloseable {
         }
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
+        journal = core.journal() == null ? null : new HostJournal(this, services);
         actions = new JavaActions(this, core, services, keys);
+        if (journal != null && !actions.areAll()) {
+            actions.close();
+            throw new IllegalArgumentException(
+                    "Agent '"
+                            + agent
+                            + "' has Python actions, and option actionStateStoreBackend is set: this release journals Java actions"
+                            + " only on Flink. Take the option away, or have Java actions only");
+        }
         // Last: nothing that fails after it would leave a process behind.
         python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
     }
@@ -99,8 +110,18 @@ public final class JavaHost implements AutoCloseable {
             length = conditions.encode(event);
             attributes = conditions.memory();
         }
-        core.input(key, event, high, low, hasTimestamp, timestamp, attributes, length);
+        if (journal == null) {
+            core.input(key, event, high, low, hasTimestamp, timestamp, attributes, length);
+        } else {
+            final byte[] digest = journal.outlet().digest(event);
+            journal.core().input(key, event, high, low, hasTimestamp, timestamp, attributes, length, digest);
+        }
         eventsProcessed.inc();
+    }
+
+    /** The input of a run that the journal knows was waited for long enough; {@link #pump} has to follow. */
+    public void awaitOver(final int slot, final long run) {
+        journal.core().awaitOver(slot, run);
     }
 
     /**
@@ -115,6 +136,9 @@ public final class JavaHost implements AutoCloseable {
      */
     public boolean pump(final int most) throws Exception {
         int left = most;
+        if (journal != null) {
+            journal.core().poll();
+        }
         while (core.poll(left > 0)) {
             final int slot = core.key();
             switch (core.kind()) {
@@ -145,6 +169,10 @@ public final class JavaHost implements AutoCloseable {
                     if (python != null) {
                         python.of(slot).runEnded(slot);
                     }
+                    if (journal != null) {
+                        outlet.select(slot);
+                        journal.outlet().runEnded(slot, core.sequence(), core.idle());
+                    }
                     if (core.idle()) {
                         outlet.idle(slot, core.persisted());
                         keys.release(slot);
@@ -155,6 +183,20 @@ public final class JavaHost implements AutoCloseable {
                     break;
                 case AgentsCore.PROCESSED:
                     services.listeners().processed(open(core.event()));
+                    break;
+                case AgentsCore.REPLAY:
+                    left--;
+                    journal.replay(core.task(), core.actions().get(core.action()), slot);
+                    break;
+                case AgentsCore.CALL_READY:
+                    actions.decided(core.task(), core.call(), core.step());
+                    break;
+                case AgentsCore.AWAIT_INPUT:
+                    journal.outlet().awaitInput(slot, core.sequence());
+                    break;
+                case AgentsCore.DIVERGED:
+                    journal.diverged();
+                    LOG.warn("Agent '{}', key {}: {}", agent, services.describeKey(keys.key(slot)), core.text());
                     break;
                 case AgentsCore.WARN:
                     LOG.warn("Agent '{}': {}", agent, core.text());
@@ -234,6 +276,10 @@ public final class JavaHost implements AutoCloseable {
     void finished(final long task, final ActionDescriptor action) {
         runs(action);
         core.finish(task);
+        count(action);
+    }
+
+    private void count(final ActionDescriptor action) {
         actionsExecuted.inc();
         executed[action.id()].inc();
     }
@@ -245,6 +291,11 @@ public final class JavaHost implements AutoCloseable {
 
     /** A Java action has done its work. */
     void finished(final long task, final ActionDescriptor action, final int slot) {
+        if (journal != null) {
+            journal.finish(task, action, slot);
+            count(action);
+            return;
+        }
         finished(task, action);
         if (python != null) {
             python.of(slot).foreign(slot);
@@ -319,6 +370,11 @@ public final class JavaHost implements AutoCloseable {
 
     AgentsCore core() {
         return core;
+    }
+
+    /** Null without one. */
+    HostJournal journal() {
+        return journal;
     }
 
     StoredMemory storedMemory() {

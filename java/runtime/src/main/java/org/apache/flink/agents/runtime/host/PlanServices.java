@@ -110,6 +110,12 @@ public abstract class PlanServices implements AutoCloseable {
         return null;
     }
 
+    /** What a core with a journal needs besides; null where its core has none. */
+    @Nullable
+    protected JournalOutlet journal() {
+        return null;
+    }
+
     /** Whether records and outputs are bytes of the Python API, see {@link EncodedRecord}. */
     protected boolean isEncoded() {
         return false;

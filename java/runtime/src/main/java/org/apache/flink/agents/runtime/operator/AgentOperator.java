@@ -1,12 +1,16 @@
 package org.apache.flink.agents.runtime.operator;
 
+import java.util.Map;
 import java.util.concurrent.RejectedExecutionException;
 import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.env.BuildCheck;
 import org.apache.flink.agents.runtime.host.EncodedEvent;
 import org.apache.flink.agents.runtime.host.JavaHost;
+import org.apache.flink.agents.runtime.host.PlanView;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -15,6 +19,7 @@ import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
@@ -24,6 +29,7 @@ import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.util.function.ThrowingRunnable;
 
@@ -31,7 +37,7 @@ import org.apache.flink.util.function.ThrowingRunnable;
  * Feeds the core with the records of a subtask and carries out its effects.
  *
  * <p><i>Owned state</i>: the core with all unfinished runs; the keyed states {@code inflight} and {@code shortTermMemory}
- * (see {@link KeyedStates}). <i>Lifecycle</i>: the core opens with the operator and closes with it. <i>When it drains</i>: at
+ * (see {@link KeyedStates}); with a store what {@link OperatorJournal} keeps. <i>Lifecycle</i>: the core opens with the operator and closes with it. <i>When it drains</i>: at
  * the end of the input, and in a mail after every call that leaves work. <i>Constraint</i>: everything happens on the
  * mailbox thread; only {@code processElement} and {@code endInput} yield.
  */
@@ -49,6 +55,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private final TypeInformation<IN> inputType;
     private final PythonEnvironment python;
     private final boolean encoded;
+    private final byte[] nonce;
     private final transient MailboxExecutor mailbox;
 
     private transient AgentsCore core;
@@ -62,6 +69,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient TypeSerializer<Object> keyCopier;
     private transient boolean keyOfRecord;
     private transient FlinkOutlet outlet;
+    /** Null without a store. */
+    private transient OperatorJournal journal;
     private transient int maxInFlight;
     private transient int slice;
     private transient boolean pumpScheduled;
@@ -76,12 +85,14 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             final TypeInformation<IN> inputType,
             final PythonEnvironment python,
             final boolean encoded,
+            final byte[] nonce,
             final MailboxExecutor mailbox) {
         this.agentName = agentName;
         this.plan = plan;
         this.inputType = inputType;
         this.python = python;
         this.encoded = encoded;
+        this.nonce = nonce;
         this.mailbox = mailbox;
     }
 
@@ -91,9 +102,10 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             final TypeInformation<IN> inputType,
             final PythonEnvironment python,
             final boolean encoded,
+            final byte[] nonce,
             final StreamOperatorParameters<Object> parameters) {
         final AgentOperator<IN> operator =
-                new AgentOperator<>(agentName, plan, inputType, python, encoded, parameters.getMailboxExecutor());
+                new AgentOperator<>(agentName, plan, inputType, python, encoded, nonce, parameters.getMailboxExecutor());
         operator.setProcessingTimeService(parameters.getProcessingTimeService());
         operator.setup(parameters.getContainingTask(), parameters.getStreamConfig(), parameters.getOutput());
         return operator;
@@ -102,13 +114,37 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     // ---- life
 
     @Override
+    public void initializeState(final StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        if (hasStore()) {
+            journal = new OperatorJournal(this, context);
+        }
+    }
+
+    private boolean hasStore() {
+        try {
+            final Map<String, Object> config = new PlanView(plan, getUserCodeClassloader()).config();
+            return config.get(AgentConfigOptions.ACTION_STATE_STORE_BACKEND.getKey()) != null;
+        } catch (final AgentsCoreException | IllegalArgumentException e) {
+            // The core says what is wrong with it when it is opened.
+            return false;
+        }
+    }
+
+    @Override
     public void open() throws Exception {
         super.open();
         BuildCheck.check();
         frozenBy = NEVER;
-        core = AgentsCore.open(plan);
-        services = new OperatorServices(agentName, plan, inputType, python, encoded, this);
+        core = journal == null ? AgentsCore.open(plan) : journal.open(plan, nonce);
+        services = new OperatorServices(agentName, plan, inputType, python, encoded, journal, this);
         states = services.states();
+        if (journal != null && states.isBatch()) {
+            throw new IllegalArgumentException(
+                    "Option actionStateStoreBackend is set, and the job of agent '"
+                            + agentName
+                            + "' runs in BATCH mode, in which this release has no journal. Run it in STREAMING mode, or take the option away");
+        }
         maxInFlight = services.maxInFlight();
         // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.
         slice = states.isBatch() ? Integer.MAX_VALUE : SLICE;
@@ -123,7 +159,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         host = new JavaHost(core, services, keys, outlet);
         oneByOne = states.isBatch();
         getContainingTask().getCancelables().registerCloseable(host::cancel);
-        unfinished = new UnfinishedRuns(this, core, keys, services);
+        unfinished = new UnfinishedRuns(this, core, keys, services, journal);
         final int restored = unfinished.restore(host);
         if (restored > 0) {
             LOG.info("Agent '{}' goes on with the unfinished inputs of {} keys", agentName, restored);
@@ -179,6 +215,9 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         final long timestamp = hasTimestamp ? record.getTimestamp() : 0;
         final int slot = keys.acquire(getCurrentKey());
         outlet.selected(slot);
+        if (journal != null) {
+            journal.opens(slot, getCurrentKey());
+        }
         if (encoded) {
             host.input(slot, EncodedEvent.input((byte[]) value, hasTimestamp, timestamp), hasTimestamp, timestamp);
         } else {
@@ -246,6 +285,18 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         mail(this::goOn);
     }
 
+    /** The input of a run that the journal knows did not come in time. */
+    void awaitOver(final int slot, final long run) throws Exception {
+        if (!ended) {
+            host.awaitOver(slot, run);
+            goOn();
+        }
+    }
+
+    ProcessingTimeService processingTime() {
+        return getProcessingTimeService();
+    }
+
     private void mail(final ThrowingRunnable<Exception> work) {
         try {
             mailbox.execute(work, "go on with agent " + agentName);
@@ -288,6 +339,10 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             throws Exception {
         final OperatorSnapshotFutures futures = super.snapshotState(checkpointId, timestamp, options, factory);
         final SnapshotType type = options.getCheckpointType();
+        if (journal != null && type.isSavepoint()) {
+            // After a failure the checkpoint before it is restored.
+            journal.forget(checkpointId);
+        }
         if (type.isSavepoint() && ((SavepointType) type).isSynchronous()) {
             // The job stops here: what ran on would happen again after a restore.
             core.freeze();
@@ -302,11 +357,25 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         // Before, not after: the next mail has to set its key also when storing fails.
         outlet.unselect();
         unfinished.store();
+        if (journal != null) {
+            journal.store(context.getCheckpointId());
+        }
+    }
+
+    @Override
+    public void notifyCheckpointComplete(final long checkpointId) throws Exception {
+        super.notifyCheckpointComplete(checkpointId);
+        if (journal != null && !ended) {
+            journal.completed(checkpointId);
+        }
     }
 
     @Override
     public void notifyCheckpointAborted(final long checkpointId) throws Exception {
         super.notifyCheckpointAborted(checkpointId);
+        if (journal != null) {
+            journal.forget(checkpointId);
+        }
         if (checkpointId == frozenBy) {
             frozenBy = NEVER;
             core.thaw();

@@ -1,6 +1,8 @@
 package org.apache.flink.agents.runtime.operator;
 
+import java.security.SecureRandom;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.core.JournalSubtask;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperatorFactory;
@@ -20,6 +22,8 @@ public final class AgentOperatorFactory<IN> extends AbstractStreamOperatorFactor
     private final TypeInformation<IN> inputType;
     @Nullable private final PythonEnvironment python;
     private final boolean encoded;
+    /** Tells this job's records in a store from those of others; the same in every attempt, since it travels with the graph. */
+    private final byte[] nonce = new byte[JournalSubtask.NONCE_BYTES];
 
     /**
      * For an agent without Python.
@@ -50,6 +54,7 @@ public final class AgentOperatorFactory<IN> extends AbstractStreamOperatorFactor
         this.inputType = inputType;
         this.python = python;
         this.encoded = encoded;
+        new SecureRandom().nextBytes(nonce);
         // The operator yields to its mailbox, which it may only at the head of a chain.
         setChainingStrategy(ChainingStrategy.HEAD);
     }
@@ -57,7 +62,7 @@ public final class AgentOperatorFactory<IN> extends AbstractStreamOperatorFactor
     @Override
     @SuppressWarnings("unchecked")
     public <T extends StreamOperator<Object>> T createStreamOperator(final StreamOperatorParameters<Object> parameters) {
-        return (T) AgentOperator.create(agentName, plan, inputType, python, encoded, parameters);
+        return (T) AgentOperator.create(agentName, plan, inputType, python, encoded, nonce, parameters);
     }
 
     @Override

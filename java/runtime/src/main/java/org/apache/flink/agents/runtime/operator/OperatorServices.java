@@ -11,6 +11,7 @@ import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.host.EncodedEvent;
 import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.JavaHost;
+import org.apache.flink.agents.runtime.host.JournalOutlet;
 import org.apache.flink.agents.runtime.host.PlanServices;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.agents.runtime.host.PythonProcesses;
@@ -29,6 +30,7 @@ final class OperatorServices extends PlanServices {
     private final boolean encoded;
     private final byte[] planJson;
     private final AgentOperator<?> operator;
+    private final OperatorJournal journal;
 
     OperatorServices(
             final String agentName,
@@ -36,6 +38,7 @@ final class OperatorServices extends PlanServices {
             final TypeInformation<?> inputType,
             @Nullable final PythonEnvironment python,
             final boolean encoded,
+            @Nullable final OperatorJournal journal,
             final AgentOperator<?> operator) {
         super(
                 agentName,
@@ -46,6 +49,7 @@ final class OperatorServices extends PlanServices {
         this.encoded = encoded;
         this.planJson = planJson;
         this.operator = operator;
+        this.journal = journal;
         final boolean verify = config().getBool("values.verify", false);
         final BlobCodec codec =
                 new BlobCodec(
@@ -57,6 +61,9 @@ final class OperatorServices extends PlanServices {
                         new EventValues(userCode()),
                         verify);
         checks = verify ? new ValueChecks(codec) : null;
+        if (journal != null) {
+            journal.configure(codec, new InputDigest(inputType, operator.getExecutionConfig()));
+        }
         states =
                 new KeyedStates(
                         operator.getRuntimeContext(), operator.getKeyedStateBackend(), codec, new AgentOptions(config()));
@@ -130,6 +137,11 @@ final class OperatorServices extends PlanServices {
     @Override
     protected void wakeUp() {
         operator.wakeUp();
+    }
+
+    @Override
+    protected JournalOutlet journal() {
+        return journal;
     }
 
     @Override

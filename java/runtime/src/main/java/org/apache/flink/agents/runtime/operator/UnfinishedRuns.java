@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.core.KeySlots;
@@ -19,11 +20,18 @@ final class UnfinishedRuns {
     private final AgentsCore core;
     private final KeySlots keys;
     private final OperatorServices services;
+    /** Null without. */
+    private final OperatorJournal journal;
     // What a snapshot that failed did not get to: the core says once only that a key has changed.
     private int[] unwritten = NONE;
 
     UnfinishedRuns(
-            final AgentOperator<?> operator, final AgentsCore core, final KeySlots keys, final OperatorServices services) {
+            final AgentOperator<?> operator,
+            final AgentsCore core,
+            final KeySlots keys,
+            final OperatorServices services,
+            @Nullable final OperatorJournal journal) {
+        this.journal = journal;
         this.operator = operator;
         this.core = core;
         this.keys = keys;
@@ -44,6 +52,9 @@ final class UnfinishedRuns {
             operator.setCurrentKey(key);
             final int slot = keys.acquire(key);
             keys.settle();
+            if (journal != null) {
+                journal.opens(slot, key);
+            }
             try {
                 final KeySnapshot snapshot = services.states().readInFlight();
                 core.restoreKey(slot, snapshot, services.attributesOf(snapshot, host));
@@ -65,6 +76,10 @@ final class UnfinishedRuns {
                 final KeySnapshot snapshot = core.snapshotKey(changed[at]);
                 if (snapshot != null) {
                     store(keys.key(changed[at]), snapshot);
+                } else if (journal != null && journal.isOpen(changed[at])) {
+                    // Only its history is left, which the journal has.
+                    operator.setCurrentKey(keys.key(changed[at]));
+                    services.states().deleteInFlight();
                 }
             }
         } finally {
