@@ -1,6 +1,7 @@
 """Agents of the tests on an embedded Flink; they do what those of TestAgents.java do."""
 
 import asyncio
+import itertools
 import json
 import logging
 import multiprocessing
@@ -159,8 +160,13 @@ class Calls(Agent):
             # The action is not suspended while it waits for memory, and a call goes on.
             uses = asyncio.create_task(_await(ctx.durable_execute_async(_use_again_and_again, ctx)))
             await asyncio.sleep(0)
-            for _ in range(100):
-                memory.get(f"unread.p{_}")
+            # As often as it takes for the call to meet one of them.
+            until = time.monotonic() + 30
+            for number in itertools.count():
+                memory.get(f"unread.p{number}")
+                met = any("waits for memory" in str(text) for text in tuple(Calls.refused))
+                if number >= 100 and (met or time.monotonic() > until):
+                    break
             uses.cancel()
             answer = [memory.get("a"), *Calls.refused]
         ctx.send_event(OutputEvent(output=answer))
