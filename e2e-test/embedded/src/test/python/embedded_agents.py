@@ -164,7 +164,7 @@ class Calls(Agent):
             until = time.monotonic() + 30
             for number in itertools.count():
                 memory.get(f"unread.p{number}")
-                met = any("waits for memory" in str(text) for text in tuple(Calls.refused))
+                met = any("waits, for memory" in str(text) for text in tuple(Calls.refused))
                 if number >= 100 and (met or time.monotonic() > until):
                     break
             uses.cancel()

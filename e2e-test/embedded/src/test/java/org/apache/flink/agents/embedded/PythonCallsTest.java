@@ -80,7 +80,7 @@ class PythonCallsTest {
             final List<?> meanwhile = (List<?>) PythonTools.decode(harness.await(1)).get(0);
             assertThat(meanwhile.get(0)).isNull();
             assertThat(meanwhile).hasSizeGreaterThan(1);
-            assertThat(meanwhile.toString()).contains("waits for memory from the TaskManager");
+            assertThat(meanwhile.toString()).contains("waits, for memory from the TaskManager");
         }
     }
 
