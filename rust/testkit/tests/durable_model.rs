@@ -1,61 +1,37 @@
 //! Random cases with crashes, of a machine with a journal.
 
-use flink_agents_testkit::durable_model::Case;
-use std::collections::BTreeMap;
+mod seeds;
 
-type Counts = BTreeMap<&'static str, u64>;
+use flink_agents_testkit::durable_model::Case;
+use seeds::Counts;
 
 fn play(seed: u64, counts: &mut Counts) {
     let case = Case::new(seed);
-    match std::panic::catch_unwind(|| case.play()) {
-        Ok(world) => {
-            for (what, count) in world.counts {
-                *counts.entry(what).or_default() += count;
-            }
-        }
-        Err(panic) => {
-            eprintln!(
-                "seed {seed} fails; add it to tests/regressions_durable.txt when it is mended\n{:#?}",
-                case.agent
-            );
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-/// A number from the environment.
-fn number(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-        Err(_) => default,
-    }
+    seeds::play(seed, &case.agent, "regressions_durable.txt", counts, || {
+        case.play().counts
+    });
 }
 
 #[test]
 fn seeds_that_failed_once_pass() {
     let mut counts = Counts::new();
-    let lines = include_str!("regressions_durable.txt").lines();
-    let seeds: Vec<u64> = lines
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
-        .collect();
-    assert!(!seeds.is_empty());
-    for seed in seeds {
+    for seed in seeds::of_file(include_str!("regressions_durable.txt")) {
         play(seed, &mut counts);
     }
 }
 
 #[test]
 fn nothing_acknowledged_is_done_again() {
-    let cases = 32_000 * number("FLINK_AGENTS_MODEL_CASES", 1);
-    let first = number("FLINK_AGENTS_MODEL_SEED", 0);
+    let range = seeds::range(32_000);
+    let cases = range.end - range.start;
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let mut counts = Counts::new();
     let shares: Vec<_> = (0..threads)
         .map(|thread| {
+            let range = range.clone();
             std::thread::spawn(move || {
                 let mut counts = Counts::new();
-                for seed in (first..first + cases).filter(|seed| seed % threads == thread) {
+                for seed in range.filter(|seed| seed % threads == thread) {
                     play(seed, &mut counts);
                 }
                 counts
@@ -63,9 +39,7 @@ fn nothing_acknowledged_is_done_again() {
         })
         .collect();
     for share in shares {
-        for (what, count) in share.join().unwrap() {
-            *counts.entry(what).or_default() += count;
-        }
+        seeds::add(&mut counts, share.join().unwrap());
     }
     // A model in which nothing happens proves nothing.
     for (what, per_thousand) in [

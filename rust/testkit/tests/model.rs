@@ -1,54 +1,27 @@
 //! Random cases against the reference machine.
 
+mod seeds;
+
 use flink_agents_testkit::model::Case;
-use std::collections::BTreeMap;
+use seeds::Counts;
 
-fn play(seed: u64, counts: &mut BTreeMap<&'static str, u64>) {
+fn play(seed: u64, counts: &mut Counts) {
     let case = Case::new(seed);
-    match std::panic::catch_unwind(|| case.play()) {
-        Ok(shared) => {
-            for (what, count) in shared.counts {
-                *counts.entry(what).or_default() += count;
-            }
-        }
-        Err(panic) => {
-            eprintln!(
-                "seed {seed} fails; add it to tests/regressions.txt when it is mended\n{:#?}",
-                case.agent
-            );
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
-/// Seeds to play, from `FLINK_AGENTS_MODEL_CASES` (a factor) and `FLINK_AGENTS_MODEL_SEED` (where to begin).
-fn seeds(cases: u64) -> std::ops::Range<u64> {
-    let number = |name: &str, default: u64| match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-        Err(_) => default,
-    };
-    let first = number("FLINK_AGENTS_MODEL_SEED", 0);
-    first..first + cases * number("FLINK_AGENTS_MODEL_CASES", 1)
+    seeds::play(seed, &case.agent, "regressions.txt", counts, || case.play().counts);
 }
 
 #[test]
 fn seeds_that_failed_once_pass() {
-    let mut counts = BTreeMap::new();
-    let seeds: Vec<u64> = include_str!("regressions.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
-        .collect();
-    assert!(!seeds.is_empty());
-    for seed in seeds {
+    let mut counts = Counts::new();
+    for seed in seeds::of_file(include_str!("regressions.txt")) {
         play(seed, &mut counts);
     }
 }
 
 #[test]
 fn the_machine_does_what_the_reference_does() {
-    let mut counts = BTreeMap::new();
-    let cases = seeds(3_000);
+    let mut counts = Counts::new();
+    let cases = seeds::range(3_000);
     let total = cases.end - cases.start;
     for seed in cases {
         play(seed, &mut counts);
@@ -92,7 +65,7 @@ fn every_transition_is_visited() {
         .map(squeeze)
         .collect();
     assert!(listed.len() >= 11, "the table at the head of machine.rs was not found");
-    let mut counts = BTreeMap::new();
+    let mut counts = Counts::new();
     for seed in 0..300 {
         play(seed, &mut counts);
     }

@@ -91,10 +91,10 @@ impl<R: Router> Machine<R> {
         let state = &mut self.tasks[index as usize];
         let calls = state.calls.get_or_insert_default();
         let place = calls.begin(scope)?;
-        let position = calls.position(scope, place)?;
         let Some(journal) = &self.keys[state.key.0 as usize].journal else {
             return Ok((place, CallStep::Execute));
         };
+        let position = calls.position(scope, place)?;
         let list = &mut state.journalled.get_or_insert_default().0;
         let number = list.len() as u32;
         list.push(JournalledCall {
