@@ -1,5 +1,6 @@
 package org.apache.flink.agents.embedded;
 
+import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +34,7 @@ import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.StreamTaskActionExecutor;
 import org.apache.flink.streaming.runtime.tasks.mailbox.Mail;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
@@ -208,7 +210,7 @@ final class Harness<K, IN> implements AutoCloseable {
         if (mail.isEmpty()) {
             return false;
         }
-        mail.get().run();
+        run(mail.get());
         return true;
     }
 
@@ -221,7 +223,18 @@ final class Harness<K, IN> implements AutoCloseable {
 
     /** Waits for a mail and runs it. */
     void awaitMail() throws Exception {
-        flink.getTaskMailbox().take(TaskMailbox.MIN_PRIORITY).run();
+        run(flink.getTaskMailbox().take(TaskMailbox.MIN_PRIORITY));
+    }
+
+    /**
+     * Flink's harness gives mails an executor that holds a monitor while they run, as only tasks of the old source functions
+     * do. Of operators that read from a network, as ours, a mail runs without.
+     */
+    private static void run(final Mail mail) throws Exception {
+        final Field executor = Mail.class.getDeclaredField("actionExecutor");
+        executor.setAccessible(true);
+        executor.set(mail, StreamTaskActionExecutor.IMMEDIATE);
+        mail.run();
     }
 
     /** Waits for mails and runs them until so many records have come out. */

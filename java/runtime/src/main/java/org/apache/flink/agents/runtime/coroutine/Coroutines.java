@@ -31,6 +31,7 @@ public final class Coroutines implements AutoCloseable {
     /** Used last, taken first: the others may go. */
     private final ArrayDeque<Coroutine> idle = new ArrayDeque<>();
 
+    private final Carrier carrier = new Carrier(NAME + "-carrier");
     private int platformThreads;
     private final AtomicInteger names = new AtomicInteger();
     private ThreadPoolExecutor helpers;
@@ -80,7 +81,7 @@ public final class Coroutines implements AutoCloseable {
             platformThreads--;
         }
         if (isVirtual()) {
-            return new VirtualCoroutine(name(), this::entersThread);
+            return new VirtualCoroutine(name(), carrier, this::entersThread);
         }
         if (platformThreads >= bound) {
             return null;
@@ -151,6 +152,7 @@ public final class Coroutines implements AutoCloseable {
                 next.end();
             }
         }
+        carrier.close();
         synchronized (this) {
             if (helpers != null) {
                 // What waits for a thread was given up.

@@ -65,10 +65,7 @@ final class JavaActions implements AutoCloseable {
                 functions[action.id()] = ActionFunction.resolve(action, services.userCode());
             }
         }
-        // On virtual threads an action that is answered by the journal has ended JVMs of release 25, by a fault of their own or of
-        // the way these threads are made; until that is known, actions with a journal take platform threads.
-        final int threads = services.asyncThreads();
-        coroutines = host.journal() == null ? new Coroutines(threads) : Coroutines.onPlatformThreads(threads);
+        coroutines = new Coroutines(services.asyncThreads());
         calls =
                 new Calls(
                         coroutines, services::wakeUp, core.callTimeout(), services.metrics().getCounter("numOfLateCallResults"));

@@ -404,8 +404,13 @@ class CoroutineTest {
     private static Thread endsOnceBegun(final Gate gate, final Coroutine coroutine) {
         return start(() -> {
             await(gate.begun);
+            // What is over before it is waited for lets the code go on at once.
+            final Thread thread = coroutine.thread();
+            while (thread.getState() == Thread.State.RUNNABLE) {
+                Thread.onSpinWait();
+            }
             gate.over.set(true);
-            LockSupport.unpark(coroutine.thread());
+            LockSupport.unpark(thread);
         });
     }
 
@@ -454,6 +459,53 @@ class CoroutineTest {
         }
 
         static void touch() {}
+    }
+
+    /** JVMs since 24 take the monitors that a carrier holds for those of the thread it carries, and end with a signal. */
+    @ParameterizedTest
+    @MethodSource("kinds")
+    void theHostMayHoldMonitors(final Kind kind) {
+        final Object held = new Object();
+        final AtomicInteger steps = new AtomicInteger();
+        try (Coroutines coroutines = kind.open(8)) {
+            for (int round = 0; round < 200; round++) {
+                final boolean atFirst = round % 2 == 0;
+                final List<Coroutine> suspended = new ArrayList<>();
+                if (atFirst) {
+                    synchronized (held) {
+                        begin(coroutines, suspended, steps);
+                    }
+                } else {
+                    begin(coroutines, suspended, steps);
+                }
+                synchronized (held) {
+                    for (final Coroutine coroutine : suspended) {
+                        assertThat(coroutine.resume()).isTrue();
+                        coroutines.release(coroutine);
+                    }
+                    assertThat(Thread.holdsLock(held)).isTrue();
+                }
+                assertThat(Thread.holdsLock(held)).isFalse();
+            }
+        }
+        assertThat(steps).hasValue(200 * 8 * 2);
+    }
+
+    private static void begin(final Coroutines coroutines, final List<Coroutine> suspended, final AtomicInteger steps) {
+        for (int i = 0; i < 8; i++) {
+            final Coroutine coroutine = coroutines.take();
+            final Object own = new Object();
+            assertThat(coroutine.run(() -> {
+                synchronized (own) {
+                    steps.incrementAndGet();
+                }
+                coroutine.suspend(new Gate());
+                synchronized (own) {
+                    steps.incrementAndGet();
+                }
+            })).isFalse();
+            suspended.add(coroutine);
+        }
     }
 
     @ParameterizedTest
