@@ -162,7 +162,10 @@ impl<R: Router> Machine<R> {
 
     /// Warns of calls that an action has begun and not waited for.
     pub(super) fn check_calls(&mut self, task: &Task) {
-        let open = task.calls.as_ref().map_or(0, |calls| calls.open());
+        let Some(calls) = &task.calls else {
+            return;
+        };
+        let open = calls.open();
         if open > 0 {
             let action = self.router.action_name(task.action);
             self.effects.push_back(Effect::Warn(format!(

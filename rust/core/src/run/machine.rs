@@ -382,11 +382,8 @@ impl<R: Router> Machine<R> {
         }
         let key = self.ready.pop_front()?;
         self.keys[key.0 as usize].ready = false;
-        // A key is ready only with a task that may start, or one whose record takes its place, and none running.
-        let place = self.next_in_queue(key).unwrap_or(0);
-        let state = &mut self.keys[key.0 as usize];
-        let index = state.queue.remove(place)?;
-        state.running = Some(index);
+        let index = self.take_from_queue(key)?;
+        self.keys[key.0 as usize].running = Some(index);
         let id = self.id_of(index);
         let task = &mut self.tasks[index as usize];
         if task.state == TaskState::Woken {
@@ -399,7 +396,10 @@ impl<R: Router> Machine<R> {
         let state = &self.keys[key.0 as usize];
         task.since = (state.sensory.commits(), state.short_term.commits());
         let action = task.action;
-        if let Some(completion) = self.take_completion(key, index) {
+        let event = self.events[task.event as usize].value;
+        if self.journal.is_some()
+            && let Some(completion) = self.take_completion(key, index)
+        {
             return Some(Effect::Replay {
                 task: id,
                 key,
@@ -407,8 +407,6 @@ impl<R: Router> Machine<R> {
                 completion: Box::new(completion),
             });
         }
-        let task = &self.tasks[index as usize];
-        let event = self.events[task.event as usize].value;
         Some(Effect::RunAction {
             task: id,
             key,

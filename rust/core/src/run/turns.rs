@@ -4,7 +4,7 @@
 //! the host once, and afterwards there are neither turns nor snapshots.
 
 use super::journal::KeyJournal;
-use super::key::{KEPT_BY_KEY, ROOT, Waiting};
+use super::key::{KEPT_BY_KEY, ROOT, TaskIndex, Waiting};
 use super::machine::KEPT_BY_MACHINE;
 use super::snapshot::SnapshotError;
 use super::{Effect, Machine, Router};
@@ -48,12 +48,11 @@ impl<R: Router> Machine<R> {
                 self.ready.push_back(key);
                 return;
             }
-            if self.list_replay(key) {
+            if self.journal.is_some() && (self.list_replay(key) || self.waits_for_store(key)) {
                 return;
             }
             let state = &self.keys[key.0 as usize];
-            let left = !state.suspended.is_empty() || !state.queue.is_empty() || !state.active;
-            if left || self.waits_for_store(key) {
+            if !state.suspended.is_empty() || !state.queue.is_empty() || !state.active {
                 return;
             }
             self.end_run(key);
@@ -71,6 +70,16 @@ impl<R: Router> Machine<R> {
         }
         // In the order of the queue, but for tasks that wait for their places among the records of an earlier attempt.
         queue.iter().position(|index| self.may_start(key, *index))
+    }
+
+    /// Takes the first task that may take its turn out of the queue of a ready key: one that may start, or one whose record
+    /// takes its place, while none runs.
+    pub(super) fn take_from_queue(&mut self, key: KeySlot) -> Option<TaskIndex> {
+        if self.journal.is_none() {
+            return self.keys[key.0 as usize].queue.pop_front();
+        }
+        let place = self.next_in_queue(key).unwrap_or(0);
+        self.keys[key.0 as usize].queue.remove(place)
     }
 
     fn end_run(&mut self, key: KeySlot) {
