@@ -7,6 +7,7 @@ which step of a worker its action raises, or the worker is killed. Who fails tak
 import asyncio
 import os
 import signal
+import threading
 from pathlib import Path
 
 from flink_agents.api.agents.agent import Agent
@@ -24,15 +25,19 @@ class Steps:
 
     taken = 0
     raises = False
+    # Calls count in threads.
+    lock = threading.Lock()
 
     @classmethod
     def count(cls, directory: str) -> None:
         """Take a step; the failure that it may be comes at once if it kills, else with the next step of an action."""
-        cls.taken += 1
+        with cls.lock:
+            cls.taken += 1
+            here = cls.taken
         failure = Path(directory, "failure")
         try:
             kind, step = failure.read_text().split()
-            if cls.taken != int(step):
+            if here != int(step):
                 return
             failure.rename(Path(directory, "failed"))
         except FileNotFoundError:
