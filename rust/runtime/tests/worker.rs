@@ -362,11 +362,11 @@ fn a_worker_that_cannot_start_is_told_with_the_reason() {
     );
     assert_says(
         &refusal("other protocol", |_| {}),
-        "of another release: version 1.2.3 (protocol 3, Python 3.11.7)",
+        "of another release: version 1.2.3 (protocol 4, Python 3.11.7)",
     );
     assert_says(
         &refusal("other build", |settings| settings.build = "1.2.4".to_owned()),
-        "where the job's jar is 1.2.4 (protocol 2). Install 1.2.4 there",
+        "where the job's jar is 1.2.4 (protocol 3). Install 1.2.4 there",
     );
     assert_says(
         &refusal("no such program", |settings| {
