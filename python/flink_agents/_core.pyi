@@ -125,13 +125,19 @@ class Local:
         """Wait for what is on its way to the store, for a bounded time, and let go of it."""
 
     def call(
-        self, task: int, scope: int, function: str, digest: bytes | None, reconcilable: bool
+        self, task: int, scope: int, function: str, digest: bytes | None, reconcilable: bool, in_place: bool
     ) -> tuple[int, int, bytes | None]:
         """Begin a durable call in a scope; returns its number, what to do, and what it brought if it was made before.
 
         To do is: make it (0), ask the reconciler (1), return (2), raise (3), wait (4): then ``next`` returns a list of task,
-        number, what to do and what it brought.
+        number, what to do and what it brought. ``in_place``: if so, the action's own code waits, by ``await_in_place``.
         """
+
+    def await_in_place(self, task: int) -> None:
+        """Report that the action's own code waits for the answer to a call."""
+
+    def answered_in_place(self, task: int) -> bool:
+        """Report that it has come; returns whether the action may go on at once, before ``next`` says so."""
 
     def call_ended(self, task: int, call: int, failed: bool = False, payload: bytes | None = None) -> None:
         """Report that a durable call has ended, with what is to be recorded, or was given up."""
@@ -305,6 +311,38 @@ class Worker:
 
     def call_end(self, task: int) -> None:
         """Report that a durable call has ended, or was given up."""
+
+    @property
+    def journalled(self) -> bool:
+        """Whether there is a journal: durable calls go by ``call`` and ``call_ended``."""
+
+    def call(
+        self, task: int, scope: int, function: str, digest: bytes | None, reconcilable: bool, in_place: bool
+    ) -> tuple[int, int, None]:
+        """As that of ``Local``; here the answer always has to be waited for."""
+
+    def await_in_place(self, task: int) -> None:
+        """Report that the action's own code waits for the answer to a call."""
+
+    def answered_in_place(self, task: int) -> bool:
+        """Report that it has come; returns whether the action may go on at once, before ``next`` says so."""
+
+    def call_ended(self, task: int, call: int, failed: bool = False, payload: bytes | None = None) -> None:
+        """Report that a durable call has ended, with what is to be recorded, or was given up."""
+
+    def idempotency_key(self, task: int, call: int) -> str:
+        """Return a text that is the same for a call in all its attempts; asked once, when the call is to be made."""
+
+    def busy(self, task: int, busy: bool) -> None:
+        """Report whether code of an action goes on beside what waits for its calls."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which such code is waited for, of option ``action-state.reorder-timeout``."""
+
+    @property
+    def max_record_size(self) -> int | None:
+        """Bytes that a record may have; None without a journal."""
 
     def metric(self, group: str, name: str, change: str, value: float) -> None:
         """Tell a change (count, mark, gauge, sample) of a metric; ``group``: names of groups, each with a line feed."""

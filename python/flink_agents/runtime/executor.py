@@ -240,7 +240,7 @@ class Executor:
                 continue
             if step.__class__ is list:
                 self._call_ready(*step)
-                if self._stirred or self._failure is not None:
+                if self._stirred or self._failure is not None or self._next_greenlet is not None:
                     break
                 continue
             task, number, key, event_id, event_type, attributes, upstream_id, upstream_action = step
@@ -493,6 +493,10 @@ class Executor:
         # Else it was given up.
         if call is not None and call.decided(step, record):
             self._stirred = True
+
+    def go_on(self, task: int) -> None:
+        """Go on with an action that waited in place."""
+        self._resume(task)
 
     def _complete(self, context: ActionContext) -> None:
         if self._failure is not None:

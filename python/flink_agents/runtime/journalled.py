@@ -71,6 +71,7 @@ class JournalledCall(DurableCall):
                 name_of(self._func),
                 _core.args_digest(self._args, self._kwargs),
                 self._reconciler is not None,
+                False,
             )
         except BaseException as error:
             self._settle()
@@ -166,9 +167,9 @@ class JournalledCall(DurableCall):
 
 
 class Beside:
-    """The tasks that an ``async def`` action started.
+    """Code of an ``async def`` action that goes on beside what waits for calls: tasks that it started, and itself when it rests.
 
-    As long as there are any, the core must not take the run for one that does not come to what its journal has: a task that
+    As long as there is some, the core must not take the run for one that does not come to what its journal has: a task that
     waits for a timer may make that call later. That is believed for a bounded time, in which no task makes a call.
     """
 
@@ -183,6 +184,15 @@ class Beside:
         self._count += 1
         task.add_done_callback(self._ended)
         self.progress()
+
+    def rest(self) -> None:
+        """Count the action itself, which waits for something else than a call."""
+        self._count += 1
+        self.progress()
+
+    def rested(self) -> None:
+        """Count it no more."""
+        self._ended(None)
 
     def progress(self) -> None:
         """Wait for the tasks for some more time."""
@@ -201,7 +211,7 @@ class Beside:
         else:
             self._over()
 
-    def _ended(self, _: asyncio.Task[Any]) -> None:
+    def _ended(self, _: asyncio.Task[Any] | None) -> None:
         self._count -= 1
         if self._count == 0 and self._timer is not None:
             self._timer.cancel()
@@ -224,7 +234,9 @@ class _CallInGreenlet:
 
     def decided(self, step: int, record: bytes | None) -> bool:
         self.answer = (step, record)
-        self._context.executor.link.wake(self._context.task)
+        executor, task = self._context.executor, self._context.task
+        if executor.link.answered_in_place(task):
+            executor.go_on(task)
         return False
 
 
@@ -252,11 +264,11 @@ def call_here(
         )
         raise RuntimeError(msg)
     number, step, record = link.call(
-        task, scope, name_of(func), _core.args_digest(args, kwargs), reconciler is not None
+        task, scope, name_of(func), _core.args_digest(args, kwargs), reconciler is not None, True
     )
     if step == WAIT:
         waiting = executor.calls[task, number] = _CallInGreenlet(context)
-        link.suspend(task)
+        link.await_in_place(task)
         _park(context)
         step, record = waiting.answer
     if step not in (EXECUTE, RECONCILE):

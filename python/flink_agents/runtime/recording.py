@@ -25,8 +25,8 @@ class NotRecordableError(RuntimeError):
 
 
 _AGAIN = (
-    "The call was made, and nothing is recorded of it: when the run is started again under its name, it is made again, with the "
-    "same idempotency key."
+    "The call was made, and nothing is recorded of it: when the run is started again, it is made again, with the same "
+    "idempotency key."
 )
 
 
@@ -83,7 +83,8 @@ def read_record(func: Callable[..., Any], record: bytes) -> Any:
     except Exception as error:
         msg = (
             f"What durable call '{name_of(func)}' brought is in the journal and cannot be read: {type(error).__name__}: {error}. "
-            "Was a class that it needs removed or renamed? Bring it back, or start anew under another name."
+            "Was a class that it needs removed or renamed? Bring it back, or start anew: without Flink under another name, on "
+            "Flink as another job."
         )
         raise NotRecordableError(msg) from error
     return value

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flink_agents.api.events.event import Event
     from flink_agents.runtime.context import ActionContext
     from flink_agents.runtime.executor import Executor
+    from flink_agents.runtime.journalled import Beside
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +59,16 @@ def new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) ->
 
 def _beside(context: ActionContext, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
     if context.executor.journalled:
-        if context.beside is None:
-            from flink_agents.runtime.journalled import Beside
-
-            context.beside = Beside(context)
-        context.beside.begin(task)
+        _beside_of(context).begin(task)
     return task
+
+
+def _beside_of(context: ActionContext) -> Beside:
+    if context.beside is None:
+        from flink_agents.runtime.journalled import Beside
+
+        context.beside = Beside(context)
+    return context.beside
 
 
 async def drive(executor: Executor, context: ActionContext, event: Event) -> None:
@@ -130,6 +135,9 @@ class _Steps:
                 wait, context.wait = context.wait, None
                 if wait is not None:
                     wait.by_action = wait.future is waited_for
+                rests = executor.journalled and (wait is None or not wait.by_action)
+                if rests:
+                    _beside_of(context).rest()
                 link.suspend(task)
                 executor.kick()
                 value = thrown = None
@@ -141,6 +149,8 @@ class _Steps:
                     thrown = exception
                 if wait is None or not wait.woken:
                     link.wake(task)
+                    if rests:
+                        context.beside.rested()
                 elif task not in executor._resumes:
                     # The turn has come with the result.
                     continue

@@ -495,6 +495,43 @@ def test_tasks_that_rest_between_calls_are_waited_for(go, caplog):
     assert caplog.text == ""
 
 
+async def looks_after_rest(event, ctx):
+    if event.get_attr("input") == "timer":
+        await asyncio.sleep(0.01)
+    else:
+        await asyncio.gather(*(one_call(ctx, name) for name in ("one", "two")))
+    seen = ctx.sensory_memory.get("written")
+    output(ctx, await ctx.durable_execute_async(effect, f"saw {seen}"))
+    SWITCH["looked"] = True
+    if SWITCH.get("broken"):
+        await asyncio.sleep(60)
+
+
+async def one_call(ctx, name):
+    return await ctx.durable_execute_async(effect, name)
+
+
+async def writes_later(event, ctx):
+    while not SWITCH.get("looked"):
+        await asyncio.sleep(0.001)
+    ctx.sensory_memory.set("written", 1)
+    ctx.send_event(Event(type="next"))
+
+
+def breaks_then(event, ctx):
+    breaks()
+
+
+@pytest.mark.parametrize("rest", ["timer", "tasks"])
+def test_what_an_action_reads_after_a_rest_is_what_it_read_before(go, caplog, rest):
+    actions = (INPUT, looks_after_rest), (INPUT, writes_later), ("next", breaks_then)
+    broken(go, [("a", rest)], *actions)
+    before = len(LEDGER)
+    assert go([("a", rest)], *actions) == [("a", "saw None done")]
+    assert len(LEDGER) == before
+    assert caplog.text == ""
+
+
 def test_tasks_are_waited_for_for_a_bounded_time(go, caplog):
     broken(go, [("a", 1)], (INPUT, rests_between_calls))
     SWITCH["other"] = True

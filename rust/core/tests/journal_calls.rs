@@ -5,7 +5,7 @@ mod run_support;
 
 use flink_agents_core::ids::TaskId;
 use flink_agents_core::journal::{
-    CallRecord, CallStatus, First, History, JournalSettings, Record, RecordBody, Recovered, Tail,
+    CallRecord, CallStatus, Completion, First, History, JournalSettings, Record, RecordBody, Recovered, Tail,
 };
 use flink_agents_core::run::{CallIn, CallStep, Effect, Limits, Machine, ScopeKind};
 use run_support::{Exact, KEY, event, next};
@@ -31,9 +31,32 @@ fn recorded(position: &[u32], order: u32, status: CallStatus) -> Recovered {
     }
 }
 
+fn completed_other(order: u32) -> Recovered {
+    Recovered {
+        tail: Tail {
+            run: 0,
+            task: vec![(0, "other".into())],
+            call: Vec::new(),
+        },
+        record: Record {
+            order,
+            after: 0,
+            first: First::No,
+            body: RecordBody::Completion(Completion::default()),
+        },
+    }
+}
+
+fn replayed(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Replay { .. }))
+}
+
 /// An action that begins its run along these records.
 fn replaying(records: Vec<Recovered>) -> (Machine<Exact>, TaskId) {
-    let agent = Exact::new([("act", "_input_event")]);
+    replaying_with(Exact::new([("act", "_input_event")]), records)
+}
+
+fn replaying_with(agent: Exact, records: Vec<Recovered>) -> (Machine<Exact>, TaskId) {
     let mut machine = Machine::with_journal(agent, Limits::default(), JournalSettings::default());
     machine.handle_history(KEY, Some(History::new(records))).unwrap();
     let input = event(&mut machine, "_input_event", 1);
@@ -117,4 +140,44 @@ fn records_are_taken_ahead_of_other_effects_but_not_after_a_failure() {
     );
     machine.handle_acknowledged(KEY, taken[0].1);
     assert!(matches!(effects(&mut machine)[0], Effect::Emit { .. }));
+}
+
+#[test]
+fn nothing_is_replayed_while_an_answer_is_on_its_way_to_the_code_that_waits_for_it() {
+    let records = vec![
+        recorded(&[0], 0, CallStatus::Succeeded),
+        completed_other(1),
+        recorded(&[1], 2, CallStatus::Succeeded),
+    ];
+    let (mut machine, task) = replaying_with(
+        Exact::new([("act", "_input_event"), ("other", "_input_event")]),
+        records,
+    );
+    let (_, answer) = call(&mut machine, task, 0);
+    assert!(matches!(answer, CallStep::Replay { .. }), "{answer:?}");
+    machine.handle_held(task, true).unwrap();
+    machine.handle_suspended(task).unwrap();
+    let meanwhile = effects(&mut machine);
+    assert!(!replayed(&meanwhile), "{meanwhile:?}");
+    machine.handle_held(task, false).unwrap();
+    let then = effects(&mut machine);
+    assert!(replayed(&then), "{then:?}");
+}
+
+#[test]
+fn an_action_that_completed_later_is_not_replayed_before_a_call_that_code_beside_has_still_to_make() {
+    let records = vec![recorded(&[0, 0], 0, CallStatus::Succeeded), completed_other(1)];
+    let (mut machine, task) = replaying_with(
+        Exact::new([("act", "_input_event"), ("other", "_input_event")]),
+        records,
+    );
+    let beside = machine.handle_scope(task, 0, ScopeKind::Sequence).unwrap();
+    machine.handle_busy(task, true).unwrap();
+    machine.handle_suspended(task).unwrap();
+    let before = effects(&mut machine);
+    assert!(!replayed(&before), "{before:?}");
+    assert!(!diverged(&before), "{before:?}");
+    assert_eq!(call(&mut machine, task, beside), (0, CallStep::Wait));
+    let after = effects(&mut machine);
+    assert!(replayed(&after), "{after:?}");
 }

@@ -351,6 +351,20 @@ handled! {
 }
 
 handled! {
+    /// Whether an answer that was replayed is on its way to the code of an action (1 or 0); see `Machine::handle_held`.
+    fn Java_org_apache_flink_agents_core_Natives_journalHold(_env, engine, task: jlong, held: jint) -> () = (); {
+        Ok(engine.machine.handle_held(TaskId::from_bits(task as u64), held != 0)?)
+    }
+}
+
+handled! {
+    /// Whether code of an action goes on beside what waits for its calls (1 or 0); see `Machine::handle_busy`.
+    fn Java_org_apache_flink_agents_core_Natives_journalBusy(_env, engine, task: jlong, busy: jint) -> () = (); {
+        Ok(engine.machine.handle_busy(TaskId::from_bits(task as u64), busy != 0)?)
+    }
+}
+
+handled! {
     /// The input of a run was waited for long enough.
     fn Java_org_apache_flink_agents_core_Natives_journalAwaitOver(_env, engine, slot: jint, run: jlong) -> () = (); {
         engine.machine.handle_await_over(KeySlot(slot as u32), run as u64);

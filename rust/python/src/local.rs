@@ -630,6 +630,8 @@ impl Local {
     // ---- durable calls with a journal
 
     /// An action begins a durable call; returns its number, what to do, and what it brought if it was made before.
+    #[expect(clippy::too_many_arguments, reason = "they are those of the worker's method")]
+    #[expect(unused_variables, reason = "the names are those of the worker's method")]
     fn call<'py>(
         &mut self,
         py: Python<'py>,
@@ -638,6 +640,7 @@ impl Local {
         function: &str,
         digest: Option<[u8; 16]>,
         reconcilable: bool,
+        in_place: bool,
     ) -> PyResult<(u32, u8, Option<Bound<'py, PyBytes>>)> {
         self.owner.check()?;
         let call = CallIn {
@@ -661,6 +664,17 @@ impl Local {
         self.machine
             .handle_call_ended(TaskId::from_bits(task), call, outcome)
             .map_err(from_task)
+    }
+
+    /// The action's own code waits for the answer to a call.
+    fn await_in_place(&mut self, task: u64) -> PyResult<()> {
+        self.suspend(task)
+    }
+
+    /// That answer has come; whether the action may go on at once, before `next` says so.
+    fn answered_in_place(&mut self, task: u64) -> PyResult<bool> {
+        self.wake(task)?;
+        Ok(false)
     }
 
     /// A text that is the same for a call in all its attempts.

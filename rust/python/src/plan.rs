@@ -1,9 +1,10 @@
 //! Plans and configuration: what the JVM host has too.
 
-use flink_agents_core::config;
+use flink_agents_core::config::{self, ConfigMap};
 use flink_agents_core::plan::AgentPlan;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::time::Duration;
 
 /// Reads and checks a plan as far as the client can.
 pub(crate) fn read(plan: &str) -> PyResult<AgentPlan> {
@@ -17,6 +18,31 @@ pub(crate) fn call_timeout(plan: &AgentPlan) -> PyResult<Option<f64>> {
     let limit = plan.config.get_duration("call.timeout");
     let limit = limit.map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(limit.map(|limit| limit.as_secs_f64()))
+}
+
+/// What the configuration says of a journal, wherever its store is.
+pub(crate) struct JournalOptions {
+    /// Name of the store.
+    pub(crate) backend: &'static str,
+    /// Bytes that a record may have.
+    pub(crate) max_record_size: usize,
+    /// How long code of an action is waited for that may bring what the journal has.
+    pub(crate) patience: Duration,
+}
+
+/// Nothing without `actionStateStoreBackend`.
+pub(crate) fn journal_options(config: &ConfigMap) -> Result<Option<JournalOptions>, String> {
+    let wrong = |error: config::ConfigError| error.to_string();
+    let Some(backend) = config.get_enum("actionStateStoreBackend").map_err(wrong)? else {
+        return Ok(None);
+    };
+    let max_record_size = config.get_size("action-state.max-record-size").map_err(wrong)?;
+    let patience = config.get_duration("action-state.reorder-timeout").map_err(wrong)?;
+    Ok(Some(JournalOptions {
+        backend,
+        max_record_size: max_record_size.map_or(1 << 20, |size| usize::try_from(size).unwrap_or(usize::MAX)),
+        patience: patience.unwrap_or(Duration::from_secs(30)),
+    }))
 }
 
 /// Checks a plan (JSON) and returns it in the current form.

@@ -4,6 +4,7 @@
 //! *Order to use*: [`Worker::receive`] takes what has come, [`Worker::next`] goes through it, [`Worker::flush`] sends the
 //! answers. *Constraint*: one thread. Values rest as bytes of format version 1; Python gets fresh objects made of them.
 
+mod calls;
 mod incoming;
 mod link;
 mod memory;
@@ -11,9 +12,10 @@ mod memory;
 use crate::convert::encoded;
 use crate::decode::read;
 use crate::encode::Rules;
-use crate::local::{absent, log_warning, object, scope_kind, space};
+use crate::local::{absent, log_warning, object, space};
 use crate::threads::Owner;
 use crate::{plan, uuid};
+use calls::Told;
 use flink_agents_core::memory::{Draft, Mirror, Node};
 use flink_agents_core::run::{CallError, TaskCalls, TaskError};
 use flink_agents_core::symbols::Symbols;
@@ -44,6 +46,8 @@ struct Task {
     suspended: bool,
     /// Its durable calls, once it makes some.
     calls: Option<TaskCalls>,
+    /// The same as far as the host's journal knows them.
+    told: Told,
 }
 
 /// The socket's end, with the tasks that run here.
@@ -61,6 +65,8 @@ pub(crate) struct Worker {
     answered: Vec<u64>,
     begun: Option<u32>,
     owner: Owner,
+    /// Where the plan names a store.
+    journal: Option<plan::JournalOptions>,
 }
 
 /// The answer that is asked for.
@@ -109,6 +115,9 @@ impl Worker {
 
     /// The same warning as the core gives where it counts the calls.
     fn calls_under_way(&self, py: Python<'_>, task: u64) -> Option<String> {
+        if self.journal.is_some() {
+            return None;
+        }
         let entry = self.tasks.get(&task)?;
         let open = entry.calls.as_ref().map_or(0, TaskCalls::open);
         if open == 0 {
@@ -134,7 +143,11 @@ impl Worker {
     #[new]
     fn new(path: &str) -> PyResult<Worker> {
         let (link, greeting) = Link::connect(path)?;
+        // A plan that cannot be read is told of where the agent is loaded, and so is one of another version.
+        let plan = plan::read(&greeting.plan).ok();
+        let journal = plan.map_or(Ok(None), |plan| plan::journal_options(&plan.config));
         Ok(Worker {
+            journal: journal.map_err(PyValueError::new_err)?,
             link,
             greeting,
             action_names: Vec::new(),
@@ -160,6 +173,12 @@ impl Worker {
     #[classattr]
     fn uuids() -> bool {
         false
+    }
+
+    /// Whether there is a journal: durable calls go by `call` and `call_ended`.
+    #[getter]
+    fn journalled(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Name of the agent.
@@ -392,8 +411,11 @@ impl Worker {
         warning.map_or(Ok(()), |text| log_warning(slf.py(), &text))
     }
 
-    /// The action failed.
+    /// The action failed. What follows from that, for instance what it raises then, is not told.
     fn fail(&mut self, task: u64, text: &str) -> PyResult<()> {
+        if self.journal.is_some() && !self.tasks.contains_key(&task) {
+            return Ok(());
+        }
         self.discard(task)?;
         self.link.put(&FromWorker::Fail { task, reason: text })
     }
@@ -416,14 +438,76 @@ impl Worker {
 
     /// An action opens a scope of durable calls in another one: of calls side by side, or of a piece of code.
     fn call_scope(&mut self, task: u64, parent: u32, group: bool) -> PyResult<u32> {
-        self.calls(task)?
-            .open_scope(parent, scope_kind(group))
-            .map_err(from_call)
+        self.open_scope(task, parent, group)
     }
 
     /// A durable call has ended, or was given up.
     fn call_end(&mut self, task: u64) -> PyResult<()> {
         self.calls(task)?.end().map_err(from_call)
+    }
+
+    // ---- durable calls with a journal
+
+    /// An action begins a durable call; returns its number, and that its answer is to be waited for.
+    #[expect(clippy::too_many_arguments, reason = "they are those of Python's method")]
+    fn call<'py>(
+        &mut self,
+        py: Python<'py>,
+        task: u64,
+        scope: u32,
+        function: &str,
+        digest: Option<[u8; 16]>,
+        reconcilable: bool,
+        in_place: bool,
+    ) -> PyResult<(u32, u8, Bound<'py, PyAny>)> {
+        let (call, step) = self.tell_call(task, scope, function, digest, reconcilable, in_place)?;
+        Ok((call, step, py.None().into_bound(py)))
+    }
+
+    /// A call has ended with what is to be recorded, or without.
+    #[pyo3(signature = (task, call, failed = false, payload = None))]
+    fn call_ended(&mut self, task: u64, call: u32, failed: bool, payload: Option<&[u8]>) -> PyResult<()> {
+        self.tell_call_end(task, call, failed, payload)
+    }
+
+    /// The action's own code waits for the answer to a call. The host knows that from the call.
+    fn await_in_place(&self, task: u64) -> PyResult<()> {
+        self.check_running(task)
+    }
+
+    /// That answer has come; whether the action may go on at once.
+    fn answered_in_place(&self, task: u64) -> PyResult<bool> {
+        self.check_running(task)?;
+        Ok(true)
+    }
+
+    /// A text that is the same for a call in all its attempts; asked once, when the call is to be made.
+    fn idempotency_key(&mut self, task: u64, call: u32) -> PyResult<String> {
+        self.take_key(task, call)
+    }
+
+    /// Whether code of an action goes on beside what waits for its calls.
+    fn busy(&mut self, task: u64, busy: bool) -> PyResult<()> {
+        self.tell_busy(task, busy)
+    }
+
+    /// Seconds for which such code is waited for when the journal has something that the run does not come to.
+    #[getter]
+    fn patience(&self) -> f64 {
+        self.journal
+            .as_ref()
+            .map_or(0.0, |journal| journal.patience.as_secs_f64())
+    }
+
+    /// Bytes that a record may have.
+    #[getter]
+    fn max_record_size(&self) -> Option<usize> {
+        // As the store in memory on Flink, which has room for any.
+        let limit = |journal: &plan::JournalOptions| match journal.backend {
+            "memory" => usize::MAX,
+            _ => journal.max_record_size,
+        };
+        self.journal.as_ref().map(limit)
     }
 
     /// A metric has changed. `change` is count, mark, gauge or sample; `group` the names of groups, each with a line feed.

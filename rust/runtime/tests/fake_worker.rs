@@ -1,6 +1,6 @@
 //! A worker that does what its first argument says; the socket's path is the last one.
 
-use flink_agents_runtime::worker::frames::{FromWorker, Name, PROTOCOL, Space, ToWorker};
+use flink_agents_runtime::worker::frames::{Call, FromWorker, Name, Outcome, PROTOCOL, Space, Step, ToWorker};
 use flink_agents_runtime::worker::stream::{self, Received};
 use std::io::{Error, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -65,6 +65,13 @@ fn main() -> Result<(), Error> {
                 }
                 ToWorker::Run(run) => tasks.push((run.task, run.attributes.to_vec())),
                 ToWorker::Mark { batch } => work(&socket, how, std::mem::take(&mut tasks), batch)?,
+                ToWorker::CallReady {
+                    task,
+                    call,
+                    step,
+                    key,
+                    payload,
+                } => answered(&socket, (task, call), step, key, payload)?,
                 ToWorker::Stop if how == "ignore stop" => forever(),
                 ToWorker::Stop => return tell("stopped in good order"),
                 _ => {}
@@ -86,6 +93,34 @@ fn greet(mut socket: &UnixStream, how: &str) -> Result<(), Error> {
         "never ready" => forever(),
         _ => ready(socket, PROTOCOL),
     }
+}
+
+/// A call is over when it is known what is to be done with it.
+fn answered(socket: &UnixStream, (task, call): (u64, u32), step: Step, key: &str, payload: &[u8]) -> Result<(), Error> {
+    let (outcome, brought) = match step {
+        Step::Execute | Step::Reconcile => (Outcome::Result, key.as_bytes()),
+        Step::Return | Step::Raise => (Outcome::Nothing, &[][..]),
+    };
+    let attributes = payload;
+    say(
+        socket,
+        &FromWorker::CallEnd {
+            task,
+            call,
+            outcome,
+            payload: brought,
+        },
+    )?;
+    say(
+        socket,
+        &FromWorker::Send {
+            task,
+            event: 1,
+            kind: Name::Text("end"),
+            attributes,
+        },
+    )?;
+    say(socket, &FromWorker::Finish { task })
 }
 
 fn work(mut socket: &UnixStream, how: &str, tasks: Vec<(u64, Vec<u8>)>, batch: u32) -> Result<(), Error> {
@@ -121,6 +156,33 @@ fn work(mut socket: &UnixStream, how: &str, tasks: Vec<(u64, Vec<u8>)>, batch: u
             let eaten = vec![1_u8; 200 << 20];
             std::hint::black_box(&eaten);
             forever();
+        }
+        "call" => {
+            for (task, _) in tasks {
+                say(
+                    socket,
+                    &FromWorker::Scope {
+                        task,
+                        scope: 1,
+                        parent: 0,
+                        group: true,
+                    },
+                )?;
+                say(
+                    socket,
+                    &FromWorker::Call(Call {
+                        task,
+                        scope: 1,
+                        call: 0,
+                        function: Name::Text("f"),
+                        digest: None,
+                        reconcilable: false,
+                        in_place: true,
+                    }),
+                )?;
+                say(socket, &FromWorker::Busy { task, busy: true })?;
+            }
+            return say(socket, &FromWorker::Mark { batch });
         }
         "leave a child" => {
             let child = std::process::Command::new("sleep").arg("3600").spawn()?;

@@ -117,6 +117,56 @@ fn assert_says(heard: &str, what: &str) {
     assert!(heard.contains(what), "{what}\nis not in\n{heard}");
 }
 
+/// Waits until the worker has said so much, and gives it.
+fn heard(worker: &Worker, woken: &Receiver<()>, bytes: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    while all.len() < bytes {
+        woken.recv_timeout(LONG).unwrap();
+        all.extend(worker.receive().unwrap());
+    }
+    all
+}
+
+#[test]
+fn calls_are_told_and_their_answers_come_to_the_worker() {
+    let clean = Clean::new("call");
+    let (worker, woken) = start(settings("call", &clean.0));
+    let mut worker = worker.unwrap();
+    let head = |kind: u8, number: u64| [&[kind][..], &number.to_le_bytes()].concat();
+    assert_eq!(worker.send(&run(1, &[])), Ok(1));
+    let mut asked = head(14, 1);
+    asked.extend([1, 0, 0, 0, 0, 0, 0, 0, 1]);
+    asked.extend(head(12, 1));
+    asked.extend([1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    asked.extend(b"\xfe\xff\xff\xfff");
+    asked.extend(head(15, 1));
+    asked.push(1);
+    asked.extend(head(11, 1));
+    assert_eq!(heard(&worker, &woken, asked.len()), asked);
+
+    // To be made, with its key; and one that was made, with what it brought.
+    for (batch, step, key, payload, outcome, recorded) in [(2, 0, "key", "", 1, "key"), (3, 2, "", "brought", 0, "")] {
+        let mut answer = head(9, 1);
+        answer.extend([0, 0, 0, 0, step]);
+        answer.extend(blob(key.as_bytes()));
+        answer.extend(blob(payload.as_bytes()));
+        assert_eq!(worker.send(&answer), Ok(batch));
+        let mut ended = head(13, 1);
+        ended.extend([0, 0, 0, 0, outcome]);
+        ended.extend(blob(recorded.as_bytes()));
+        ended.extend(head(1, 1));
+        ended.extend(0_u64.to_le_bytes());
+        ended.extend(1_u64.to_le_bytes());
+        ended.extend(b"\xfc\xff\xff\xffend");
+        ended.extend(blob(payload.as_bytes()));
+        ended.extend(head(3, 1));
+        ended.extend(head(11, u64::from(batch)));
+        assert_eq!(heard(&worker, &woken, ended.len()), ended);
+    }
+    worker.stop();
+    clean.check();
+}
+
 #[test]
 fn tasks_go_there_and_their_results_come_back_in_order() {
     let clean = Clean::new("good");
@@ -312,11 +362,11 @@ fn a_worker_that_cannot_start_is_told_with_the_reason() {
     );
     assert_says(
         &refusal("other protocol", |_| {}),
-        "of another release: version 1.2.3 (protocol 3, Python 3.11.7)",
+        "of another release: version 1.2.3 (protocol 4, Python 3.11.7)",
     );
     assert_says(
         &refusal("other build", |settings| settings.build = "1.2.4".to_owned()),
-        "where the job's jar is 1.2.4 (protocol 2). Install 1.2.4 there",
+        "where the job's jar is 1.2.4 (protocol 3). Install 1.2.4 there",
     );
     assert_says(
         &refusal("no such program", |settings| {

@@ -69,6 +69,8 @@ pub(crate) struct Task {
     pub(crate) journalled: Option<Box<JournalledCalls>>,
     /// Code of the action goes on beside what waits for its calls.
     pub(crate) busy: bool,
+    /// What was replayed for it has not reached its code yet.
+    pub(crate) held: bool,
     /// The ticket it may start after: the completion of the task that sent its event.
     pub(crate) after: Ticket,
 }

@@ -89,6 +89,7 @@ impl<R: Router> Machine<R> {
             calls: None,
             journalled: None,
             busy: false,
+            held: false,
             after,
         }) as TaskIndex;
         if index as usize >= self.generations.len() {

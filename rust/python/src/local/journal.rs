@@ -4,6 +4,7 @@
 //! store itself outlives runs: the one in memory is the process's, a file is opened for each run. *Constraint*: nothing here
 //! needs Python's lock, and nothing of a store's threads takes it.
 
+use crate::plan::{JournalOptions, journal_options};
 use flink_agents_core::ids::KeySlot;
 use flink_agents_core::journal::{Digest, JournalSettings, OnDivergence};
 use flink_agents_core::plan::{AgentPlan, Routes};
@@ -91,21 +92,20 @@ impl Choice {
     pub(super) fn of(plan: &AgentPlan, name: Option<&str>, directory: &Path) -> Result<Option<Choice>, String> {
         let config = &plan.config;
         let wrong = |error: flink_agents_core::config::ConfigError| error.to_string();
-        let Some(backend) = config.get_enum("actionStateStoreBackend").map_err(wrong)? else {
+        let Some(options) = journal_options(config)? else {
             return Ok(None);
         };
+        let JournalOptions {
+            backend,
+            max_record_size,
+            patience,
+        } = options;
         let identifier = config.get_text("job-identifier").map_err(wrong)?;
         let name = name.map(str::to_owned).or(identifier).filter(|name| !name.is_empty());
-        let max_record_size = config
-            .get_size("action-state.max-record-size")
-            .map_err(wrong)?
-            .map_or(1 << 20, |size| usize::try_from(size).unwrap_or(usize::MAX));
         let on_divergence = match config.get_enum("action-state.on-divergence").map_err(wrong)? {
             Some("fail") => OnDivergence::Fail,
             _ => OnDivergence::Reexecute,
         };
-        let patience = config.get_duration("action-state.reorder-timeout").map_err(wrong)?;
-        let patience = patience.unwrap_or(Duration::from_secs(30));
         let Some(name) = name else {
             return Err(format!(
                 "actionStateStoreBackend is {backend}, and the run has no name: what it has done is found again by a name. Call \

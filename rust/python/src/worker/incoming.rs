@@ -1,5 +1,6 @@
 //! What comes from the TaskManager.
 
+use super::calls::Told;
 use super::link::garbage;
 use super::memory::core;
 use super::{Key, Task, Worker, no_task};
@@ -102,6 +103,17 @@ impl Worker {
             ToWorker::Forget { slot } => self.forget(slot),
             ToWorker::Mark { batch } => self.begun = Some(batch),
             ToWorker::Stop => self.link.ended = true,
+            ToWorker::CallReady {
+                task,
+                call,
+                step,
+                key,
+                payload,
+            } => {
+                if let Some(ready) = self.call_ready(py, task, call, step, key, payload)? {
+                    return Ok(Taken::Step(ready.into_any()));
+                }
+            }
             ToWorker::Hello { .. } => return Err(PyConnectionError::new_err("the TaskManager greeted twice")),
         }
         Ok(Taken::Nothing)
@@ -124,6 +136,7 @@ impl Worker {
             action: run.action,
             suspended: false,
             calls: None,
+            told: Told::default(),
         };
         let key = key.text.bind(py);
         let attributes = read(py, run.attributes)?;

@@ -17,6 +17,10 @@
 //! | 9 name | number | blob of text |
 //! | 10 metric | bits of the change | change `u8` (0 count, 1 mark, 2 gauge (a float), 3 sample); name of the group; name |
 //! | 11 mark | batch | |
+//! | 12 call | task | scope `u32`; call `u32`; flags `u8` (1 reconcilable, 2 in place, 4 digest); with a digest its 16 bytes; name of the function |
+//! | 13 call end | task | call `u32`; outcome `u8` (0 nothing, 1 result, 2 failure); blob |
+//! | 14 scope | task | scope `u32`; parent `u32`; group `u8` |
+//! | 15 busy | task | busy `u8` |
 //!
 //! # To the worker
 //!
@@ -29,8 +33,9 @@
 //! | 6 run ended | slot | |
 //! | 7 forget | slot | |
 //! | 8 name | number | blob of text |
+//! | 9 call ready | task | call `u32`; step `u8` (0 execute, 1 reconcile, 2 return, 3 raise); blob of the call's key; blob |
 
-use super::frames::{Change, FromWorker, Known, Name, Node, Run, Space, ToWorker, Upstream};
+use super::frames::{Change, FromWorker, Known, Name, Node, Run, Space, Step, ToWorker, Upstream};
 use super::stream::{self, FrameError};
 
 /// Appends a frame of the worker's. `Ready`, `Refused` and `Beat` are no concern of the host and leave nothing.
@@ -103,6 +108,41 @@ pub(crate) fn put(frame: &FromWorker<'_>, out: &mut Vec<u8>) {
             put_name(name, out);
         }
         FromWorker::Mark { batch } => head(out, 11, u64::from(*batch)),
+        FromWorker::Call(call) => {
+            head(out, 12, call.task);
+            out.extend_from_slice(&call.scope.to_le_bytes());
+            out.extend_from_slice(&call.call.to_le_bytes());
+            let digest = u8::from(call.digest.is_some()) << 2;
+            out.push(u8::from(call.reconcilable) | u8::from(call.in_place) << 1 | digest);
+            out.extend_from_slice(call.digest.as_ref().map_or(&[][..], |digest| digest));
+            put_name(&call.function, out);
+        }
+        FromWorker::CallEnd {
+            task,
+            call,
+            outcome,
+            payload,
+        } => {
+            head(out, 13, *task);
+            out.extend_from_slice(&call.to_le_bytes());
+            out.push(*outcome as u8);
+            put_blob(payload, out);
+        }
+        FromWorker::Scope {
+            task,
+            scope,
+            parent,
+            group,
+        } => {
+            head(out, 14, *task);
+            out.extend_from_slice(&scope.to_le_bytes());
+            out.extend_from_slice(&parent.to_le_bytes());
+            out.push(u8::from(*group));
+        }
+        FromWorker::Busy { task, busy } => {
+            head(out, 15, *task);
+            out.push(u8::from(*busy));
+        }
         FromWorker::Ready { .. } | FromWorker::Refused { .. } | FromWorker::Beat => {}
     }
 }
@@ -204,6 +244,18 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Reader<'_> {
+    fn step(&mut self) -> Result<Step, FlatError> {
+        match self.u8()? {
+            0 => Ok(Step::Execute),
+            1 => Ok(Step::Reconcile),
+            2 => Ok(Step::Return),
+            3 => Ok(Step::Raise),
+            _ => Err(FlatError::Malformed(self.at - 1)),
+        }
+    }
+}
+
 fn node(code: u8, bytes: &[u8]) -> Node<'_> {
     match code {
         0 => Node::Absent,
@@ -249,6 +301,13 @@ pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<u32, FlatEr
             8 => ToWorker::Name {
                 number: number as u32,
                 text: reader.text()?,
+            },
+            9 => ToWorker::CallReady {
+                task: number,
+                call: reader.u32()?,
+                step: reader.step()?,
+                key: reader.text()?,
+                payload: reader.blob()?,
             },
             _ => return Err(FlatError::Malformed(reader.at - 9)),
         };
@@ -300,6 +359,7 @@ fn known<'a>(reader: &mut Reader<'a>) -> Result<Vec<Known<'a>>, FlatError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frames::{Call, Outcome};
     use super::*;
 
     fn record(kind: u8, number: u64, rest: &[u8]) -> Vec<u8> {
@@ -342,6 +402,59 @@ mod tests {
         );
         assert!(texts[1].contains("action: Number(4)"), "{}", texts[1]);
         assert_eq!(texts[2], "RunEnded { slot: 9 }");
+    }
+
+    #[test]
+    fn a_call_of_the_worker_becomes_a_record_and_its_answer_a_frame() {
+        let mut records = Vec::new();
+        put(
+            &FromWorker::Call(Call {
+                task: 7,
+                scope: 2,
+                call: 3,
+                function: Name::Number(5),
+                digest: Some([9; 16]),
+                reconcilable: true,
+                in_place: false,
+            }),
+            &mut records,
+        );
+        let mut rest = vec![2, 0, 0, 0, 3, 0, 0, 0, 5];
+        rest.extend_from_slice(&[9; 16]);
+        rest.extend_from_slice(&[5, 0, 0, 0]);
+        assert_eq!(records, record(12, 7, &rest));
+
+        records.clear();
+        put(
+            &FromWorker::CallEnd {
+                task: 7,
+                call: 3,
+                outcome: Outcome::Failure,
+                payload: b"no",
+            },
+            &mut records,
+        );
+        assert_eq!(records, record(13, 7, b"\x03\0\0\0\x02\x02\0\0\0no"));
+
+        let answer = record(9, 7, b"\x03\0\0\0\x02\x01\0\0\0k\x02\0\0\0ok");
+        let mut bytes = Vec::new();
+        assert_eq!(to_frames(&answer, &mut bytes), Ok(0));
+        let mut received = stream::Received::default();
+        received.room()[..bytes.len()].copy_from_slice(&bytes);
+        received.filled(bytes.len());
+        let frame = received.frame().unwrap().unwrap();
+        assert_eq!(
+            stream::read::<ToWorker<'_>>(frame).unwrap(),
+            ToWorker::CallReady {
+                task: 7,
+                call: 3,
+                step: Step::Return,
+                key: "k",
+                payload: b"ok",
+            }
+        );
+        let unknown = record(9, 7, b"\x03\0\0\0\x04");
+        assert_eq!(to_frames(&unknown, &mut Vec::new()), Err(FlatError::Malformed(13)));
     }
 
     #[test]

@@ -19,6 +19,16 @@
 //! The worker keeps what it knows of a key, by slot, from a [`ToWorker::Run`] that is `fresh` (sensory memory is empty, nothing
 //! of short-term memory is known) to [`ToWorker::RunEnded`]. [`ToWorker::Forget`] tells that somebody else has written.
 //!
+//! # Calls with a journal
+//!
+//! Where the plan names a store, the host is told of each durable call: [`FromWorker::Scope`] and [`FromWorker::Call`] as the
+//! action's code comes to it, [`FromWorker::CallEnd`] when it has ended. Between, [`ToWorker::CallReady`] says what is to be done
+//! with it. Both ends count scopes and calls of a task alike, so a frame names a number and waits for none. For a call that
+//! is *in place* the action waits without having said so: the host takes it for suspended if the answer has to wait, and then
+//! the answer is also its turn. [`FromWorker::Busy`] is said of tasks whose code goes on beside what waits for calls. An answer
+//! that was replayed has arrived with the [`FromWorker::Mark`] of its batch: what it set off was said before. Without a store
+//! none of these is ever sent.
+//!
 //! # Names
 //!
 //! Event types and memory paths come again and again: each end may give one a number once ([`ToWorker::Name`],
@@ -27,7 +37,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -113,6 +123,50 @@ pub struct Upstream<'a> {
     pub action: Name<'a>,
 }
 
+/// What is to be done with a durable call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Make it.
+    Execute,
+    /// It may have been made before a crash: ask the reconciler instead.
+    Reconcile,
+    /// It was made, and brought this result.
+    Return,
+    /// It was made, and raised this exception.
+    Raise,
+}
+
+/// How a durable call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It was given up, or replayed: nothing is to be recorded.
+    Nothing,
+    /// With a result.
+    Result,
+    /// With an exception.
+    Failure,
+}
+
+/// A durable call that an action's code comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call<'a> {
+    /// The task.
+    pub task: u64,
+    /// Where it stands: 0 is the action's own code.
+    pub scope: u32,
+    /// Its number among the calls of the task, from 0.
+    pub call: u32,
+    /// Id of the function.
+    #[serde(borrow)]
+    pub function: Name<'a>,
+    /// Digest of the arguments, where they have one.
+    pub digest: Option<[u8; 16]>,
+    /// Whether somebody can say, after a crash, what became of it.
+    pub reconcilable: bool,
+    /// The action's own code waits for the answer, and runs until the host says that it has to wait for it.
+    pub in_place: bool,
+}
+
 /// From the host to the worker. The order of the variants is part of the format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker<'a> {
@@ -182,6 +236,20 @@ pub enum ToWorker<'a> {
     },
     /// End.
     Stop,
+    /// Answer to [`FromWorker::Call`].
+    CallReady {
+        /// The task.
+        task: u64,
+        /// Number of the call.
+        call: u32,
+        /// What to do.
+        step: Step,
+        /// What identifies the call to others, where it is to be made or reconciled.
+        key: &'a str,
+        /// What it brought, where it was made.
+        #[serde(borrow, with = "serde_bytes")]
+        payload: &'a [u8],
+    },
 }
 
 /// From the worker to the host. The order of the variants is part of the format.
@@ -289,6 +357,38 @@ pub enum FromWorker<'a> {
     },
     /// A sign of life.
     Beat,
+    /// An action's code comes to a durable call.
+    Call(#[serde(borrow)] Call<'a>),
+    /// A durable call has ended.
+    CallEnd {
+        /// The task.
+        task: u64,
+        /// Number of the call.
+        call: u32,
+        /// How.
+        outcome: Outcome,
+        /// What is to be recorded.
+        #[serde(borrow, with = "serde_bytes")]
+        payload: &'a [u8],
+    },
+    /// An action's code opens a scope of durable calls.
+    Scope {
+        /// The task.
+        task: u64,
+        /// Its number among the scopes of the task; 0 is the action's own code.
+        scope: u32,
+        /// The scope in which it stands.
+        parent: u32,
+        /// Its calls are made side by side.
+        group: bool,
+    },
+    /// Whether code of an action goes on beside what waits for its calls.
+    Busy {
+        /// The task.
+        task: u64,
+        /// It does.
+        busy: bool,
+    },
 }
 
 /// How a metric changed.

@@ -16,6 +16,8 @@ from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.function import JavaFunction
 from flink_agents.api.runner_context import RunnerContext
 
+from journalled_agents import Beside, Books, MixedBooks, OddCalls
+
 JAVA = "org.apache.flink.agents.embedded.PythonTest$JavaActions"
 
 
@@ -552,7 +554,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
 
 AGENTS = (
     Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Late, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
-    Talks, P1, P2, P3, P3a, ManyPaths,
+    Talks, P1, P2, P3, P3a, ManyPaths, Books, Beside, OddCalls, MixedBooks,
 )
 
 

@@ -77,7 +77,8 @@ impl<R: Router> Machine<R> {
 
     /// Whether code of an action, suspended or not, goes on beside what waits for its durable calls: a coroutine that waits for
     /// a timer, for instance. As long as it does it may make the calls that the journal has, so its run is not taken for one
-    /// that does not come to them. Without a journal nothing follows from it.
+    /// that does not come to them, and no action is replayed that completed after one of them. Without a journal nothing follows from
+    /// it.
     ///
     /// # Errors
     /// When the action has ended.
@@ -87,6 +88,24 @@ impl<R: Router> Machine<R> {
         state.busy = busy;
         let key = state.key;
         if !busy {
+            self.settle(key);
+        }
+        Ok(())
+    }
+
+    /// Whether what was replayed for a task is still on its way to its code, which is in another process. Until it is there, and
+    /// that code has come to its next wait, nothing else of the run is replayed: it would be too early for what the code reads.
+    /// A host whose code runs in place wakes the task instead, before it asks for the next effect. Without a journal nothing
+    /// follows from it.
+    ///
+    /// # Errors
+    /// When the action has ended.
+    pub fn handle_held(&mut self, task: TaskId, held: bool) -> Result<(), TaskError> {
+        let index = self.live(task)?;
+        let state = &mut self.tasks[index as usize];
+        state.held = held;
+        let key = state.key;
+        if !held {
             self.settle(key);
         }
         Ok(())
@@ -110,7 +129,8 @@ impl<R: Router> Machine<R> {
     /// Brings a replay one step on, when its key has neither a running task nor one that may run.
     pub(in crate::run) fn advance_replay(&mut self, key: KeySlot) {
         let state = &mut self.keys[key.0 as usize];
-        let idle = state.running.is_none() && !state.ready;
+        let held = state.suspended.iter().any(|index| self.tasks[*index as usize].held);
+        let idle = state.running.is_none() && !state.ready && !held;
         let Some(journal) = &mut state.journal else {
             return;
         };
@@ -174,6 +194,14 @@ impl<R: Router> Machine<R> {
         let Some(next) = replay.recovered.next_completion() else {
             return false;
         };
+        // What code that goes on beside calls reads may be decided by how many have completed.
+        let comes_first = |index: &TaskIndex| {
+            let after = || replay.recovered.next_call_after(&self.tail_of(*index).task, None);
+            self.tasks[*index as usize].busy && after().is_some_and(|after| after <= replay.recovered.completed())
+        };
+        if state.suspended.iter().any(comes_first) {
+            return false;
+        }
         let found = state.queue.iter().position(|index| self.tail_of(*index).task == *next);
         let Some(place) = found else {
             return false;

@@ -350,15 +350,6 @@ class JournalTest {
     }
 
     @Test
-    void pythonActionsAreRefused() throws Exception {
-        final Harness.Job<String, byte[]> job = PythonTools.job("Walker", config("memory"));
-        assertThatThrownBy(job::open)
-                .hasStackTraceContaining("has Python actions, and option actionStateStoreBackend is set")
-                .hasStackTraceContaining("Java actions only");
-        assertThat(PythonTools.workers()).isEmpty();
-    }
-
-    @Test
     void theStoreIsFoundWhateverTheCaseOfItsName() throws Exception {
         try (Harness<String, String> harness = books("SQLite").open()) {
             harness.in("a/1");

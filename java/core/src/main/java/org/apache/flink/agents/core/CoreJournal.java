@@ -202,6 +202,25 @@ public final class CoreJournal {
         return new String(Natives.journalCallKey(core.handle(), task, slot, call), StandardCharsets.US_ASCII);
     }
 
+    /**
+     * For a host whose actions run in another process: whether an answer that was replayed is still on its way to the code that
+     * asked. Until it has arrived, and what it set off was told, nothing else of the run is replayed. A host that wakes the task
+     * before it polls again has no use for this.
+     */
+    public void hold(final long task, final boolean held) {
+        core.changes();
+        Natives.journalHold(core.handle(), task, held ? 1 : 0);
+    }
+
+    /**
+     * Whether code of an action goes on beside what waits for its calls, for instance a coroutine that sleeps. As long as it does
+     * the run is not taken for one that does not come to what its journal has.
+     */
+    public void busy(final long task, final boolean busy) {
+        core.changes();
+        Natives.journalBusy(core.handle(), task, busy ? 1 : 0);
+    }
+
     /** The input that {@link AgentsCore#AWAIT_INPUT} is about is waited for no longer. Too late, it does nothing. */
     public void awaitOver(final int slot, final long run) {
         core.changes();

@@ -124,6 +124,10 @@ public final class Natives {
 
     static native byte[] journalCallKey(long handle, long task, int slot, int call);
 
+    static native void journalHold(long handle, long task, int held);
+
+    static native void journalBusy(long handle, long task, int busy);
+
     static native void journalAwaitOver(long handle, int slot, long run);
 
     static native long journalPatience(long handle);

@@ -54,6 +54,18 @@ public final class PythonWorker implements AutoCloseable {
     public static final int LIST = 8;
     /** A metric changed: {@link #change}, {@link #name} (its groups), {@link #secondName}, {@link #bits}. */
     public static final int METRIC = 10;
+    /**
+     * With a journal: {@link #task} comes to durable call {@link #call} in {@link #scope}, of function {@link #name} and with
+     * {@link #digest}, {@link #reconcilable} or not; answer by {@link #callReady}. One that is {@link #inPlace} has the action's own
+     * code wait: if the answer has to wait the task is suspended, and the answer is given instead of {@link #resume}.
+     */
+    public static final int CALL = 12;
+    /** Call {@link #call} of {@link #task} has ended with {@link #outcome} and {@link #bytes}. */
+    public static final int CALL_END = 13;
+    /** {@link #task} has opened {@link #scope} in {@link #parent}, of calls side by side or not ({@link #group}). */
+    public static final int SCOPE = 14;
+    /** Whether code of {@link #task} goes on beside what waits for calls: {@link #busy}. */
+    public static final int BUSY = 15;
 
     /** Change of a metric: a counter goes up or down by {@link #bits}. */
     public static final int CHANGE_COUNT = 0;
@@ -75,6 +87,10 @@ public final class PythonWorker implements AutoCloseable {
     private static final int TO_RUN_ENDED = 6;
     private static final int TO_FORGET = 7;
     private static final int TO_NAME = 8;
+    private static final int TO_CALL_READY = 9;
+    private static final int RECONCILABLE = 1;
+    private static final int IN_PLACE = 2;
+    private static final int HAS_DIGEST = 4;
     /** How long an interruption goes unseen. */
     private static final int LOOK_MILLIS = 50;
 
@@ -110,6 +126,10 @@ public final class PythonWorker implements AutoCloseable {
     private String name;
     private String secondName;
     private byte[] bytes;
+    private int scope;
+    private int call;
+    /** Flags of a call; else what the byte of its kind says. */
+    private int flags;
 
     private PythonWorker(final long handle, final String task) {
         this.handle = handle;
@@ -282,6 +302,22 @@ public final class PythonWorker implements AutoCloseable {
         urgent = true;
     }
 
+    /**
+     * Answers {@link #CALL}.
+     *
+     * @param step one of those of {@link CoreJournal}, but for waiting
+     * @param key of a call that is to be made or reconciled; else empty
+     * @param payload of a call that was made; else of no bytes
+     */
+    public void callReady(final long task, final int number, final int step, final String key, final byte[] payload) {
+        head(TO_CALL_READY, task);
+        out.writeInt(number);
+        out.writeByte(step);
+        blob(key.getBytes(StandardCharsets.US_ASCII), out);
+        blob(payload, out);
+        urgent = true;
+    }
+
     /** Tells it that the run of a slot has ended. */
     public void runEnded(final int slot) {
         head(TO_RUN_ENDED, slot);
@@ -334,6 +370,16 @@ public final class PythonWorker implements AutoCloseable {
     /** Whether it has begun everything that was sent, or waits for an answer. */
     public boolean isHungry() {
         return sentBatch == begunBatch || urgent;
+    }
+
+    /** The number of the batch that the next {@link #flush} will send. */
+    public int nextBatch() {
+        return sentBatch + 1;
+    }
+
+    /** Whether it has begun everything of a batch, and what it had to say of that has been gone through. */
+    public boolean hasBegun(final int batch) {
+        return begunBatch - batch >= 0;
     }
 
     /** Runs that were sent and not begun. */
@@ -413,6 +459,26 @@ public final class PythonWorker implements AutoCloseable {
                     node = in.readByte();
                     name = readName();
                     secondName = readName();
+                    return true;
+                case CALL:
+                    scope = in.readInt();
+                    call = in.readInt();
+                    flags = in.readByte();
+                    bytes = (flags & HAS_DIGEST) != 0 ? in.readRaw(CoreJournal.digestBytes()) : null;
+                    name = readName();
+                    return true;
+                case CALL_END:
+                    call = in.readInt();
+                    flags = in.readByte();
+                    bytes = in.readRaw(in.readInt());
+                    return true;
+                case SCOPE:
+                    scope = in.readInt();
+                    call = in.readInt();
+                    flags = in.readByte();
+                    return true;
+                case BUSY:
+                    flags = in.readByte();
                     return true;
                 case NAME:
                     learn((int) number, new String(in.readRaw(in.readInt()), StandardCharsets.UTF_8));
@@ -497,6 +563,51 @@ public final class PythonWorker implements AutoCloseable {
     /** How a task failed. */
     public String text() {
         return new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    /** Number of a call among those of its task. */
+    public int call() {
+        return call;
+    }
+
+    /** The scope in which a call stands, or that was opened; 0 is the action's own code. */
+    public int scope() {
+        return scope;
+    }
+
+    /** The scope in which another was opened. */
+    public int parent() {
+        return call;
+    }
+
+    /** Whether the calls of a scope are made side by side. */
+    public boolean group() {
+        return flags != 0;
+    }
+
+    /** Whether somebody can say, after a crash, what became of a call. */
+    public boolean reconcilable() {
+        return (flags & RECONCILABLE) != 0;
+    }
+
+    /** Whether the action's own code waits for a call. */
+    public boolean inPlace() {
+        return (flags & IN_PLACE) != 0;
+    }
+
+    /** Digest of a call's arguments; null if they have none. */
+    public byte[] digest() {
+        return bytes;
+    }
+
+    /** How a call ended: {@link CoreJournal#NO_OUTCOME}, {@link CoreJournal#RESULT} or {@link CoreJournal#FAILURE}. */
+    public int outcome() {
+        return flags;
+    }
+
+    /** Whether code of a task goes on. */
+    public boolean busy() {
+        return flags != 0;
     }
 
     /** What happened to a metric. */

@@ -215,6 +215,11 @@ final class HostJournal {
         return call;
     }
 
+    /** A call of Python has got what it brought before. */
+    void replayed() {
+        callsReplayed.inc();
+    }
+
     /** The scope of calls of an action, made side by side if there are several. */
     int scope(final long task, final int count) {
         return count == 1 ? AgentsCore.ACTION_SCOPE : host.core().callScope(task, AgentsCore.ACTION_SCOPE, true);

@@ -190,7 +190,7 @@ final class JavaActions implements AutoCloseable {
         if (context.thrown() != null) {
             throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
         }
-        host.finished(context.task(), action, context.slot());
+        host.finishedInJava(context.task(), action, context.slot());
     }
 
     /** Whether some wait: for calls, or for a thread to begin on. */

@@ -75,14 +75,6 @@ public final class JavaHost implements AutoCloseable {
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
         actions = new JavaActions(this, core, services, keys);
-        if (journal != null && !actions.areAll()) {
-            actions.close();
-            throw new IllegalArgumentException(
-                    "Agent '"
-                            + agent
-                            + "' has Python actions, and option actionStateStoreBackend is set: this release journals Java actions"
-                            + " only on Flink. Take the option away, or have Java actions only");
-        }
         // Last: nothing that fails after it would leave a process behind.
         python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
     }
@@ -187,9 +179,14 @@ public final class JavaHost implements AutoCloseable {
                 case AgentsCore.REPLAY:
                     left--;
                     journal.replay(core.task(), core.actions().get(core.action()), slot);
+                    if (python != null) {
+                        python.of(slot).foreign(slot);
+                    }
                     break;
                 case AgentsCore.CALL_READY:
-                    actions.decided(core.task(), core.call(), core.step());
+                    if (python == null || !python.of(slot).decided(core.task(), core.call(), core.step())) {
+                        actions.decided(core.task(), core.call(), core.step());
+                    }
                     break;
                 case AgentsCore.AWAIT_INPUT:
                     journal.outlet().awaitInput(slot, core.sequence());
@@ -273,13 +270,13 @@ public final class JavaHost implements AutoCloseable {
     }
 
     /** An action has done its work. */
-    void finished(final long task, final ActionDescriptor action) {
+    void finished(final long task, final ActionDescriptor action, final int slot) {
         runs(action);
-        core.finish(task);
-        count(action);
-    }
-
-    private void count(final ActionDescriptor action) {
+        if (journal == null) {
+            core.finish(task);
+        } else {
+            journal.finish(task, action, slot);
+        }
         actionsExecuted.inc();
         executed[action.id()].inc();
     }
@@ -290,13 +287,8 @@ public final class JavaHost implements AutoCloseable {
     }
 
     /** A Java action has done its work. */
-    void finished(final long task, final ActionDescriptor action, final int slot) {
-        if (journal != null) {
-            journal.finish(task, action, slot);
-            count(action);
-            return;
-        }
-        finished(task, action);
+    void finishedInJava(final long task, final ActionDescriptor action, final int slot) {
+        finished(task, action, slot);
         if (python != null) {
             python.of(slot).foreign(slot);
         }

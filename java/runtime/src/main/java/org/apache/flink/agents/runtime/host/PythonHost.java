@@ -47,6 +47,8 @@ final class PythonHost {
     private final WorkerMetrics metrics;
     private final PlainData plain = new PlainData();
     private final LearntPaths learnt = new LearntPaths();
+    /** Null without a journal. */
+    private final PythonCalls calls;
     private byte[] runs = new byte[64];
     // By the slot of the task's number, which is its lower half.
     private Running[] tasks = new Running[64];
@@ -65,20 +67,31 @@ final class PythonHost {
         this.outlet = outlet;
         this.worker = worker;
         this.metrics = metrics;
+        this.calls = host.journal() == null ? null : new PythonCalls(core, host.journal(), worker);
     }
 
     /** A task in the worker. */
-    private static final class Running {
+    static final class Running {
         private final long task;
         private final int slot;
         private final ActionDescriptor action;
         private final Object event;
+        /** Of {@link PythonCalls}. */
+        int answersOnTheirWay;
 
         Running(final long task, final int slot, final ActionDescriptor action, final Object event) {
             this.task = task;
             this.slot = slot;
             this.action = action;
             this.event = event;
+        }
+
+        long task() {
+            return task;
+        }
+
+        int slot() {
+            return slot;
         }
     }
 
@@ -164,7 +177,28 @@ final class PythonHost {
 
     /** A suspended task may go on. */
     void resume(final long task) {
-        worker.resume(task);
+        if (calls == null || !calls.resume(running(task))) {
+            worker.resume(task);
+        }
+    }
+
+    /**
+     * The core says what is to be done with a durable call that had to wait.
+     *
+     * @return false if the task is none of the worker's
+     */
+    boolean decided(final long task, final int call, final int step) {
+        final Running running = find(task);
+        if (running == null) {
+            return false;
+        }
+        calls.decided(running, call, step);
+        return true;
+    }
+
+    /** Whether a task has not ended. */
+    boolean isRunning(final Running running) {
+        return find(running.task) == running;
     }
 
     /** A run of a key has ended. */
@@ -218,6 +252,9 @@ final class PythonHost {
                 }
             }
         }
+        if (calls != null) {
+            calls.arrived(this);
+        }
     }
 
     private void carryOut() throws Exception {
@@ -232,7 +269,7 @@ final class PythonHost {
                 break;
             case PythonWorker.FINISH:
                 tasks[(int) running.task] = null;
-                host.finished(running.task, running.action);
+                host.finished(running.task, running.action, running.slot);
                 break;
             case PythonWorker.FAIL:
                 throw failed(running, worker.text());
@@ -251,14 +288,22 @@ final class PythonHost {
                 worker.answerNames(running.task, children(running));
                 break;
             default:
-                throw new IllegalStateException("The Python worker said " + worker.kind() + ", which is unknown");
+                if (calls == null) {
+                    throw new IllegalStateException("The Python worker said " + worker.kind() + ", which is unknown");
+                }
+                calls.carryOut(running);
         }
     }
 
-    private Running running(final long task) {
+    private Running find(final long task) {
         final int at = (int) task;
         final Running running = at >= 0 && at < tasks.length ? tasks[at] : null;
-        if (running == null || running.task != task) {
+        return running == null || running.task != task ? null : running;
+    }
+
+    private Running running(final long task) {
+        final Running running = find(task);
+        if (running == null) {
             throw new IllegalStateException(
                     "The Python worker of agent '" + services.agentName() + "' spoke of a task that it does not run");
         }
