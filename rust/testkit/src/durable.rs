@@ -211,15 +211,16 @@ impl Attempt {
         Attempt::begin(agent, alone, on_divergence, state, read, None, world)
     }
 
-    /// The same over a real store. What does not match the journal makes it fail.
+    /// The same over a real store.
     pub fn over(
         books: Box<dyn Books>,
         agent: &Arc<Agent>,
         alone: bool,
+        on_divergence: OnDivergence,
         state: BTreeMap<String, KeyState>,
         world: &mut World,
     ) -> Attempt {
-        Attempt::begin(agent, alone, OnDivergence::Fail, state, false, Some(books), world)
+        Attempt::begin(agent, alone, on_divergence, state, false, Some(books), world)
     }
 
     fn begin(
