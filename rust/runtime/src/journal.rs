@@ -5,7 +5,12 @@
 //! called by the thread that has the machine; closed with the subtask. *Constraint*: the store's threads only put things into
 //! an inbox and wake the host; everything else happens on the host's thread.
 
-use crate::store::{Acked, Append, Events, OpenSession, Position, Recovered, Session, Store, StoreError};
+mod coverage;
+
+use crate::store::{
+    Acked, Append, Events, MissingHistory, OpenSession, Position, Recovered, Session, Store, StoreError,
+};
+use coverage::Coverage;
 use flink_agents_core::ids::KeySlot;
 use flink_agents_core::journal::{History, Origin, Recovered as RecoveredRecord, Ticket};
 use flink_agents_core::run::{InputError, Machine, RecordOut, Router};
@@ -116,6 +121,11 @@ pub struct JournalDriver {
     /// Key groups that are read to their ends.
     read: HashSet<u16>,
     unclaimed: HashMap<(u16, Vec<u8>), Unclaimed>,
+    /// What the restored checkpoint makes unnecessary.
+    restored: Coverage,
+    /// How far the journal has come.
+    now: Coverage,
+    records_read: u64,
     keys: Vec<Option<OpenKey>>,
     /// Keys that were opened before their key group was read.
     waiting: Vec<KeySlot>,
@@ -130,9 +140,15 @@ impl JournalDriver {
     /// When the store refuses the request.
     pub fn open(
         store: &dyn Store,
-        session: OpenSession,
+        mut session: OpenSession,
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<JournalDriver, JournalError> {
+        let (mut restored, markers) = Coverage::decode(&session.key_groups, &session.markers)?;
+        session.markers = markers;
+        if session.missing_history == MissingHistory::Reexecute {
+            // It may be another store, whose positions mean something else.
+            restored = Coverage::none(&session.key_groups);
+        }
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
             wake,
@@ -143,10 +159,13 @@ impl JournalDriver {
             session: store.open(session, events)?,
             shared,
             operator,
-            key_groups,
             recovered: Vec::new(),
             read: HashSet::new(),
             unclaimed: HashMap::new(),
+            now: Coverage::none(&key_groups),
+            restored,
+            records_read: 0,
+            key_groups,
             keys: Vec::new(),
             waiting: Vec::new(),
             out: Vec::new(),
@@ -246,6 +265,7 @@ impl JournalDriver {
                 && let Some(run) = open.written.remove(&ticket)
             {
                 open.runs.entry(run).or_insert(position);
+                self.now.come(open.key_group, Position(position.0 + 1));
                 machine.handle_acknowledged(KeySlot(slot), ticket);
             }
         }
@@ -280,6 +300,11 @@ impl JournalDriver {
     }
 
     fn take(&mut self, record: Recovered) {
+        self.records_read += 1;
+        self.now.come(record.key_group, Position(record.position.0 + 1));
+        if self.restored.covers(record.key_group, &record.key, record.position) {
+            return;
+        }
         let run = record.tail.first_chunk().map(|run| u64::from_be_bytes(*run));
         let place = (record.key_group, record.key);
         let unclaimed = self.unclaimed.entry(place).or_default();
@@ -321,7 +346,52 @@ impl JournalDriver {
             .iter()
             .filter_map(|((group, _), key)| first(*group, &key.runs));
         let oldest: Vec<(u16, Position)> = open.chain(unclaimed).collect();
-        self.session.marker(&self.recovered, &oldest)
+        self.coverage().encode(&self.session.marker(&self.recovered, &oldest))
+    }
+
+    /// What a checkpoint taken now makes unnecessary.
+    fn coverage(&self) -> Coverage {
+        let mut coverage = self.now.clone();
+        for key_group in self.key_groups.clone() {
+            match self.read.contains(&key_group) {
+                true => coverage.come(key_group, self.restored.end(key_group)),
+                false => coverage.inherit(key_group, &self.restored),
+            }
+        }
+        let former = self.restored.unfinished();
+        for key in former.filter(|(key_group, _)| !self.read.contains(key_group)) {
+            coverage.keep(key);
+        }
+        let open = self.keys.iter().flatten();
+        for key in open.filter(|key| !key.runs.is_empty() || !key.written.is_empty()) {
+            coverage.keep(coverage::digest(key.key_group, &key.key));
+        }
+        for (key_group, key) in self.unclaimed.keys() {
+            coverage.keep(coverage::digest(*key_group, key));
+        }
+        coverage
+    }
+
+    /// Whether everything the store had is read.
+    pub fn is_read(&self) -> bool {
+        self.key_groups.clone().all(|key_group| self.read.contains(&key_group))
+    }
+
+    /// Records the store has handed over.
+    pub fn records_read(&self) -> u64 {
+        self.records_read
+    }
+
+    /// Records read back that no key has claimed: they are in memory.
+    pub fn unclaimed_records(&self) -> usize {
+        self.unclaimed.values().map(|key| key.records.len()).sum()
+    }
+
+    /// How much is in memory: records no key has claimed, and of open keys their unfinished runs and what the store has not
+    /// acknowledged.
+    pub fn held(&self) -> usize {
+        let open = self.keys.iter().flatten();
+        self.unclaimed_records() + open.map(|key| key.runs.len() + key.written.len()).sum::<usize>() + self.out.len()
     }
 
     /// No checkpoint older than that of this marker will be restored.
@@ -329,7 +399,11 @@ impl JournalDriver {
     /// # Errors
     /// When the session has ended.
     pub fn prune(&mut self, marker: &[u8]) -> Result<(), JournalError> {
-        Ok(self.session.prune(marker)?)
+        let (_, of_store) = Coverage::decode(&self.key_groups, &[marker.to_vec()])?;
+        for marker in of_store {
+            self.session.prune(&marker)?;
+        }
+        Ok(())
     }
 
     /// The subtask's key groups.

@@ -2,13 +2,22 @@
 #![allow(clippy::unwrap_used)]
 
 mod journal_agent;
+mod journal_faults;
+mod journal_memory;
 mod journal_model;
+mod journal_puppet;
 
-use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore};
+use flink_agents_core::ids::KeySlot;
+use flink_agents_runtime::journal::JournalDriver;
+use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore, Zombies};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
-use flink_agents_runtime::store::{Lineage, Store};
+use flink_agents_runtime::store::{Lineage, MissingHistory, OpenSession, Store};
 use journal_agent::{GROUPS, Ledger, Subtask};
+use journal_faults::{Counts, Hazards};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 const KEYS: u32 = 7;
@@ -107,4 +116,150 @@ fn over_the_store_in_a_file() {
     check(&store);
     drop(store);
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+/// Both kinds of the store in memory.
+struct Memory(MemoryStore);
+
+impl Hazards for Memory {
+    fn new(seed: u64) -> Memory {
+        let settings = MemorySettings {
+            zombies: [Zombies::Refused, Zombies::Ignored][(seed % 2) as usize],
+            batch: 7,
+            ..MemorySettings::default()
+        };
+        Memory(MemoryStore::threaded(settings).unwrap())
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.0.clone())
+    }
+}
+
+struct File {
+    directory: PathBuf,
+    clock: Arc<AtomicI64>,
+}
+
+impl File {
+    fn path(&self) -> PathBuf {
+        self.directory.join("journal.sqlite")
+    }
+
+    fn settings(&self) -> SqliteSettings {
+        let clock = self.clock.clone();
+        SqliteSettings {
+            retention: Duration::ZERO,
+            clock: Some(Arc::new(move || clock.fetch_add(1, Ordering::Relaxed))),
+            ..SqliteSettings::new(self.path())
+        }
+    }
+}
+
+impl Hazards for File {
+    fn new(seed: u64) -> File {
+        let directory = std::env::temp_dir().join(format!("flink-agents-faults-{}-{seed}", std::process::id()));
+        // A case that failed is played again.
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        let clock = Arc::new(AtomicI64::new(1_000_000));
+        File { directory, clock }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::new(self.settings()).unwrap())
+    }
+
+    fn full(&self) -> Option<Arc<dyn Store>> {
+        let mut settings = self.settings();
+        settings.max_size = Some(std::fs::metadata(self.path()).map_or(0, |file| file.len()));
+        Some(Arc::new(SqliteStore::new(settings).unwrap()))
+    }
+
+    fn remove(&self) -> bool {
+        for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+            let _ = std::fs::remove_file(self.directory.join(name));
+        }
+        true
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// `FLINK_AGENTS_MODEL_CASES` multiplies their number, `FLINK_AGENTS_MODEL_SEED` is the first.
+fn faults<H: Hazards>(cases: u64, least: &[(&str, u64)]) {
+    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let first: u64 = number("FLINK_AGENTS_MODEL_SEED", 0);
+    let cases = cases * number("FLINK_AGENTS_MODEL_CASES", 1);
+    let mut counts = Counts::new();
+    for seed in first..first + cases {
+        journal_faults::play::<H>(seed, &mut counts);
+    }
+    // What did not happen proves nothing.
+    for (what, per_hundred) in least {
+        let seen = counts.get(what).copied().unwrap_or(0);
+        assert!(
+            seen * 100 >= cases * per_hundred,
+            "{what}: {seen} in {cases} cases\n{counts:#?}"
+        );
+    }
+}
+
+#[test]
+fn whatever_befalls_the_store_in_memory_nothing_acknowledged_is_done_again() {
+    let least = [
+        ("crash", 200),
+        ("acknowledgements lost", 30),
+        ("error heard", 12),
+        ("record too large", 20),
+        ("zombie wrote", 25),
+        ("fork", 15),
+        ("pruned", 200),
+        ("run restored", 130),
+        ("action replayed", 100),
+        ("call replayed", 80),
+        ("call made again", 50),
+        ("reconciler asked", 30),
+    ];
+    faults::<Memory>(600, &least);
+}
+
+#[test]
+fn whatever_befalls_the_store_in_a_file_nothing_acknowledged_is_done_again() {
+    let least = [
+        ("crash", 200),
+        ("acknowledgements lost", 20),
+        ("error heard", 8),
+        ("record too large", 10),
+        ("disk full", 2),
+        ("removed", 3),
+        ("zombie wrote", 15),
+        ("pruned", 200),
+        ("action replayed", 80),
+        ("call replayed", 50),
+    ];
+    faults::<File>(100, &least);
+}
+
+#[test]
+fn a_call_has_the_same_idempotency_key_in_every_version() {
+    let store = MemoryStore::threaded(MemorySettings::default()).unwrap();
+    let request = OpenSession {
+        lineage: Lineage([1; 16]),
+        ancestors: Vec::new(),
+        operator: "agent".into(),
+        max_parallelism: GROUPS,
+        key_groups: 0..=GROUPS - 1,
+        markers: Vec::new(),
+        missing_history: MissingHistory::Fail,
+    };
+    let mut driver = JournalDriver::open(&store, request, Arc::new(|| {})).unwrap();
+    driver.key_opened(KeySlot(3), 5, b"s:key").unwrap();
+    let key = driver.idempotency_key(KeySlot(3), [7; 16], b"tail").unwrap();
+    assert_eq!(key, "da8d3823-c38d-822c-8040-4837d0182f8d");
+    driver.close();
 }

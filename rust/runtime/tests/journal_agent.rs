@@ -292,6 +292,13 @@ impl Subtask {
         }
     }
 
+    /// The key of a call under way.
+    pub fn key_of_call(&self, index: usize) -> Option<u32> {
+        self.tasks
+            .get(&self.executing[index].to_bits())
+            .map(|started| started.key)
+    }
+
     /// A call under way ends.
     pub fn end_call(&mut self, index: usize, ledger: &Ledger) {
         let task = self.executing.swap_remove(index);

@@ -8,7 +8,9 @@ mod memory;
 use crate::agent::{Agent, CallOp, EventValue, Frame, ScriptRouter, Step};
 use crate::host::{Handles, Inflight, KeyState, Value};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
-use flink_agents_core::journal::{Completion, Digest, History, JournalSettings, OnDivergence, Recovered, Tail, Ticket};
+use flink_agents_core::journal::{
+    CallStatus, Completion, Digest, History, JournalSettings, OnDivergence, RecordBody, Recovered, Tail, Ticket,
+};
 use flink_agents_core::run::{
     CallIn, CallOutcome, CallStep, Effect, EventIn, Limits, Machine, RecordOut, RestorePlan, Router,
 };
@@ -45,8 +47,8 @@ pub struct World {
     pub divergences: Vec<String>,
     /// Why the job failed.
     pub failure: Option<String>,
-    /// Everything that happened, one line each.
-    pub transcript: Vec<String>,
+    /// Everything that happened, one line each, if that is wanted.
+    pub transcript: Option<Vec<String>>,
     attempts: u32,
     numbers: u128,
 }
@@ -55,6 +57,13 @@ impl World {
     /// Counts something.
     pub fn count(&mut self, what: &'static str) {
         *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// A line of the transcript.
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(line());
+        }
     }
 
     fn number(&mut self) -> u128 {
@@ -76,8 +85,7 @@ impl World {
             Tail::decode(tail).unwrap()
         );
         let value = format!("v{}", self.number());
-        let shown = Tail::decode(tail).unwrap();
-        self.transcript.push(format!("effect {key:?} {shown} = {value}"));
+        self.tell(|| format!("effect {key:?} {} = {value}", Tail::decode(tail).unwrap()));
         let attempt = self.attempts;
         let executions = self.ledger.entry(identity).or_default();
         assert!(
@@ -101,6 +109,17 @@ struct Started {
     frame: Frame,
     /// Calls it waits for, with what they brought so far.
     calls: Vec<(u32, Option<String>)>,
+}
+
+/// A real store beside the simulated one. It hears what the machine orders, and gives the histories; whoever drives the attempt
+/// tells the machine what it acknowledges, and notes it by [`Attempt::make_durable`] and [`Attempt::note_acknowledged`].
+pub trait Books {
+    /// A key gets a slot: its history, or none while that is being read.
+    fn opened(&mut self, slot: KeySlot, key: &str) -> Option<History>;
+    /// A record is to be written.
+    fn record(&mut self, slot: KeySlot, ticket: Ticket, record: &RecordOut);
+    /// A run has ended, and perhaps its key's slot is free.
+    fn run_ended(&mut self, slot: KeySlot, sequence: u64, idle: bool);
 }
 
 /// A call that was started and has not ended.
@@ -140,6 +159,7 @@ pub struct Attempt {
     alone: bool,
     /// Of events that were sent: the record of the action that sent them.
     sent_after: BTreeMap<u128, Ticket>,
+    books: Option<Box<dyn Books>>,
 }
 
 fn digest(payload: &str) -> Digest {
@@ -188,6 +208,30 @@ impl Attempt {
         read: bool,
         world: &mut World,
     ) -> Attempt {
+        Attempt::begin(agent, alone, on_divergence, state, read, None, world)
+    }
+
+    /// The same over a real store.
+    pub fn over(
+        books: Box<dyn Books>,
+        agent: &Arc<Agent>,
+        alone: bool,
+        on_divergence: OnDivergence,
+        state: BTreeMap<String, KeyState>,
+        world: &mut World,
+    ) -> Attempt {
+        Attempt::begin(agent, alone, on_divergence, state, false, Some(books), world)
+    }
+
+    fn begin(
+        agent: &Arc<Agent>,
+        alone: bool,
+        on_divergence: OnDivergence,
+        state: BTreeMap<String, KeyState>,
+        read: bool,
+        books: Option<Box<dyn Books>>,
+        world: &mut World,
+    ) -> Attempt {
         world.attempts += 1;
         let settings = JournalSettings {
             on_divergence,
@@ -211,6 +255,7 @@ impl Attempt {
             awaited: Vec::new(),
             alone,
             sent_after: BTreeMap::new(),
+            books,
         };
         let inflight: Vec<(String, Inflight)> = attempt
             .state
@@ -245,6 +290,11 @@ impl Attempt {
         let slot = KeySlot(slot);
         let next = self.state.entry(key.to_owned()).or_default().sequence;
         self.machine.handle_key_opened(slot, next).unwrap();
+        if let Some(books) = &mut self.books {
+            let history = books.opened(slot, key);
+            self.machine.handle_history(slot, history).unwrap();
+            return slot;
+        }
         self.machine.handle_history(slot, None).unwrap();
         self.unread.insert(key.to_owned());
         if read {
@@ -282,7 +332,7 @@ impl Attempt {
 
     /// A record of a key.
     pub fn input(&mut self, key: &str, payload: &str, read: bool, world: &mut World) {
-        world.transcript.push(format!("input {key:?} {payload}"));
+        world.tell(|| format!("input {key:?} {payload}"));
         let slot = self.open(key, read, world);
         let value = EventValue {
             id: world.number(),
@@ -317,7 +367,7 @@ impl Attempt {
     /// The host has waited long enough.
     pub fn await_over(&mut self, index: usize, world: &mut World) {
         let (key, run) = self.awaited.remove(index);
-        world.transcript.push(format!("await over {key:?} {run}"));
+        world.tell(|| format!("await over {key:?} {run}"));
         self.machine.handle_await_over(key, run);
         self.drain(world);
     }
@@ -344,9 +394,7 @@ impl Attempt {
             Some(value) => log.insert(record.tail.clone(), value),
             None => log.remove(&record.tail),
         };
-        world
-            .transcript
-            .push(format!("durable {key:?} {}", Tail::decode(&record.tail).unwrap()));
+        world.tell(|| format!("durable {key:?} {}", Tail::decode(&record.tail).unwrap()));
         world.count("record durable");
         let durable = self.durable.entry(key.to_owned()).or_default();
         durable.push_back((slot, ticket, record.tail));
@@ -354,25 +402,35 @@ impl Attempt {
 
     /// The oldest acknowledgement of a key arrives.
     pub fn acknowledge(&mut self, key: &str, world: &mut World) {
+        let (slot, ticket) = self.note_acknowledged(key, world);
+        self.machine.handle_acknowledged(slot, ticket);
+        self.drain(world);
+    }
+
+    /// The same for the world, not for the machine.
+    pub fn note_acknowledged(&mut self, key: &str, world: &mut World) -> (KeySlot, Ticket) {
         let queue = self.durable.get_mut(key).unwrap();
         let (slot, ticket, tail) = queue.pop_front().unwrap();
         if queue.is_empty() {
             self.durable.remove(key);
         }
         let identity = (key.to_owned(), tail.clone());
-        let shown = Tail::decode(&tail).unwrap();
+        world.tell(|| format!("acknowledged {key:?} {}", Tail::decode(&tail).unwrap()));
         let recorded = world.log.get(key).and_then(|log| log.get(&tail));
         let final_record = recorded.is_some_and(|value| {
-            let recovered = Recovered::decode(&tail, value).unwrap();
-            !format!("{recovered:?}").contains("status: Pending")
+            let body = Recovered::decode(&tail, value).unwrap().record.body;
+            !matches!(&body, RecordBody::Call(call) if call.status == CallStatus::Pending)
         });
         if final_record {
             world.acknowledged.insert(identity);
         } else {
             world.acknowledged.remove(&identity);
         }
-        world.transcript.push(format!("acknowledged {key:?} {}", shown));
-        self.machine.handle_acknowledged(slot, ticket);
+        (slot, ticket)
+    }
+
+    /// Carries out what the machine orders after it was told something.
+    pub fn settle(&mut self, world: &mut World) {
         self.drain(world);
     }
 
@@ -415,7 +473,7 @@ impl Attempt {
                 let trigger = self.handles.event(event).clone();
                 world.count("action run");
                 let name = &self.agent.actions[action as usize].name;
-                world.transcript.push(format!("run {key:?} {name} {}", trigger.payload));
+                world.tell(|| format!("run {key:?} {name} {}", trigger.payload));
                 self.running = Some(Started {
                     key,
                     task,
@@ -430,7 +488,7 @@ impl Attempt {
                 for (call, value) in std::mem::take(&mut started.calls) {
                     started.frame.note(&format!("c{call}"), &value.unwrap());
                 }
-                world.transcript.push(format!("resume {:?}", started.key));
+                world.tell(|| format!("resume {:?}", started.key));
                 assert!(self.handles.event(started.trigger).id == started.frame.event.id);
                 self.running = Some(started);
                 true
@@ -618,11 +676,15 @@ impl Attempt {
     /// The side effect, after a look at whether its cause is durable.
     fn effect(&mut self, key: &str, task: TaskId, number: u32, world: &mut World) -> String {
         let tail = self.machine.call_tail(task, number).unwrap();
-        let run = Tail::decode(&tail).unwrap().run;
-        let log = world.log.get(key).into_iter().flatten();
-        let mut of_run = log.filter(|(tail, _)| Tail::decode(tail).unwrap().run == run);
-        assert!(of_run.next().is_some(), "a call of a run that has no durable record");
         let position = Tail::decode(&tail).unwrap();
+        let run = position.run;
+        // A tail begins with its run, so that they lie in this order.
+        let log = world.log.get(key);
+        let from_run_on = log.and_then(|log| log.range(run.to_be_bytes().to_vec()..).next());
+        assert!(
+            from_run_on.is_some_and(|(tail, _)| Tail::decode(tail).unwrap().run == run),
+            "a call of a run that has no durable record"
+        );
         for open in self.open_tails(key) {
             let open = Tail::decode(open).unwrap();
             // Calls of one action, one after another; what lies in a group has a longer position.
@@ -705,9 +767,7 @@ impl Attempt {
     /// A call under way ends.
     pub fn finish_call(&mut self, index: usize, world: &mut World) {
         let ended = self.executing.swap_remove(index);
-        world
-            .transcript
-            .push(format!("call of {:?} ends: {}", ended.key, ended.value));
+        world.tell(|| format!("call of {:?} ends: {}", ended.key, ended.value));
         self.end_call(ended.task, ended.call, &ended.value);
         self.drain(world);
     }

@@ -26,6 +26,8 @@ pub struct Case {
     pub crashes: usize,
     /// Whether each run is a chain of actions, so that nothing depends on the schedule.
     pub sequential: bool,
+    /// Crashes and checkpoints come seldom, so that more lies between them and is replayed.
+    pub calm: bool,
     schedule: Rng,
 }
 
@@ -119,23 +121,41 @@ impl Case {
             channels,
             crashes: 1 + rng.below(6),
             sequential,
+            calm: false,
             schedule: Rng::new(rng.bits()),
         }
     }
 
-    /// Plays the case to its end. Panics on anything that must not be.
+    /// Plays the case to its end, with crashes at random. Panics on anything that must not be.
     pub fn play(&self) -> World {
+        self.play_with(None)
+    }
+
+    /// Plays the case with a crash after so many acts, each counted from the start, and no other. An act is an input, a step
+    /// of an action, the end of a call, a record that becomes durable, an acknowledgement, a history or a checkpoint.
+    pub fn play_crashing(&self, after: &[u64]) -> World {
+        self.play_with(Some(after))
+    }
+
+    fn play_with(&self, after: Option<&[u64]>) -> World {
         let mut world = World::default();
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(&mut world)));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(after, &mut world)));
         if let Err(panic) = outcome {
-            let text = world.transcript.join("\n");
+            // Once more, and told this time.
+            let mut world = World::default();
+            world.transcript = Some(Vec::new());
+            let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(after, &mut world)));
+            let mut text = world.transcript.unwrap_or_default().join("\n");
+            if again.is_ok() {
+                text += "\nthe second time it passed: a case is not its seed any more";
+            }
             let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
             std::panic::resume_unwind(panic);
         }
         world
     }
 
-    fn play_in(&self, world: &mut World) {
+    fn play_in(&self, after: Option<&[u64]>, world: &mut World) {
         let mut rng = self.schedule.clone();
         let agent = Arc::new(self.agent.clone());
         let mut last = Checkpoint::default();
@@ -156,73 +176,93 @@ impl Case {
                 break;
             }
             let number = rng.below(subtasks.len());
-            match rng.below(100) {
+            let mut crash = false;
+            let acted = match rng.below(100) {
                 0..18 => {
                     let channel = rng.below(2);
-                    if let Some((key, payload)) = self.channels[channel].get(positions[channel]) {
+                    let input = self.channels[channel].get(positions[channel]);
+                    if let Some((key, payload)) = input {
                         positions[channel] += 1;
                         let owner = owner(key, subtasks.len());
                         let at_once = rng.chance(60);
                         subtasks[owner].input(key, payload, at_once, world);
                     }
+                    input.is_some()
                 }
                 18..50 => {
                     let subtask = &mut subtasks[number];
                     if subtask.is_running() {
                         subtask.operation(world);
+                        true
                     } else {
-                        subtask.turn(world);
+                        subtask.turn(world)
                     }
                 }
                 50..60 => {
                     let subtask = &mut subtasks[number];
-                    if !subtask.executing.is_empty() {
+                    let some = !subtask.executing.is_empty();
+                    if some {
                         let index = rng.below(subtask.executing.len());
                         subtask.finish_call(index, world);
                     }
+                    some
                 }
                 60..75 => {
                     let (written, _) = subtasks[number].store_work();
                     if !written.is_empty() {
                         subtasks[number].make_durable(rng.pick::<String>(&written), world);
                     }
+                    !written.is_empty()
                 }
                 75..90 => {
                     let (_, durable) = subtasks[number].store_work();
                     // A task that runs has the thread.
-                    if !durable.is_empty() && !subtasks[number].is_running() {
+                    let some = !durable.is_empty() && !subtasks[number].is_running();
+                    if some {
                         subtasks[number].acknowledge(rng.pick::<String>(&durable), world);
                     }
+                    some
                 }
                 90..93 => {
                     let unread: Vec<String> = subtasks[number].unread.iter().cloned().collect();
-                    if !unread.is_empty() && !subtasks[number].is_running() {
+                    let some = !unread.is_empty() && !subtasks[number].is_running();
+                    if some {
                         subtasks[number].history_read(rng.pick::<String>(&unread), world);
                     }
+                    some
                 }
-                93..96 => {
+                93..96 if !self.calm || rng.chance(10) => {
                     world.count("checkpoint");
-                    world.transcript.push("checkpoint".into());
+                    world.tell(|| "checkpoint".into());
                     last = Checkpoint {
                         state: subtasks.iter_mut().flat_map(Attempt::checkpoint).collect(),
                         positions,
                         outputs: world.outputs.clone(),
                     };
+                    true
                 }
-                96..99 if crashes < self.crashes => {
-                    crashes += 1;
-                    world.count("crash");
-                    world.transcript.push("crash".into());
-                    positions = last.positions;
-                    world.outputs = last.outputs.clone();
-                    let parallelism = if rng.chance(70) {
-                        subtasks.len()
-                    } else {
-                        1 + rng.below(3)
-                    };
-                    subtasks = start(&agent, self.sequential, &last, parallelism, &mut rng, world);
+                96..99 => {
+                    crash = after.is_none() && crashes < self.crashes && (!self.calm || rng.chance(20));
+                    false
                 }
-                _ => {}
+                _ => false,
+            };
+            if acted {
+                world.count("act");
+                crash = after.is_some_and(|after| after.contains(&world.counts["act"]));
+            }
+            if crash {
+                crashes += 1;
+                world.count("crash");
+                world.tell(|| "crash".into());
+                positions = last.positions;
+                world.outputs = last.outputs.clone();
+                let parallelism = if rng.chance(70) {
+                    subtasks.len()
+                } else {
+                    1 + rng.below(3)
+                };
+                subtasks = start(&agent, self.sequential, &last, parallelism, &mut rng, world);
             }
         }
         for subtask in &mut subtasks {
@@ -233,7 +273,8 @@ impl Case {
         self.check(world, crashes);
     }
 
-    fn check(&self, world: &mut World, crashes: usize) {
+    /// What has to be true when everything is done.
+    pub fn check(&self, world: &mut World, crashes: usize) {
         // In the end every call has one result that counts.
         let mut results = BTreeMap::new();
         for (key, log) in &world.log {

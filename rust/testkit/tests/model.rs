@@ -21,7 +21,7 @@ fn seeds_that_failed_once_pass() {
 #[test]
 fn the_machine_does_what_the_reference_does() {
     let mut counts = Counts::new();
-    let cases = seeds::range(3_000);
+    let cases = seeds::range(3_000, "FLINK_AGENTS_MODEL_CASES");
     let total = cases.end - cases.start;
     for seed in cases {
         play(seed, &mut counts);

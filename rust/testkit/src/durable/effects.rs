@@ -40,7 +40,7 @@ impl Attempt {
                     written.chain(durable).all(|open| open > last),
                     "an output leaves before the records of its run"
                 );
-                world.transcript.push(format!("output {key:?} {}", event.payload));
+                world.tell(|| format!("output {key:?} {}", event.payload));
                 world.count("output");
                 world.outputs.entry(key).or_default().push(event.payload);
             }
@@ -53,14 +53,15 @@ impl Attempt {
                 let slot = key;
                 let key = self.key_of(slot);
                 world.count("run ended");
-                world
-                    .transcript
-                    .push(format!("run {sequence} of {key:?} ended, idle {idle}"));
+                world.tell(|| format!("run {sequence} of {key:?} ended, idle {idle}"));
                 assert_eq!(
                     self.open_tails(&key).len(),
                     0,
                     "a run ends before its records are acknowledged"
                 );
+                if let Some(books) = &mut self.books {
+                    books.run_ended(slot, sequence, idle);
+                }
                 let state = self.state.get_mut(&key).unwrap();
                 state.sequence = sequence + 1;
                 if idle {
@@ -80,13 +81,15 @@ impl Attempt {
             Effect::Record { key, ticket, record } => {
                 let slot = key;
                 let key = self.key_of(slot);
-                let shown = Tail::decode(&record.tail).unwrap();
-                world.transcript.push(format!("record {ticket} {key:?} {shown}"));
+                world.tell(|| format!("record {ticket} {key:?} {}", Tail::decode(&record.tail).unwrap()));
                 world.count(if record.value.is_some() {
                     "record"
                 } else {
                     "record removed"
                 });
+                if let Some(books) = &mut self.books {
+                    books.record(slot, ticket, &record);
+                }
                 self.written.entry(key).or_default().push_back((slot, ticket, *record));
             }
             Effect::CallReady { task, key, call, step } => {
@@ -98,7 +101,7 @@ impl Attempt {
                 self.awaited.push((key, run));
             }
             Effect::Diverged { reason, .. } => {
-                world.transcript.push(reason.clone());
+                world.tell(|| reason.clone());
                 world.divergences.push(reason);
             }
             Effect::Fail { reason, .. } => world.failure = Some(reason),

@@ -25,14 +25,14 @@ pub fn add(counts: &mut Counts, seen: Counts) {
     }
 }
 
-/// Seeds to play, from `FLINK_AGENTS_MODEL_CASES` (a factor) and `FLINK_AGENTS_MODEL_SEED` (where to begin).
-pub fn range(cases: u64) -> std::ops::Range<u64> {
+/// Seeds to play, from the variable `factor` (by what to multiply `cases`) and `FLINK_AGENTS_MODEL_SEED` (where to begin).
+pub fn range(cases: u64, factor: &str) -> std::ops::Range<u64> {
     let number = |name: &str, default: u64| match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
         Err(_) => default,
     };
     let first = number("FLINK_AGENTS_MODEL_SEED", 0);
-    first..first + cases * number("FLINK_AGENTS_MODEL_CASES", 1)
+    first..first + cases * number(factor, 1)
 }
 
 /// The seeds of a file of those that failed once; there is at least one.
