@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ledger import ASIDE, Ledger
 from scenarios import Context
-from story import Story
+from story import CLAIM, Story
 
 INTERVALS = ("100ms", "300ms", "1s", "5s")
 STATES: tuple[dict[str, str], ...] = (
@@ -103,8 +103,11 @@ class Round:
 
     def _stop(self, story: Story, share: float) -> None:
         """Stopped with a savepoint, on with another parallelism."""
-        # A savepoint would wait for other calls.
-        story.ledger.hold(names=ASIDE)
+        # A savepoint waits for other calls, and for all where inputs wait in front of the agent, and its barrier behind them.
+        if "agent.max-in-flight" in story.options:
+            story.ledger.let_go()
+        else:
+            story.ledger.hold(names=ASIDE)
         places: list[str] = []
         parallelism = PARALLELISMS[int(share * len(PARALLELISMS))]
         story.disrupt(
@@ -122,7 +125,7 @@ class Round:
         story.disrupt(
             f"cancelled, submitted again from the last checkpoint with {parallelism} subtasks ({lineage})",
             lambda: self.c.cluster.rest.cancel(story.job),
-            lambda: story.start(parallelism, story.retained(), {"agent.action-state.on-restore": lineage}))
+            lambda: story.start(parallelism, story.retained(), {**CLAIM, "agent.action-state.on-restore": lineage}))
 
     def _paused(self, story: Story, share: float) -> None:
         """A TaskManager stands still until it has been given up, and then goes on as if nothing had been."""

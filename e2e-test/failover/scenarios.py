@@ -10,7 +10,7 @@ from checks import Suite
 from job_jars import Jars
 from ledger import ASIDE, Ledger
 from machines import Machines
-from story import Story
+from story import CLAIM, Story
 
 COUNT = 400
 # Checkpoints are taken when the test says so; without a pause Flink takes the first one soon after the start.
@@ -149,7 +149,7 @@ def _without_standby(c: Context, story: Story) -> None:
         c.cluster.await_all_slots()
         # What is left of the old job may go on until its TaskManagers miss its JobManager.
         c.cluster.await_free_slots()
-        story.start(2, story.retained())
+        story.start(2, story.retained(), CLAIM)
     story.disrupt("killed the JobManager, submitted again from the last checkpoint",
                   lambda: c.cluster.kill_job_manager(c.cluster.job_managers[0]), back)
 
