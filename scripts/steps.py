@@ -72,4 +72,7 @@ STEPS: tuple[Step, ...] = (
          long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long")),
     Step("standalone cluster, Python jobs", (*PYTHON, "e2e-test/cluster/python_run.py"), 20, "line",
          long_argv=(*PYTHON, "e2e-test/cluster/python_run.py", "--long")),
+    Step("failover: what judges it", (*PYTHON, "e2e-test/failover/check_oracle.py"), 2, "line"),
+    Step("failover: processes killed under jobs with a journal", (*PYTHON, "e2e-test/failover/run.py"), 15, "line",
+         long_argv=(*PYTHON, "e2e-test/failover/run.py", "--long")),
 )

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +88,7 @@ env:
     opts:
       # Java's serialization keeps classes softly, and drops them the later the more memory is free: at once here, since what is
       # left of ended jobs is counted.
-      all: {exports} -Djava.io.tmpdir={base}/tmp -XX:SoftRefLRUPolicyMSPerMB=0
+      all: {exports} -Djava.io.tmpdir={base}/tmp -XX:SoftRefLRUPolicyMSPerMB=0 {jvm}
       client: {client}
 agent:
   job-identifier: from-the-file
@@ -117,12 +118,19 @@ class Process:
 
 @dataclass
 class Cluster:
-    """One cluster. ``libraries``: jars for Flink's ``lib/`` beside its own. Use as a context manager."""
+    """One cluster. Use as a context manager.
+
+    ``libraries``: jars for Flink's ``lib/`` beside its own. ``slots``: of each TaskManager. ``settings``: of Flink's configuration,
+    beside and instead of those above. ``jvm``: options for each JVM.
+    """
 
     home: Path
     base: Path
     java_home: Path
     libraries: tuple[Path, ...] = ()
+    slots: int = SLOTS
+    settings: dict[str, str] = field(default_factory=dict)
+    jvm: str = ""
     job_manager: Process | None = None
     task_managers: list[Process] = field(default_factory=list)
     ended: list[Process] = field(default_factory=list)
@@ -143,8 +151,10 @@ class Cluster:
         rest, rpc, blob = free_ports(3)
         exports = re.search(r"^\s*all: (--add-exports.*)$", (self.conf / "config.yaml").read_text(), re.MULTILINE)
         (self.conf / "config.yaml").write_text(CONFIG.format(
-            rest=rest, rpc=rpc, blob=blob, slots=SLOTS, patience=PATIENCE, changelog=self.changelog.as_uri(), base=self.base, client=CLIENT_JVM,
-            exports=exports.group(1) if exports else ""))
+            rest=rest, rpc=rpc, blob=blob, slots=self.slots, patience=PATIENCE, changelog=self.changelog.as_uri(), base=self.base,
+            client=CLIENT_JVM, exports=exports.group(1) if exports else "", jvm=self.jvm)
+            + "".join(f"{key}: {value}\n" for key, value in self.settings.items()))
+        self._started: Counter[str] = Counter()
         self.rest = Rest(rest)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -159,7 +169,7 @@ class Cluster:
         try:
             self.job_manager = self._start("jobmanager")
             self.start_task_manager()
-            self.await_slots(SLOTS)
+            self.await_slots(self.slots)
             self._supervisor.start()
         except BaseException:
             self.stop()
@@ -169,13 +179,17 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _start(self, service: str) -> Process:
-        number = len(self.task_managers) + len(self.ended)
+    def _start(self, service: str, *arguments: str) -> Process:
+        return self._run(service, str(self.home / "bin" / f"{service}.sh"), "start-foreground", *arguments)
+
+    def _run(self, service: str, *command: str) -> Process:
+        """Starts a process of a name, with a log of its own."""
+        number = self._started[service]
+        self._started[service] += 1
         log = self.logs / f"{service}-{number}.console"
         with log.open("wb") as out:
             popen = subprocess.Popen(
-                [self.home / "bin" / f"{service}.sh", "start-foreground"], env=self.environment, cwd=self.base,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+                command, env=self.environment, cwd=self.base, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         return Process(f"{service} {number}", popen, log)
 
     def start_task_manager(self) -> Process:

@@ -42,8 +42,10 @@ def find_built() -> tuple[Path, Path]:
     return dist, examples
 
 
-def build(java_home: Path, flink_home: Path, folder: Path, built: tuple[Path, Path]) -> Jars:
+def build(java_home: Path, flink_home: Path, folder: Path, built: tuple[Path, Path], more: tuple[Path, ...] = ()) -> Jars:
     """Compiles the jobs against Flink's libraries and the dist jar, as a user's build would, and packs them.
+
+    ``more``: directories with sources beside ``jobs/``.
 
     Cluster and client use copies of the jars, which no build replaces under a running JVM.
     """
@@ -54,7 +56,7 @@ def build(java_home: Path, flink_home: Path, folder: Path, built: tuple[Path, Pa
     subprocess.run(
         [str(java_home / "bin" / "javac"), "--release", "11", "-Werror",
          "-Xlint:all,-serial,-processing,-options,-classfile,-path", "-parameters", "-d", str(classes),
-         "-cp", ":".join(map(str, class_path)), *map(str, sorted((HERE / "jobs").glob("*.java")))],
+         "-cp", ":".join(map(str, class_path)), *(str(source) for sources in (HERE / "jobs", *more) for source in sorted(sources.glob("*.java")))],
         check=True)
     thin, fat = folder / "jobs.jar", folder / "jobs-with-flink-agents.jar"
     for jar, parts in ((thin, ()), (fat, (dist,))):

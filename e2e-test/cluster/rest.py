@@ -167,7 +167,7 @@ class Rest:
             return answer["operation"] if answer["status"]["id"] == "COMPLETED" else None
         operation = wait_for(f"savepoint of job {job}", seconds, probe)
         if "location" not in operation:
-            raise RuntimeError(f"savepoint of job {job} failed: {operation}")
+            raise RuntimeError(f"savepoint of job {job} failed: {operation['failure-cause']['stack-trace'][:3000]}")
         return str(operation["location"])
 
     def cancel(self, job: str) -> None:

@@ -28,7 +28,7 @@ final class Files {
     }
 
     /** Spreads records of one subtask over all, those of a key in their order: agents run where their input does. */
-    static <T> DataStream<T> spread(final DataStream<T> records, final KeySelector<T, String> key) {
+    static <T, K> DataStream<T> spread(final DataStream<T> records, final KeySelector<T, K> key) {
         return records.keyBy(key).filter(record -> true);
     }
 

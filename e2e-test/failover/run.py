@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Kills the processes of a real cluster under jobs with durable calls, and counts their side effects in a ledger.
+
+Usage: run.py [--long] [--keep] [--only TEXT] [--seed N] [--minutes N] [--round N]
+  --long     more rounds at random
+  --keep     keep the directory with logs, outputs and journals (it is kept anyway if something failed)
+  --only     only the scenarios whose name contains TEXT
+  --seed     what decides how long calls take, and what happens at random (0)
+  --minutes  only rounds at random, and as many as begin within so many minutes
+  --round    the number of the first round (0)
+
+Needs a JDK 17, and pip for the first run, which downloads Flink. The last line is ``N passed, N failed``; the exit status is 1 if
+something failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "cluster")]
+import chaos  # noqa: E402
+import scenarios  # noqa: E402
+from checks import Suite  # noqa: E402
+from cluster import find_java_home  # noqa: E402
+from entry import run_suite  # noqa: E402
+from flink_home import flink_home  # noqa: E402
+from job_jars import build, find_built  # noqa: E402
+from machines import Machines  # noqa: E402
+from scenarios import Context, Scenario  # noqa: E402
+
+ROUNDS = 2
+LONG_ROUNDS = 10
+JOBS = Path(__file__).resolve().parent / "jobs"
+
+
+def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
+    """Runs the scenarios on a cluster without and one with a JobManager that stands by, or rounds on the latter."""
+    java_home, home = find_java_home(), flink_home()
+    seed, first = int(options.seed or 0), int(options.round or 0)
+    jars = build(java_home, home, base / "jars", find_built(), (JOBS,))
+    print(f"Flink {home}\nseed  {seed}\nlogs  {base}", flush=True)
+
+    def some_rounds(c: Context) -> None:
+        chaos.run_rounds(c, first, lambda done: done >= (LONG_ROUNDS if options.long else ROUNDS))
+
+    def timed_rounds(c: Context) -> None:
+        end = time.monotonic() + float(options.minutes) * 60
+        chaos.run_rounds(c, first, lambda _: time.monotonic() > end)
+
+    clusters: list[tuple[str, bool, list[Scenario]]] = [
+        ("plain", False, scenarios.PLAIN), ("standby", True, [*scenarios.HIGHLY_AVAILABLE, some_rounds])]
+    if options.minutes:
+        clusters = [("chaos", True, [timed_rounds])]
+    for name, highly_available, all_scenarios in clusters:
+        chosen = [scenario for scenario in all_scenarios if options.only in scenario.__name__]
+        if not chosen:
+            continue
+        begin = time.monotonic()
+        with Machines(home, base / name, java_home, highly_available=highly_available) as cluster:
+            print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
+            for scenario in chosen:
+                scenario(Context(suite, cluster, jars, seed))
+
+
+if __name__ == "__main__":
+    sys.exit(run_suite(
+        __doc__.splitlines()[0], "flink-agents-failover-", run, seed="what decides what happens at random",
+        minutes="only rounds at random, for so many minutes", round="the number of the first round"))

@@ -1,0 +1,184 @@
+"""What befalls the jobs, moment by moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import oracle
+from checks import Suite
+from job_jars import Jars
+from ledger import ASIDE, Ledger
+from machines import Machines
+from story import CLAIM, Story
+
+COUNT = 400
+# Checkpoints are taken when the test says so; without a pause Flink takes the first one soon after the start.
+BY_HAND = {"execution.checkpointing.interval": "1h", "execution.checkpointing.min-pause": "1h"}
+OFTEN = {"execution.checkpointing.interval": "300ms"}
+# Calls under way, fewer than there are keys.
+SOME = 5
+
+
+@dataclass
+class Context:
+    """What every scenario has at hand."""
+
+    suite: Suite
+    cluster: Machines
+    jars: Jars
+    seed: int
+
+    def story(self, ledger: Ledger, count: int, options: dict[str, str]) -> Story:
+        """A new story."""
+        return Story(self.suite, self.cluster, self.jars, ledger, count, options)
+
+
+def check_enough(c: Context, story: Story, *, asked: bool) -> None:
+    """Judges a story, and that enough happened in it to mean something. ``asked``: reconcilers among it."""
+    verdict = story.judge()
+    idle = [d.what for d, hits in zip(story.disruptions, story.hits) if not hits]
+    c.suite.check("each disruption met calls under way", "; ".join(idle))
+    c.suite.check(f"{verdict.again} calls were made again", "" if verdict.again else "none")
+    c.suite.check(f"{verdict.asked} times a reconciler was asked", "" if verdict.asked or not asked else "never")
+    enough = len(story.disruptions)
+    c.suite.check(f"{verdict.replayed} results came from the journal within runs", "" if verdict.replayed >= enough else "too few")
+
+
+def undisturbed(c: Context) -> None:
+    """Nothing happens: what the others are compared with."""
+    with c.suite.scenario("undisturbed", c.cluster), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, BY_HAND)
+        story.start(2)
+        story.finish()
+        verdict = story.judge()
+        calls = sum(len(oracle.calls_of(number)) for number in range(COUNT))
+        c.suite.equal("entries of the ledger", calls, len(ledger.entries()))
+        c.suite.equal("calls made again, reconcilers asked", (0, 0), (verdict.again, verdict.asked))
+
+
+def killed_and_moved(c: Context) -> None:
+    """One job through all of it: its TaskManagers die, it is stopped and rescaled, its JobManager dies."""
+    with c.suite.scenario("TaskManagers killed (-9), stopped and rescaled, JobManager killed (-9)"), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, {**BY_HAND, "execution.checkpointing.timeout": "10s"})
+        story.start(2)
+        _before_the_first_checkpoint(c, story)
+        _during_a_checkpoint(story)
+        _after_an_aborted_one(c, story)
+        _during_the_recovery(c, story)
+        story.check_causes()
+        _stopped_and_rescaled(c, story)
+        _without_standby(c, story)
+        story.finish()
+        story.check_causes()
+        check_enough(c, story, asked=True)
+
+
+def _before_the_first_checkpoint(c: Context, story: Story) -> None:
+    """Everything begins again from the first input, twice, and nothing that was done is done again."""
+    story.progress(80)
+    story.hold(SOME)
+    story.kill("killed a TaskManager before the first checkpoint", story.busiest()[0])
+    story.progress(60)
+    story.hold(SOME)
+    story.kill("killed all TaskManagers before the first checkpoint", *c.cluster.task_managers)
+    c.suite.equal("checkpoints so far", 0, c.cluster.rest.completed_checkpoints(story.job))
+
+
+def _during_a_checkpoint(story: Story) -> None:
+    """Agents have handed in their part, the sink has not."""
+    story.progress(20)
+    story.checkpoint()
+    story.progress(20)
+    story.brake()
+    story.progress(20)
+    story.hold(SOME)
+    story.kill("killed a TaskManager during a checkpoint", story.busiest()[0])
+    story.let_go()
+
+
+def _after_an_aborted_one(c: Context, story: Story) -> None:
+    """What an aborted checkpoint had is not restored."""
+    story.checkpoint()
+    failed = story.failed_checkpoints()
+    story.brake()
+    c.cluster.patiently("the checkpoint to be aborted", 60, lambda: story.failed_checkpoints() > failed)
+    story.let_go()
+    story.progress(20)
+    story.hold(SOME)
+    story.kill("killed a TaskManager after an aborted checkpoint", story.busiest()[0])
+
+
+def _during_the_recovery(c: Context, story: Story) -> None:
+    """The other one dies when the job has just been restored."""
+    story.progress(20)
+    story.hold(SOME)
+    restored = c.cluster.rest.restored(story.job)
+    first, *others = story.busiest()
+
+    def act() -> None:
+        c.cluster.kill(first)
+        c.cluster.complete()
+        story.ledger.let_go()
+        c.cluster.patiently("the recovery to begin", 60, lambda: c.cluster.rest.restored(story.job) > restored)
+        for other in others:
+            c.cluster.kill(other)
+    story.disrupt("killed a TaskManager, and the other during the recovery", act, c.cluster.complete, [first, *others])
+
+
+def _stopped_and_rescaled(c: Context, story: Story) -> None:
+    """Stops with a savepoint while calls are under way, and goes on with one subtask more."""
+    story.progress(20)
+    story.hold(SOME, names=ASIDE)
+    places: list[str] = []
+    story.disrupt(
+        "stopped with a savepoint, on with three subtasks",
+        lambda: places.append(c.cluster.rest.stop(story.job, c.cluster.base / "savepoints")),
+        lambda: story.start(3, places[0]))
+
+
+def _without_standby(c: Context, story: Story) -> None:
+    """The JobManager dies, and nobody knows the job any more: it is submitted again, from its last checkpoint."""
+    story.progress(20)
+    story.checkpoint()
+    story.progress(40)
+    story.hold(SOME)
+
+    def back() -> None:
+        c.cluster.complete()
+        c.cluster.await_all_slots()
+        # What is left of the old job may go on until its TaskManagers miss its JobManager.
+        c.cluster.await_free_slots()
+        story.start(2, story.retained(), CLAIM)
+    story.disrupt("killed the JobManager, submitted again from the last checkpoint",
+                  lambda: c.cluster.kill_job_manager(c.cluster.job_managers[0]), back)
+
+
+def taken_over(c: Context) -> None:
+    """The leading JobManager dies, alone and with a TaskManager; the one that stands by takes over."""
+    with c.suite.scenario("the leading JobManager killed (-9), another takes over"), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, OFTEN)
+        story.start(2)
+        story.progress(80)
+        story.hold(SOME)
+
+        def alone() -> None:
+            c.cluster.kill_job_manager(c.cluster.leader())
+        story.disrupt("killed the leading JobManager", alone, c.cluster.complete)
+        story.progress(40)
+        story.hold(SOME)
+        victim = story.busiest()[0]
+
+        def both() -> None:
+            c.cluster.kill_job_manager(c.cluster.leader())
+            c.cluster.kill(victim)
+        story.disrupt("killed the leading JobManager and a TaskManager", both, c.cluster.complete)
+        c.cluster.await_all_slots()
+        story.finish()
+        story.check_causes()
+        check_enough(c, story, asked=False)
+
+
+Scenario = Callable[[Context], None]
+PLAIN: list[Scenario] = [undisturbed, killed_and_moved]
+HIGHLY_AVAILABLE: list[Scenario] = [taken_over]
