@@ -104,6 +104,8 @@ public final class Natives {
 
     static native int journalPoll(long handle);
 
+    static native int[] journalFigures(long handle);
+
     static native void journalKey(long handle, int slot, int keyGroup, byte[] key, long sequence);
 
     static native long journalInput(
