@@ -102,6 +102,9 @@ def check_installed(checks: Checks, wheel: Path, interpreter: str, folder: Path)
                  "" if "pip install 'flink-agents-rs[flink]'" in said else said)
     said = run([str(folder / "bin" / "flink-agents"), "flink", "list"])
     checks.check(f"Python {version}: also by the command", "" if "pip install 'flink-agents-rs[flink]'" in said else said)
+    said = run([str(folder / "bin" / "flink-agents"), "store", "inspect", str(folder / "no.sqlite")])
+    checks.check(f"Python {version}: the command looks for the store of a journal",
+                 "" if "no.sqlite: there is no such file" in said else said)
     said = run([str(folder / "bin" / "flink-agents"), "version"])
     checks.check(f"Python {version}: the command tells version and jar",
                  "" if re.search(r"^flink-agents-rs \d.*^jar /\S+\.jar$", said, re.DOTALL | re.MULTILINE) else said)

@@ -18,6 +18,12 @@ Step: TypeAlias = tuple[int, int, str, EventId, str, dict[str, Any], EventId | N
 def version() -> str:
     """Return the version of this build."""
 
+def commands() -> list[tuple[str, str]]:
+    """Return names and purposes of the commands of ``flink-agents`` that ``command`` runs."""
+
+def command(words: list[str]) -> tuple[int, str, str]:
+    """Run a command of ``flink-agents``; return the exit status, and the texts for standard output and standard error."""
+
 def encode(value: Any, path: str = "value") -> bytes:
     """Return plain data (format version 1, no version byte); ``TypeError`` or ``ValueError`` names the place from ``path``."""
 

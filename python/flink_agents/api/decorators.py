@@ -5,7 +5,7 @@ does not matter. A marked member is found by the compiler of plans when the agen
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Type
+from typing import TYPE_CHECKING, Any, Callable, Sequence, Type
 
 from flink_agents.api.function import describe_function
 
@@ -49,6 +49,42 @@ def action(*trigger_conditions: str, target: Function | None = None) -> Callable
     def mark(func: Callable) -> Callable:
         _refuse_second(func, "_is_action", "action")
         _mark(func, _is_action=True, _trigger_conditions=list(trigger_conditions), _target=target)
+        return func
+
+    return mark
+
+
+def identity(id: str | None = None, *, former_names: Sequence[str] = ()) -> Callable:
+    """Say by what journals and savepoints know an action, or a function that is called durably.
+
+    So it can be renamed while runs of it are unfinished. For an action it stands beside ``@action``, or on the function that
+    ``add_action`` gets. An action is known by its name otherwise, a function by its module and name, as in ``shop.orders.pay``.
+
+    Parameters
+    ----------
+    id
+        What it is known by from now on. Without it that is, for an action, the first of its former names.
+    former_names
+        What it was known by before, the oldest first: what was written under one of these names is found.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no text.
+    ValueError
+        If one of them is blank.
+    """
+    names = [*(() if id is None else (id,)), *((former_names,) if isinstance(former_names, str) else former_names)]
+    for name in names:
+        if not isinstance(name, str) or isinstance(former_names, str):
+            msg = f"@identity takes an id as text and former_names as a list of texts, not {former_names or name!r}."
+            raise TypeError(msg)
+        if not name.strip() or "\0" in name:
+            msg = f"@identity: {name!r} is no name; give what the journal has, or leave it out."
+            raise ValueError(msg)
+
+    def mark(func: Callable) -> Callable:
+        _mark(func, _identity=(id, tuple(former_names)))
         return func
 
     return mark

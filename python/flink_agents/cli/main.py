@@ -1,9 +1,13 @@
-"""The command ``flink-agents``: runs Flink's own scripts, as they came with the package apache-flink.
+"""The command ``flink-agents``: looks after what agents leave behind, and runs Flink's own scripts, as they came with the
+package apache-flink.
 
+    flink-agents store inspect journal.sqlite
     flink-agents flink run --python job.py -pyfs my_agent.py
     flink-agents flink start-cluster
     flink-agents flink stop-cluster
     flink-agents version
+
+``flink-agents store --help`` says what can be done with the store of a journal.
 
 ``flink-agents flink NAME …`` runs the script NAME.sh of Flink's bin directory if there is one, and otherwise
 ``bin/flink NAME …``. Both get FLINK_HOME (that of the package apache-flink, unless it is set), JAVA_HOME (unless it is
@@ -14,6 +18,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -36,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         if words == ["version"]:
             print(_versions())
             return 0
+        if words and words[0] in _native_commands():
+            return _native(words)
     except CommandError as e:
         print(f"flink-agents: {e}", file=sys.stderr)
         return 1
@@ -45,6 +52,35 @@ def main(arguments: list[str] | None = None) -> int:
         file=sys.stdout if wanted else sys.stderr,
     )
     return 0 if wanted else 2
+
+
+def _native_commands() -> list[str]:
+    """The commands that the Rust core brings; the main class of the jar has the same."""
+    from flink_agents import _core
+
+    return [name for name, _ in _core.commands()]
+
+
+def _native(words: list[str]) -> int:
+    from flink_agents import _core
+
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as e:
+            msg = f"The argument {word!r} is not UTF-8 text."
+            raise CommandError(msg) from e
+    # Python would hear of Ctrl-C when the command is done. What it does to files may be cut off at any moment.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        status, output, errors = _core.command(words)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    # As the terminal's encoding may lack a character of a name.
+    for stream, text in ((sys.stdout, output), (sys.stderr, errors)):
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    return status
 
 
 def _flink(name: str, arguments: list[str]) -> int:

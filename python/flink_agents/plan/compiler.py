@@ -112,7 +112,7 @@ def compile_actions(agent: Agent, agent_name: str) -> Dict[str, Action]:
         else:
             function = _python_function(where, func)
             check_action_signature(where, func)
-        actions[name] = Action(name, function, conditions)
+        actions[name] = Action(name, function, conditions, identity=_identity(func))
     for name, (conditions, function, config) in agent.actions.items():
         where = f"Agent '{agent_name}', action '{name}'"
         if name in actions:
@@ -122,7 +122,8 @@ def compile_actions(agent: Agent, agent_name: str) -> Dict[str, Action]:
             check_action_signature(where, function._func)
         else:
             check_target(where, function)
-        actions[name] = Action(name, function, list(conditions), dict(config) if config is not None else None)
+        own = dict(config) if config is not None else None
+        actions[name] = Action(name, function, list(conditions), own, _identity(getattr(function, "_func", None)))
     for action in built_in_actions():
         if action.name in actions:
             msg = (
@@ -132,6 +133,10 @@ def compile_actions(agent: Agent, agent_name: str) -> Dict[str, Action]:
             raise ValueError(msg)
         actions[action.name] = action
     return actions
+
+
+def _identity(func: Any) -> Tuple[str | None, Tuple[str, ...]]:
+    return getattr(func, "_identity", (None, ()))
 
 
 def compile_resources(

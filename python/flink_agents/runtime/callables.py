@@ -35,6 +35,19 @@ def name_of(func: Any) -> str:
     return f"{getattr(func, '__module__', None) or 'builtins'}.{name}"
 
 
+def identity_of(func: Any) -> str:
+    """Return what journals know a function by, and behind a NUL each what they may know it by besides."""
+    declared = getattr(func, "_identity", None)
+    while declared is None and isinstance(func, partial):
+        func = func.func
+        declared = getattr(func, "_identity", None)
+    name = name_of(func)
+    if declared is None:
+        return name
+    own, former = declared
+    return "\0".join((own or name, name, *former))
+
+
 def check_call(func: Any, reconciler: Any) -> None:
     """Refuse what is no call.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flink_agents import _core
 from flink_agents.api.durable_call import DurableCall as CallInfo
-from flink_agents.runtime.callables import is_async, name_of
+from flink_agents.runtime.callables import identity_of, is_async, name_of
 from flink_agents.runtime.calls import DurableCall
 from flink_agents.runtime.recording import (
     EXECUTE,
@@ -68,7 +68,7 @@ class JournalledCall(DurableCall):
             self._number, step, record = executor.link.call(
                 context.task,
                 self._scope,
-                name_of(self._func),
+                identity_of(self._func),
                 _core.args_digest(self._args, self._kwargs),
                 self._reconciler is not None,
                 False,
@@ -264,7 +264,7 @@ def call_here(
         )
         raise RuntimeError(msg)
     number, step, record = link.call(
-        task, scope, name_of(func), _core.args_digest(args, kwargs), reconciler is not None, True
+        task, scope, identity_of(func), _core.args_digest(args, kwargs), reconciler is not None, True
     )
     if step == WAIT:
         waiting = executor.calls[task, number] = _CallInGreenlet(context)

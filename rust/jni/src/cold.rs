@@ -95,6 +95,22 @@ plain! {
 }
 
 plain! {
+    /// Runs a command of `flink-agents`. Words and answer are texts, each as u32 length and UTF-8; the answer begins with a
+    /// byte, the exit status, and has two: for standard output and for standard error.
+    fn Java_org_apache_flink_agents_core_Natives_command(env, words: jbyteArray) -> jbyteArray = NULL; {
+        let words = env.bytes(words)?;
+        let words: Vec<String> = texts_from(&words)?.into_iter().map(str::to_owned).collect();
+        let answer = flink_agents_cli::main(&words);
+        let mut out = vec![answer.status];
+        for text in [&answer.output, &answer.errors] {
+            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        }
+        env.new_bytes(&out)
+    }
+}
+
+plain! {
     /// Merges the sources of configuration: JSON in, JSON out.
     fn Java_org_apache_flink_agents_core_Natives_loadConfig(env, request: jbyteArray) -> jbyteArray = NULL; {
         let merged =

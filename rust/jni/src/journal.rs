@@ -217,6 +217,16 @@ handled! {
 }
 
 handled! {
+    /// How the journal is doing: records not acknowledged, bytes in kB, latency of the store in microseconds or -1.
+    fn Java_org_apache_flink_agents_core_Natives_journalFigures(env, engine) -> jintArray = std::ptr::null_mut(); {
+        let figures = engine.journal()?.driver.figures();
+        let number = |count: usize| jint::try_from(count).unwrap_or(jint::MAX);
+        let latency = figures.latency.map_or(-1, |time| jint::try_from(time.as_micros()).unwrap_or(jint::MAX));
+        env.new_ints(&[number(figures.unacknowledged), number(figures.bytes.div_ceil(1000)), latency])
+    }
+}
+
+handled! {
     /// A key gets a slot: before its first input, and before its restored run. `key`: its bytes in the store.
     fn Java_org_apache_flink_agents_core_Natives_journalKey(
         env, engine, slot: jint, key_group: jint, key: jbyteArray, sequence: jlong

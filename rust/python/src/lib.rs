@@ -41,10 +41,25 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+/// Names and purposes of the commands of `flink-agents` that `command` runs.
+#[pyfunction]
+fn commands() -> Vec<(&'static str, &'static str)> {
+    flink_agents_cli::COMMANDS.to_vec()
+}
+
+/// Runs a command of `flink-agents`: exit status, and the texts for standard output and standard error.
+#[pyfunction]
+fn command(py: Python<'_>, words: Vec<String>) -> (u8, String, String) {
+    let answer = py.detach(|| flink_agents_cli::main(&words));
+    (answer.status, answer.output, answer.errors)
+}
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_function(wrap_pyfunction!(version, module)?)?;
+    module.add_function(wrap_pyfunction!(commands, module)?)?;
+    module.add_function(wrap_pyfunction!(command, module)?)?;
     module.add_function(wrap_pyfunction!(convert::encode, module)?)?;
     module.add_function(wrap_pyfunction!(convert::decode, module)?)?;
     module.add_function(wrap_pyfunction!(convert::check_plain, module)?)?;

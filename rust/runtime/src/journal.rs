@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Something went wrong with the journal of a subtask.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,18 @@ impl Events for Shared {
 /// Where the records of a key's runs begin.
 type Runs = BTreeMap<u64, Position>;
 
+/// How the journal of a subtask is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Records that the store was given, or is to be given, and that are not acknowledged.
+    pub unacknowledged: usize,
+    /// Bytes of these, and of records read back of keys that have not come yet.
+    pub bytes: usize,
+    /// How long the store has taken to make something durable, of what was measured since this was asked last: from when it
+    /// was handed over until the host heard of it.
+    pub latency: Option<Duration>,
+}
+
 /// What was read back of a key that has not been opened.
 #[derive(Default)]
 struct Unclaimed {
@@ -107,8 +120,8 @@ struct OpenKey {
     key_group: u16,
     key: Arc<[u8]>,
     runs: Runs,
-    /// The run whose record was written, by ticket, until it is acknowledged.
-    written: BTreeMap<Ticket, u64>,
+    /// The run whose record was written, and its bytes, by ticket, until it is acknowledged.
+    written: BTreeMap<Ticket, (u64, usize)>,
 }
 
 /// See the head of the file.
@@ -130,6 +143,9 @@ pub struct JournalDriver {
     /// Keys that were opened before their key group was read.
     waiting: Vec<KeySlot>,
     out: Vec<Append>,
+    figures: Figures,
+    /// A record that was handed over, and when: its acknowledgement tells how long the store takes.
+    timed: Option<(u32, Ticket, Instant)>,
 }
 
 impl JournalDriver {
@@ -169,6 +185,8 @@ impl JournalDriver {
             keys: Vec::new(),
             waiting: Vec::new(),
             out: Vec::new(),
+            figures: Figures::default(),
+            timed: None,
         })
     }
 
@@ -203,6 +221,9 @@ impl JournalDriver {
             return Ok(History::default());
         };
         open.runs = unclaimed.runs;
+        let records = unclaimed.records.iter();
+        let bytes: usize = records.map(|(tail, (value, _))| tail.len() + value.len()).sum();
+        self.figures.bytes -= bytes;
         let mut records = Vec::with_capacity(unclaimed.records.len());
         for (tail, (value, position)) in unclaimed.records {
             let record = RecoveredRecord::decode(&tail, &value).map_err(|error| JournalError::Record {
@@ -231,7 +252,9 @@ impl JournalDriver {
             value: record.value.map(|value| value.to_vec()),
         };
         if let Some(run) = append.run() {
-            open.written.insert(ticket, run);
+            open.written.insert(ticket, (run, append.size()));
+            self.figures.unacknowledged += 1;
+            self.figures.bytes += append.size();
         }
         self.out.push(append);
     }
@@ -241,7 +264,10 @@ impl JournalDriver {
     /// # Errors
     /// When the session has ended.
     pub fn flush(&mut self) -> Result<(), JournalError> {
-        if !self.out.is_empty() {
+        if let Some(last) = self.out.last() {
+            if self.timed.is_none() {
+                self.timed = Some((last.slot, last.ticket, Instant::now()));
+            }
             self.session.append(std::mem::take(&mut self.out))?;
         }
         Ok(())
@@ -262,8 +288,13 @@ impl JournalDriver {
         let something = !acked.is_empty() || !done.is_empty();
         for Acked { slot, ticket, position } in acked {
             if let Some(Some(open)) = self.keys.get_mut(slot as usize)
-                && let Some(run) = open.written.remove(&ticket)
+                && let Some((run, size)) = open.written.remove(&ticket)
             {
+                self.figures.unacknowledged -= 1;
+                self.figures.bytes -= size;
+                if let Some((_, _, since)) = self.timed.take_if(|timed| (timed.0, timed.1) == (slot, ticket)) {
+                    self.figures.latency = Some(since.elapsed());
+                }
                 open.runs.entry(run).or_insert(position);
                 self.now.come(open.key_group, Position(position.0 + 1));
                 machine.handle_acknowledged(KeySlot(slot), ticket);
@@ -308,13 +339,16 @@ impl JournalDriver {
         let run = record.tail.first_chunk().map(|run| u64::from_be_bytes(*run));
         let place = (record.key_group, record.key);
         let unclaimed = self.unclaimed.entry(place).or_default();
-        match record.value {
+        let tail = record.tail.len();
+        let before = match record.value {
             Some(value) => {
-                unclaimed.records.insert(record.tail, (value, record.position));
+                self.figures.bytes += tail + value.len();
+                unclaimed.records.insert(record.tail, (value, record.position))
             }
-            None => {
-                unclaimed.records.remove(&record.tail);
-            }
+            None => unclaimed.records.remove(&record.tail),
+        };
+        if let Some((value, _)) = before {
+            self.figures.bytes -= tail + value.len();
         }
         if let Some(run) = run {
             unclaimed.runs.entry(run).or_insert(record.position);
@@ -331,6 +365,13 @@ impl JournalDriver {
         } else if let Some(open) = open {
             open.runs = open.runs.split_off(&(sequence + 1));
         }
+    }
+
+    /// How the journal is doing.
+    pub fn figures(&mut self) -> Figures {
+        let now = self.figures;
+        self.figures.latency = None;
+        now
     }
 
     /// For a checkpoint: from where the store is to be read after it was restored.

@@ -159,6 +159,8 @@ pub struct Agent {
     pub actions: Vec<Action>,
     /// See above; the input has depth 0.
     pub max_depth: u32,
+    /// What journals know actions by where that is not their name: identity and other names, by name.
+    pub identities: BTreeMap<String, (String, Vec<String>)>,
 }
 
 impl Agent {
@@ -167,6 +169,7 @@ impl Agent {
         Agent {
             actions: Vec::new(),
             max_depth: 50,
+            identities: BTreeMap::new(),
         }
     }
 
@@ -186,6 +189,14 @@ impl Agent {
     #[must_use]
     pub fn or_when(mut self, condition: Condition) -> Agent {
         self.actions.last_mut().unwrap().conditions.push(condition);
+        self
+    }
+
+    /// With another identity of an action, and what else journals may know it by.
+    #[must_use]
+    pub fn known_as(mut self, name: &str, identity: &str, aliases: &[&str]) -> Agent {
+        let aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        self.identities.insert(name.to_owned(), (identity.to_owned(), aliases));
         self
     }
 
@@ -240,6 +251,16 @@ impl Router for ScriptRouter {
 
     fn action_name(&self, action: ActionId) -> &str {
         &self.agent.actions[action.0 as usize].name
+    }
+
+    fn action_identity(&self, action: ActionId) -> &str {
+        let name = self.action_name(action);
+        self.agent.identities.get(name).map_or(name, |(identity, _)| identity)
+    }
+
+    fn action_aliases(&self, action: ActionId) -> &[String] {
+        let declared = self.agent.identities.get(self.action_name(action));
+        declared.map_or(&[], |(_, aliases)| aliases)
     }
 
     fn exact(&self, event_type: &str) -> &[ActionId] {

@@ -555,7 +555,9 @@ impl Attempt {
     }
 
     fn name(&self, action: ActionId) -> Arc<str> {
-        self.agent.actions[action.0 as usize].name.as_str().into()
+        let name = &self.agent.actions[action.0 as usize].name;
+        let declared = self.agent.identities.get(name);
+        declared.map_or(name, |(identity, _)| identity).as_str().into()
     }
 
     /// Tails of a key's records whose acknowledgement has not arrived.

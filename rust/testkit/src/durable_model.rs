@@ -80,6 +80,7 @@ impl Case {
         let mut agent = Agent {
             actions: Vec::new(),
             max_depth: 1 + rng.below(3) as u32,
+            ..Agent::new()
         };
         let types = [INPUT_EVENT, "a", "b", "c"];
         for (index, in_chain) in types.iter().enumerate().take(1 + rng.below(4)) {

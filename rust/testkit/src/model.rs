@@ -69,6 +69,7 @@ impl Case {
         let mut agent = Agent {
             actions: Vec::new(),
             max_depth: 1 + rng.below(3) as u32,
+            ..Agent::new()
         };
         for index in 0..1 + rng.below(5) {
             let mut types = vec![(*rng.pick(&[INPUT_EVENT, "a", "b", "c", INPUT_EVENT])).to_owned()];

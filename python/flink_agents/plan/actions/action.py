@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence, Tuple
 
 from pydantic import BaseModel
 
@@ -26,9 +26,13 @@ class Action:
         The function.
     trigger_conditions
         Event types and conditions.
+    id
+        What journals and savepoints know it by, if that is declared.
+    former_names
+        What they may know it by besides, the oldest first.
     """
 
-    __slots__ = ("_config", "_encoded", "exec", "name", "trigger_conditions")
+    __slots__ = ("_config", "_encoded", "exec", "former_names", "id", "name", "trigger_conditions")
 
     def __init__(
         self,
@@ -36,10 +40,12 @@ class Action:
         exec: Function,
         trigger_conditions: List[str],
         config: Dict[str, Any] | None = None,
+        identity: Tuple[str | None, Sequence[str]] = (None, ()),
     ) -> None:
         self.name = name
         self.exec = exec
         self.trigger_conditions = trigger_conditions
+        self.id, self.former_names = identity[0], list(identity[1])
         self._config = config
         self._encoded: Dict[str, Any] | None = None
 
@@ -79,8 +85,12 @@ class Action:
                     msg = f"Action '{self.name}': the configuration name {_TYPE} is reserved. Rename it."
                     raise ValueError(msg)
                 config[key] = _config_value(self.name, f"config.{key}", value)
+        declared: Dict[str, Any] = {} if self.id is None else {"id": self.id}
+        if self.former_names:
+            declared["former_names"] = self.former_names
         return {
             "name": self.name,
+            **declared,
             "exec": function_to_json(self.exec),
             "trigger_conditions": self.trigger_conditions,
             "config": config,
@@ -89,7 +99,10 @@ class Action:
     @staticmethod
     def from_json(data: Dict[str, Any]) -> Action:
         """Return the action of a plan form. Objects of Java in its configuration are read as their JSON."""
-        result = Action(data["name"], function_from_json(data["exec"]), data["trigger_conditions"])
+        identity = (data.get("id"), data.get("former_names") or ())
+        result = Action(
+            data["name"], function_from_json(data["exec"]), data["trigger_conditions"], identity=identity
+        )
         result._encoded = data.get("config")
         return result
 

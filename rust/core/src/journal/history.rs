@@ -5,6 +5,7 @@ use super::{CallRecord, CallStatus, Completion, Digest, First, Origin, Record, R
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A record that was read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,18 @@ impl History {
         self.runs.entry(run).or_default().put(tail, record);
     }
 
+    /// Names actions by their identities of today, where the records have another name of theirs.
+    pub(crate) fn rename(&mut self, aliases: &FxHashMap<String, Arc<str>>) {
+        if aliases.is_empty() {
+            return;
+        }
+        for (number, run) in &mut self.runs {
+            if run.tails(*number).any(|mut tail| tail.rename(aliases)) {
+                *run = std::mem::take(run).renamed(*number, aliases);
+            }
+        }
+    }
+
     /// Place of a record among those of its run, if it is there.
     pub(crate) fn order_of(&self, tail: &Tail) -> Option<u32> {
         self.runs.get(&tail.run)?.order_of(tail)
@@ -103,6 +116,8 @@ pub(crate) struct RecoveredRun {
     begun: bool,
     /// Calls that no action has come to again.
     to_come: usize,
+    /// Under which other names of their actions records lie in the store.
+    former: FxHashMap<Tail, Vec<Tail>>,
 }
 
 impl RecoveredRun {
@@ -130,6 +145,63 @@ impl RecoveredRun {
                 self.calls.entry(tail.task).or_default().insert(record.order, call);
             }
         }
+    }
+
+    /// The identities of all actions and calls.
+    fn tails(&self, run: u64) -> impl Iterator<Item = Tail> {
+        let completions = self.completions.values().map(move |(path, _)| tail(run, path, &[]));
+        let calls = self.calls.iter();
+        let calls =
+            calls.flat_map(move |(path, calls)| calls.values().map(move |call| tail(run, path, &call.position)));
+        completions.chain(calls)
+    }
+
+    /// The same with actions by their identities of today. Of two records that are one then, the later one counts.
+    fn renamed(self, run: u64, aliases: &FxHashMap<String, Arc<str>>) -> RecoveredRun {
+        let mut renamed = RecoveredRun {
+            digest: self.digest,
+            origin: self.origin,
+            next_order: self.next_order,
+            begun: self.begun,
+            ..RecoveredRun::default()
+        };
+        let completions = self
+            .completions
+            .into_iter()
+            .map(|((after, order), (path, completion))| {
+                let body = RecordBody::Completion(completion);
+                (
+                    tail(run, &path, &[]),
+                    Record {
+                        order,
+                        after,
+                        first: First::No,
+                        body,
+                    },
+                )
+            });
+        let calls = self.calls.into_iter().flat_map(|(path, calls)| {
+            calls.into_iter().map(move |(order, call)| {
+                let body = RecordBody::Call(call.record);
+                let record = Record {
+                    order,
+                    after: call.after,
+                    first: First::No,
+                    body,
+                };
+                (tail(run, &path, &call.position), record)
+            })
+        });
+        let mut records: Vec<(Tail, Record)> = completions.chain(calls).collect();
+        records.sort_unstable_by_key(|(_, record)| record.order);
+        for (written, record) in records {
+            let mut tail = written.clone();
+            if tail.rename(aliases) {
+                renamed.former.entry(tail.clone()).or_default().push(written);
+            }
+            renamed.put(tail, record);
+        }
+        renamed
     }
 
     fn remove(&mut self, tail: &Tail) {
@@ -279,14 +351,10 @@ impl RecoveredRun {
 
     /// Everything that is left, and that the run has begun if that is to go too.
     pub(crate) fn into_tails(self, run: u64, whole: bool) -> Vec<Tail> {
-        let mut tails: Vec<Tail> = self
-            .completions
-            .values()
-            .map(|(path, _)| tail(run, path, &[]))
-            .collect();
-        for (path, calls) in &self.calls {
-            tails.extend(calls.values().map(|call| tail(run, path, &call.position)));
-        }
+        let mut tails: Vec<Tail> = self.tails(run).collect();
+        let former = tails.iter().filter_map(|tail| self.former.get(tail)).flatten();
+        let former: Vec<Tail> = former.cloned().collect();
+        tails.extend(former);
         if whole && self.begun {
             tails.push(tail(run, &Vec::new(), &[]));
         }

@@ -4,9 +4,10 @@
 //! run u64 big endian   format u8 = 1   depth  (event index, name length, name)*   calls  place*
 //! ```
 //!
-//! Integers are LEB128 varints unless a width is given. The run stands first and sorts. Actions stand by name, since their
-//! numbers change with the plan.
+//! Integers are LEB128 varints unless a width is given. The run stands first and sorts. Actions stand by their
+//! identities, since their numbers change with the plan, and their names with the code.
 
+use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -68,6 +69,18 @@ impl Tail {
             task,
             call,
         })
+    }
+
+    /// Names actions by their identities of today; true if that changes something.
+    pub(crate) fn rename(&mut self, aliases: &FxHashMap<String, Arc<str>>) -> bool {
+        let mut renamed = false;
+        for (_, name) in &mut self.task {
+            if let Some(identity) = aliases.get(&**name) {
+                *name = Arc::clone(identity);
+                renamed = true;
+            }
+        }
+        renamed
     }
 
     /// Whether the record is one of a durable call.

@@ -23,6 +23,10 @@ pub struct AgentPlan {
 pub struct Action {
     /// Name, unique in the plan.
     pub name: String,
+    /// What journals and snapshots know it by, if that is declared, so that it stays when the action is renamed.
+    pub id: Option<String>,
+    /// Names it had before, the oldest first: journals and snapshots may know it by one of them.
+    pub former_names: Vec<String>,
     /// The function to run.
     pub exec: Function,
     /// Event types and conditions, at least one, any of which starts the action. Event types of 0.3.1 plans that
@@ -32,6 +36,20 @@ pub struct Action {
     pub config: Option<RawJson>,
     /// Keys that this version does not know, written back unchanged.
     pub extra: Vec<(String, RawJson)>,
+}
+
+impl Action {
+    /// What journals and snapshots know it by from now on: its id, else the oldest of its names, which those of before have.
+    pub fn identity(&self) -> &str {
+        let oldest = self.former_names.first().unwrap_or(&self.name);
+        self.id.as_ref().unwrap_or(oldest)
+    }
+
+    /// Everything that journals and snapshots may know it by, its identity among them.
+    pub fn known_as(&self) -> impl Iterator<Item = &str> {
+        let names = std::iter::once(&self.name).chain(&self.former_names);
+        self.id.iter().chain(names).map(String::as_str)
+    }
 }
 
 /// A language in which user code is written.

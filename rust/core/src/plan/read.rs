@@ -4,6 +4,7 @@
 //! keeps everything else. It reads level by level over slices of the text, so neither the size of the document nor
 //! its depth costs stack.
 
+use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 
 use super::error::{Place, PlanError, PlanErrorKind, quoted, quoted_list};
@@ -101,6 +102,7 @@ fn read_actions(object: &mut Object<'_>, root: &Place<'_>) -> Result<(Vec<Action
         actions.push(action);
         old.extend(listens);
     }
+    check_identities(&actions, &path)?;
     // A mixture of both spellings has no single table to be held against.
     let layout = match (actions.len(), old.len()) {
         (0, _) => None,
@@ -114,6 +116,20 @@ fn read_action(key: &str, raw: &RawValue, path: &Place<'_>) -> Result<(Action, O
     let mut object = Object::read(raw.get(), path)?;
     let name = object.require_name("name", path)?;
     same_name(key, &name, "action", &path.key("name"))?;
+    let id = match object.take("id") {
+        Some(raw) => Some(read_declared(string(raw, &path.key("id"))?, &path.key("id"))?),
+        None => None,
+    };
+    let former_names = match object.take("former_names") {
+        Some(raw) => {
+            let at = path.key("former_names");
+            let names = strings(raw, &at)?.into_iter().enumerate();
+            names
+                .map(|(index, name)| read_declared(name, &at.index(index)))
+                .collect::<Result<_, _>>()?
+        }
+        None => Vec::new(),
+    };
     let exec = read_function(
         object.require("exec", path, "a function descriptor")?,
         &path.key("exec"),
@@ -153,6 +169,8 @@ fn read_action(key: &str, raw: &RawValue, path: &Place<'_>) -> Result<(Action, O
     Ok((
         Action {
             name,
+            id,
+            former_names,
             exec,
             triggers,
             config,
@@ -160,6 +178,44 @@ fn read_action(key: &str, raw: &RawValue, path: &Place<'_>) -> Result<(Action, O
         },
         listens,
     ))
+}
+
+fn read_declared(name: String, path: &Place<'_>) -> Result<String, PlanError> {
+    if !name.trim().is_empty() {
+        return Ok(name);
+    }
+    Err(PlanError::new(
+        PlanErrorKind::Blank,
+        path,
+        format!(
+            "found {}; expected a name by which journals know the action. Remove it",
+            quoted(&name)
+        ),
+    ))
+}
+
+/// A journal that knows two actions by one name could give each the results of the other.
+fn check_identities(actions: &[Action], path: &Place<'_>) -> Result<(), PlanError> {
+    let mut owners: FxHashMap<&str, &str> = FxHashMap::default();
+    for action in actions {
+        for name in action.known_as() {
+            let owner = *owners.entry(name).or_insert(&action.name);
+            if owner != action.name {
+                return Err(PlanError::new(
+                    PlanErrorKind::Conflict,
+                    path.key(&action.name),
+                    format!(
+                        "{} is a name, id or former name of this action and of action {}, so a journal could not tell them \
+                         apart. Give one of them another name or id; a name that another action had before can be used \
+                         again when no run that knows it is left",
+                        quoted(name),
+                        quoted(owner)
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn same_name(key: &str, name: &str, what: &str, path: &Place<'_>) -> Result<(), PlanError> {

@@ -28,6 +28,10 @@ pub enum OnConditionFailure {
 pub struct CompiledAction {
     /// Name in the plan.
     pub name: String,
+    /// See [`Action::identity`].
+    pub identity: String,
+    /// What else journals and snapshots may know it by.
+    pub aliases: Vec<String>,
     /// The language of its function.
     pub language: Language,
     /// The action of the framework it stands for.
@@ -124,6 +128,8 @@ impl Routes {
             }
             actions.push(CompiledAction {
                 name: action.name.clone(),
+                identity: action.identity().to_owned(),
+                aliases: aliases(action),
                 language: action.exec.language(),
                 built_in: action.exec.built_in(),
             });
@@ -233,6 +239,16 @@ impl Routes {
     }
 }
 
+fn aliases(action: &Action) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in action.known_as() {
+        if name != action.identity() && names.iter().all(|other| other != name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 /// Enters the action's event types into the table and returns its expressions. Entries that repeat an earlier one are
 /// left out: they could only cost time and warn twice.
 fn compile_triggers(
@@ -294,6 +310,14 @@ impl Router for Routes {
 
     fn action_name(&self, action: ActionId) -> &str {
         self.actions.get(usize::from(action.0)).map_or("", |a| &a.name)
+    }
+
+    fn action_identity(&self, action: ActionId) -> &str {
+        self.actions.get(usize::from(action.0)).map_or("", |a| &a.identity)
+    }
+
+    fn action_aliases(&self, action: ActionId) -> &[String] {
+        self.actions.get(usize::from(action.0)).map_or(&[], |a| &a.aliases)
     }
 
     fn exact(&self, event_type: &str) -> &[ActionId] {

@@ -34,6 +34,14 @@ fn write_action(out: &mut String, action: &Action) {
     out.push('{');
     write_key(out, "name");
     write_string(out, &action.name);
+    if let Some(id) = &action.id {
+        write_key(out, "id");
+        write_string(out, id);
+    }
+    if !action.former_names.is_empty() {
+        write_key(out, "former_names");
+        write_strings(out, &action.former_names);
+    }
     write_key(out, "exec");
     write_function(out, &action.exec);
     write_key(out, "trigger_conditions");

@@ -37,6 +37,7 @@ use super::{Effect, EventIn, InputError, Limits, Marker, Router, TaskError};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::journal::{Digest, JournalSettings, Ticket};
 use crate::symbols::Symbols;
+use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -68,8 +69,10 @@ pub struct Machine<R: Router> {
     pub(super) journal: Option<Journal>,
     /// Keys whose replay is to be looked at when there is nothing else to do.
     pub(super) replaying: VecDeque<KeySlot>,
-    /// Names of the actions, as the journal has them.
-    pub(super) action_names: Vec<Arc<str>>,
+    /// Identities of the actions, as the journal has them.
+    pub(super) identities: Vec<Arc<str>>,
+    /// What a journal may know them by besides, and their identities.
+    pub(super) aliases: FxHashMap<String, Arc<str>>,
     frozen: bool,
     pub(super) ended: bool,
     /// Why nothing can go on.
@@ -101,7 +104,8 @@ impl<R: Router> Machine<R> {
             unfinished: 0,
             journal: None,
             replaying: VecDeque::new(),
-            action_names: Vec::new(),
+            identities: Vec::new(),
+            aliases: FxHashMap::default(),
             frozen: false,
             ended: false,
             failed: None,
@@ -116,9 +120,15 @@ impl<R: Router> Machine<R> {
     pub fn with_journal(router: R, limits: Limits, settings: JournalSettings) -> Self {
         let mut machine = Machine::new(router, limits);
         machine.journal = Some(Journal::new(settings));
-        let names =
-            (0..machine.router.action_count()).map(|index| machine.router.action_name(ActionId(index as u16)).into());
-        machine.action_names = names.collect();
+        for index in 0..machine.router.action_count() {
+            let action = ActionId(index as u16);
+            let identity: Arc<str> = machine.router.action_identity(action).into();
+            let aliases = machine.router.action_aliases(action).iter();
+            machine
+                .aliases
+                .extend(aliases.map(|name| (name.clone(), Arc::clone(&identity))));
+            machine.identities.push(identity);
+        }
         machine
     }
 

@@ -10,8 +10,18 @@ pub trait Router {
     /// Number of actions; ids are below it.
     fn action_count(&self) -> usize;
 
-    /// Name of an action, for snapshots and messages.
+    /// Name of an action, for messages.
     fn action_name(&self, action: ActionId) -> &str;
+
+    /// What journals and snapshots know an action by: unlike its name, it stays when the action is renamed.
+    fn action_identity(&self, action: ActionId) -> &str {
+        self.action_name(action)
+    }
+
+    /// What else journals and snapshots of before may know it by. No two actions share such a name, or an identity.
+    fn action_aliases(&self, _action: ActionId) -> &[String] {
+        &[]
+    }
 
     /// Actions with a trigger entry equal to this type, in plan order.
     fn exact(&self, event_type: &str) -> &[ActionId];

@@ -39,7 +39,7 @@ pub enum RestoreError {
     Format(#[from] FormatError),
     /// The plan has changed.
     #[error(
-        "Unfinished runs cannot be restored: they contain action '{0}', which the agent does not have; add it again, or stop the old job with --drain before removing an action"
+        "Unfinished runs cannot be restored: they contain action '{0}', which the agent does not have; add it again, declare its id or former name where it was renamed, or stop the old job with --drain before removing an action"
     )]
     UnknownAction(String),
     /// The host's part does not fit.
@@ -316,7 +316,7 @@ impl<R: Router> Machine<R> {
                 (
                     parent,
                     u64::from(node.event_index),
-                    texts.of(self.router.action_name(node.action)),
+                    texts.of(self.router.action_identity(node.action)),
                 )
             })
             .collect();
@@ -327,7 +327,7 @@ impl<R: Router> Machine<R> {
                 let event_type = texts.of(self.symbols.name(event.event_type).unwrap_or_default());
                 let lineage = event
                     .lineage
-                    .map(|(id, action)| (id.0, texts.of(self.router.action_name(action))));
+                    .map(|(id, action)| (id.0, texts.of(self.router.action_identity(action))));
                 (event, event_type, lineage)
             })
             .collect();
@@ -448,7 +448,9 @@ impl<R: Router> Machine<R> {
         let mut actions: FxHashMap<&str, ActionId> = FxHashMap::default();
         for index in 0..self.router.action_count() {
             let id = ActionId(index as u16);
-            actions.insert(self.router.action_name(id), id);
+            actions.insert(self.router.action_identity(id), id);
+            let aliases = self.router.action_aliases(id).iter();
+            actions.extend(aliases.map(|name| (name.as_str(), id)));
         }
         let action = |name: &str| {
             actions

@@ -1,7 +1,33 @@
 //! What `flink-agents store inspect | verify | compact` say: the reports, as text and as JSON. The stores make them.
 
+use super::StoreError;
 use serde::Serialize;
 use std::fmt::{self, Write};
+use std::time::Duration;
+
+/// What people may do to a store, whichever it is. The settings of a store are one: they open it for each call.
+pub trait Tool {
+    /// What lies in it.
+    ///
+    /// # Errors
+    /// When there is no such store, or it cannot be read.
+    fn inspect(&self) -> Result<Inspection, StoreError>;
+
+    /// Reads everything, and says what is wrong with it.
+    ///
+    /// # Errors
+    /// When there is no such store; whatever else is wrong is in the report.
+    fn verify(&self) -> Result<Verification, StoreError>;
+
+    /// Removes what is no longer needed and gives back the space, or only says what that would be.
+    ///
+    /// `abandoned`: records of a lineage that has claimed and written nothing for so long go, too; a restore of one of its
+    /// savepoints then finds history missing. None keeps them.
+    ///
+    /// # Errors
+    /// When there is no such store, or it cannot be read or written.
+    fn compact(&self, apply: bool, abandoned: Option<Duration>) -> Result<Compaction, StoreError>;
+}
 
 /// What lies in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

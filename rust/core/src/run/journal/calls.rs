@@ -11,7 +11,7 @@ use crate::run::{CallError, Effect, Machine, Router, TaskError};
 /// A durable call as an action begins it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CallIn<'a> {
-    /// Id of the function.
+    /// Id of the function. Ids that it had before follow, each behind a NUL: records that have one of them are its own.
     pub function: &'a str,
     /// Digest of the arguments, where they have a canonical one.
     pub digest: Option<Digest>,
@@ -60,6 +60,8 @@ pub(super) struct JournalledCall {
     place: u32,
     position: Vec<u32>,
     pub(super) function: String,
+    /// Ids that it had before.
+    former: Box<[Box<str>]>,
     pub(super) digest: Option<Digest>,
     pub(super) reconcilable: bool,
     /// Actions of the run that had completed when it began.
@@ -69,6 +71,13 @@ pub(super) struct JournalledCall {
     pub(super) had_begun: bool,
     /// Its last record; 0 if it has none of this attempt.
     ticket: Ticket,
+}
+
+impl JournalledCall {
+    /// Whether a record of this function is one of the call's.
+    pub(super) fn is_of(&self, function: &str) -> bool {
+        self.function == function || self.former.iter().any(|id| **id == *function)
+    }
 }
 
 /// The calls of a task.
@@ -97,11 +106,13 @@ impl<R: Router> Machine<R> {
         let position = calls.position(scope, place)?;
         let list = &mut state.journalled.get_or_insert_default().0;
         let number = list.len() as u32;
+        let mut ids = call.function.split('\0');
         list.push(JournalledCall {
             scope,
             place,
             position,
-            function: call.function.to_owned(),
+            function: ids.next().unwrap_or_default().to_owned(),
+            former: ids.map(Box::from).collect(),
             digest: call.digest,
             reconcilable: call.reconcilable,
             after: journal.progress.completed,

@@ -193,7 +193,7 @@ impl<R: Router> Machine<R> {
     }
 
     fn action_text(&self, action: ActionId) -> &Arc<str> {
-        &self.action_names[action.0 as usize]
+        &self.identities[action.0 as usize]
     }
 
     /// Orders a record to be written. `after`: actions that had completed before what it tells of.
@@ -310,6 +310,7 @@ impl<R: Router> Machine<R> {
 
     fn take_history(&mut self, key: KeySlot, mut history: History) {
         self.mark_dirty(key);
+        history.rename(&self.aliases);
         let Some(journal) = &mut self.keys[key.0 as usize].journal else {
             return;
         };
@@ -317,9 +318,10 @@ impl<R: Router> Machine<R> {
         let written = journal.progress.order;
         let mut last = 0;
         for out in std::mem::take(&mut journal.rewritten) {
-            let Some(tail) = Tail::decode(&out.tail) else {
+            let Some(mut tail) = Tail::decode(&out.tail) else {
                 continue;
             };
+            tail.rename(&self.aliases);
             let record = out.value.as_ref().and_then(|bytes| Record::decode(bytes).ok());
             // What the store has may be newer than the snapshot.
             let missing = match (history.order_of(&tail), &record) {
@@ -328,8 +330,10 @@ impl<R: Router> Machine<R> {
                 (None, record) => record.is_some(),
             };
             if missing {
+                // A record that goes lies under the name it was written with; one that comes is found under today's.
+                let identity = if out.value.is_some() { tail.encode() } else { out.tail };
                 history.put(tail, record);
-                last = self.append(key, out.tail, out.value);
+                last = self.append(key, identity, out.value);
             }
         }
         let state = &mut self.keys[key.0 as usize];

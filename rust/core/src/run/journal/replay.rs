@@ -249,7 +249,7 @@ impl<R: Router> Machine<R> {
         let record = &recovered.record;
         // A digest on one side only: the function has begun, or ceased, to have canonical arguments. That says nothing.
         let other_arguments = matches!((record.digest, call.digest), (Some(one), Some(other)) if one != other);
-        if record.function != call.function || other_arguments {
+        if !call.is_of(&record.function) || other_arguments {
             let now = if other_arguments {
                 "the same function with other arguments".to_owned()
             } else {

@@ -5,7 +5,7 @@ use super::prune::{Rules, remove};
 use super::row::{self, ClaimRow};
 use super::{ErrorKind, KIND, SqliteSettings, StoreError, error, errors, schema};
 use crate::store::Position;
-use crate::store::tool::{Compaction, Inspection, LineageReport, Removal, Verification};
+use crate::store::tool::{Compaction, Inspection, LineageReport, Removal, Tool, Verification};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -16,6 +16,24 @@ const ABANDONED: &str = "no session has claimed the lineage for longer than allo
 
 /// Size of keys, tails and values in bytes, as [`crate::store::Append::size`] counts it.
 const SIZE: &str = "octet_length(record.key) + 8 + octet_length(record.step) + ifnull(octet_length(record.value), 0)";
+
+impl Tool for SqliteSettings {
+    fn inspect(&self) -> Result<Inspection, StoreError> {
+        inspect(self)
+    }
+
+    fn verify(&self) -> Result<Verification, StoreError> {
+        verify(self)
+    }
+
+    fn compact(&self, apply: bool, abandoned: Option<Duration>) -> Result<Compaction, StoreError> {
+        if apply {
+            apply_compaction(self, abandoned)
+        } else {
+            plan_compaction(self, abandoned)
+        }
+    }
+}
 
 fn open(settings: &SqliteSettings) -> Result<Connection, StoreError> {
     if settings.path.exists() {

@@ -1,7 +1,6 @@
 package org.apache.flink.agents.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -12,22 +11,32 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
+import org.apache.flink.api.common.BatchShuffleMode;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.RuntimeExecutionMode;
+import org.apache.flink.api.common.eventtime.SerializableTimestampAssigner;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Histogram;
+import org.apache.flink.metrics.Metric;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.api.BeforeEach;
@@ -157,11 +166,79 @@ class JournalJobsTest {
     }
 
     @Test
-    void batchModeIsRefused() {
-        final Configuration config = new Configuration();
+    void metricsShowHowTheJournalIsDoing() throws Exception {
+        final StreamExecutionEnvironment flink = Cluster.env(1, config("hashmap", 3_600_000));
+        final Queue<Object> outputs = Cluster.emitted(job(flink, 100, RateLimiterStrategy.noOp(), store("sqlite")));
+        final JobID job = flink.execute("measured").getJobID();
+        assertThat(outputs).hasSize(100);
+        for (final String name : List.of("numOfCallsReplayed", "numOfActionsReplayed", "numOfDivergences")) {
+            assertThat(metrics(job, name).map(metric -> ((Counter) metric).getCount())).containsExactly(0L);
+        }
+        assertThat(metrics(job, "numOfUnacknowledgedRecords").<Object>map(metric -> ((Gauge<?>) metric).getValue())).containsExactly(0);
+        assertThat(metrics(job, "journalKilobytes").<Object>map(metric -> ((Gauge<?>) metric).getValue())).containsExactly(0);
+        assertThat(metrics(job, "storeLatencyMs").map(metric -> ((Histogram) metric).getCount())).singleElement().satisfies(count -> assertThat(count).isPositive());
+    }
+
+    private static Stream<Metric> metrics(final JobID job, final String name) {
+        final Map<String, Metric> found = Cluster.metrics().findMetrics(job, name);
+        assertThat(found).as(name).isNotEmpty();
+        return found.entrySet().stream().filter(entry -> entry.getKey().endsWith(name)).map(Map.Entry::getValue);
+    }
+
+    /**
+     * A bounded job in BATCH mode that fails once; what it emitted in all its attempts. After the failure the operator gets what
+     * Flink has kept of its inputs, or they are made again.
+     */
+    private Queue<Object> batch(
+            final String store, final int records, final boolean inputsAgain, final SerializableTimestampAssigner<String> timestamps)
+            throws Exception {
+        final Configuration config = config("hashmap", 3_600_000);
         config.set(ExecutionOptions.RUNTIME_MODE, RuntimeExecutionMode.BATCH);
-        assertThatThrownBy(() -> Cluster.runToFailure(job(Cluster.env(1, config), 5, RateLimiterStrategy.noOp(), store("memory"))))
-                .hasStackTraceContaining("runs in BATCH mode")
-                .hasStackTraceContaining("actionStateStoreBackend");
+        if (inputsAgain) {
+            config.set(ExecutionOptions.BATCH_SHUFFLE_MODE, BatchShuffleMode.ALL_EXCHANGES_PIPELINED);
+            config.set(JobManagerOptions.SCHEDULER, JobManagerOptions.SchedulerType.Default);
+        }
+        final StreamExecutionEnvironment flink = Cluster.env(2, config);
+        final List<String> inputs = LongStream.range(0, records).mapToObj(JournalJobsTest::input).collect(Collectors.toList());
+        // In BATCH mode Flink sorts the records of a key by their timestamps.
+        final DataStream<String> timed =
+                flink.fromData(inputs)
+                        .assignTimestampsAndWatermarks(
+                                WatermarkStrategy.<String>noWatermarks().withTimestampAssigner(timestamps));
+        final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(flink);
+        store(store).forEach(agents.getConfig()::setStr);
+        final Queue<Object> outputs =
+                Cluster.emitted(agents.fromDataStream(timed, TestAgents::keyOf).apply(new Bookkeeper()).toDataStream());
+        flink.execute("batch");
+        assertThat(Bookkeeper.STEPS_TO_FAILURE.get()).as("it did fail").isLessThanOrEqualTo(0);
+        return outputs;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"memory", "sqlite"})
+    void aFailureInBatchModeRepeatsOnlyCallsInFlight(final String store) throws Exception {
+        Bookkeeper.STEPS_TO_FAILURE.set(700);
+        final Queue<Object> outputs = batch(store, 100, false, (input, none) -> number(input));
+        assertThat(new HashSet<>(Cluster.byKey(outputs))).isEqualTo(new HashSet<>(expected(100)));
+        // One key at a time in each of the two subtasks.
+        assertThat(Bookkeeper.checkLedger()).as("calls made again").isLessThanOrEqualTo(2 * 3);
+        assertThat(Bookkeeper.ledger()).hasSizeGreaterThanOrEqualTo(100 * Bookkeeper.CALLS);
+    }
+
+    @Test
+    void inBatchModeTheInputsOfAKeyMayComeInAnotherOrder() throws Exception {
+        Bookkeeper.STEPS_TO_FAILURE.set(700);
+        final Queue<Object> outputs =
+                batch("memory", 100, true, (input, none) -> Bookkeeper.STEPS_TO_FAILURE.get() > 0 ? number(input) : -number(input));
+        assertThat(Bookkeeper.checkLedger()).as("calls made again").isLessThanOrEqualTo(2 * 3);
+        // Each input has one output, and the inputs of a key have different numbers.
+        final Set<String> all = new HashSet<>(Cluster.byKey(outputs));
+        assertThat(all).hasSize(100);
+        assertThat(all.stream().map(output -> output.substring(0, output.indexOf(' ')))).doesNotHaveDuplicates();
+        assertThat(all.stream().map(output -> TestAgents.keyOf(output) + output.substring(output.indexOf('#')))).doesNotHaveDuplicates();
+    }
+
+    private static long number(final String input) {
+        return Long.parseLong(input.substring(input.indexOf('/') + 1));
     }
 }

@@ -61,6 +61,14 @@ public final class CoreJournal {
     }
 
     /**
+     * How the journal is doing: records written and not durable; kilobytes of these and of records read back of keys that have
+     * not come; microseconds that the store took for something since this was asked last, or -1.
+     */
+    public int[] figures() {
+        return Natives.journalFigures(core.handle());
+    }
+
+    /**
      * A key gets a slot, before its first input and before {@link AgentsCore#restoreKey}.
      *
      * @param keyGroup its key group

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore}, {@link CommandLine}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -24,6 +24,8 @@ public final class Natives {
     static native byte[] validatePlan(byte[] plan);
 
     static native byte[] loadConfig(byte[] request);
+
+    static native byte[] command(byte[] words);
 
     // ---- life of a core
 
@@ -101,6 +103,8 @@ public final class Natives {
     static native long openJournalled(byte[] plan, byte[] request, Runnable wake);
 
     static native int journalPoll(long handle);
+
+    static native int[] journalFigures(long handle);
 
     static native void journalKey(long handle, int slot, int keyGroup, byte[] key, long sequence);
 

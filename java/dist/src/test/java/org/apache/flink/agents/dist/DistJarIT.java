@@ -9,9 +9,11 @@ import java.lang.reflect.InvocationTargetException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Set;
@@ -20,6 +22,7 @@ import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The jar that users put into lib/: what is in it, what is not, and that it works with nothing but Flink beside it. */
 class DistJarIT {
@@ -119,6 +122,35 @@ class DistJarIT {
                 throw new AssertionError("The core of the dist jar did not open: " + e.getCause(), e.getCause());
             }
         }
+    }
+
+    @Test
+    void isACommandByItself(@TempDir final Path folder) throws Exception {
+        final Path store = folder.resolve("journal.sqlite");
+        Files.copy(Paths.get("../../rust/runtime/tests/store_v1.sqlite"), store);
+        assertThat(command(0, "-jar", JAR.toString(), "store", "inspect", store.toString()))
+                .contains("sqlite: file " + store, "job lineage ");
+        final String main = "org.apache.flink.agents.core.CommandLine";
+        assertThat(command(0, "-cp", JAR.toString(), main, "store", "inspect", "--json", store.toString()))
+                .startsWith("{\"store\":\"sqlite\"");
+        assertThat(command(0, "-jar", JAR.toString(), "store", "verify", store.toString())).contains(", 0 wrong");
+        assertThat(command(0, "-jar", JAR.toString(), "store", "compact", "--plan", store.toString()))
+                .contains("would remove");
+        assertThat(command(2, "-jar", JAR.toString(), "store", "compact", store.toString())).contains("--apply");
+        final Path missing = folder.resolve("m\u00f6.sqlite");
+        assertThat(command(3, "-Dfile.encoding=UTF-8", "-jar", JAR.toString(), "store", "verify", missing.toString()))
+                .contains("there is no such file");
+    }
+
+    /** What a JVM says that has nothing but these words; it is to end with this status. */
+    private static String command(final int status, final String... words) throws Exception {
+        final List<String> all = new ArrayList<>();
+        all.add(Paths.get(System.getProperty("java.home"), "bin", "java").toString());
+        all.addAll(Arrays.asList(words));
+        final Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
+        final String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(said).isEqualTo(status);
+        return said;
     }
 
     /** A class loader with the dist jar and Flink, and none of this module's other dependencies. */

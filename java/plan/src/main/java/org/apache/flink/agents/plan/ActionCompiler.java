@@ -11,6 +11,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.annotation.Identity;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.function.Function;
 import org.apache.flink.agents.api.function.JavaFunction;
@@ -43,19 +44,21 @@ final class ActionCompiler {
             actions.put(
                     name,
                     new PlanAction(
-                            name, builtIn.getFunction(), builtIn.getTriggerConditions(), null));
+                            name, builtIn.getFunction(), builtIn.getTriggerConditions(), null, null));
         }
         annotatedMethods()
                 .forEach(
                         (name, method) ->
                                 add(name, functionOf(method), triggersOf(method), null,
-                                        "method " + AgentClass.describe(method)));
+                                        "method " + AgentClass.describe(method),
+                                        method.getAnnotation(Identity.class)));
         agent.getActions()
                 .forEach(
                         (name, entry) -> {
                             final String owner = "Action '" + name + "' of agent " + agentName;
-                            checkLoadable(entry.f1, owner);
-                            add(name, entry.f1, Arrays.asList(entry.f0), entry.f2, "addAction");
+                            final Method method = checkLoadable(entry.f1, owner);
+                            add(name, entry.f1, Arrays.asList(entry.f0), entry.f2, "addAction",
+                                    method == null ? null : method.getAnnotation(Identity.class));
                         });
         return new ArrayList<>(actions.values());
     }
@@ -65,7 +68,8 @@ final class ActionCompiler {
             Function function,
             List<String> triggers,
             @Nullable Map<String, Object> config,
-            String origin) {
+            String origin,
+            @Nullable Identity identity) {
         final String owner = "Action '" + name + "' of agent " + agentName;
         for (final BuiltInAction builtIn : BuiltInAction.values()) {
             if (builtIn.getActionName().equals(name)) {
@@ -101,7 +105,8 @@ final class ActionCompiler {
             }
         }
         actions.put(
-                name, new PlanAction(name, function, triggers, ActionConfig.encode(config, owner)));
+                name,
+                new PlanAction(name, function, triggers, ActionConfig.encode(config, owner), identity));
     }
 
     /** Returns the annotated methods by name; one redeclared in a subclass takes the place of its. */
@@ -204,10 +209,11 @@ final class ActionCompiler {
         }
     }
 
-    /** Finds a wrong method here and not when the job already runs. */
-    private static void checkLoadable(Function function, String owner) {
+    /** Finds a wrong method here and not when the job already runs; null for a function of Python. */
+    @Nullable
+    private static Method checkLoadable(Function function, String owner) {
         if (!(function instanceof JavaFunction)) {
-            return;
+            return null;
         }
         final JavaFunction java = (JavaFunction) function;
         if (!java.getParameterTypes().equals(PARAMETERS)) {
@@ -220,7 +226,9 @@ final class ActionCompiler {
                             + ".");
         }
         try {
-            checkForm(JavaFunctionUtils.resolveMethod(java), owner + ", " + java + ",");
+            final Method method = JavaFunctionUtils.resolveMethod(java);
+            checkForm(method, owner + ", " + java + ",");
+            return method;
         } catch (ClassNotFoundException e) {
             throw new IllegalArgumentException(
                     owner

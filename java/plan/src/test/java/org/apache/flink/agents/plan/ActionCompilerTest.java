@@ -14,6 +14,7 @@ import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.agents.ReActAgent;
 import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.annotation.Identity;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.function.JavaFunction;
 import org.apache.flink.agents.api.function.PythonFunction;
@@ -355,5 +356,40 @@ class ActionCompilerTest {
             names.add(it.next());
         }
         return names;
+    }
+
+    // ---- what journals know actions by -----------------------------------------------------
+
+    public static class Renamed extends Agent {
+        @Action(EventType.InputEvent)
+        @Identity("payment")
+        public static void pay(Event event, RunnerContext context) {}
+
+        @Action(EventType.InputEvent)
+        @Identity(formerNames = {"first", "second"})
+        public static void third(Event event, RunnerContext context) {}
+
+        @Action(EventType.InputEvent)
+        public static void plain(Event event, RunnerContext context) {}
+
+        @Identity(value = "own", formerNames = "was")
+        public static void added(Event event, RunnerContext context) {}
+    }
+
+    @Test
+    void declaredIdsAndFormerNamesStandInThePlan() throws Exception {
+        final Agent agent =
+                new Renamed()
+                        .addAction(
+                                new String[] {EventType.InputEvent},
+                                Renamed.class.getMethod("added", Event.class, RunnerContext.class));
+        final JsonNode actions = new ObjectMapper().readTree(compile(agent).toJson()).get("actions");
+        assertThat(actions.get("pay").get("id").asText()).isEqualTo("payment");
+        assertThat(actions.get("pay").has("former_names")).isFalse();
+        assertThat(actions.get("third").has("id")).isFalse();
+        assertThat(actions.get("third").get("former_names").toString()).isEqualTo("[\"first\",\"second\"]");
+        assertThat(actions.get("plain").has("id") || actions.get("plain").has("former_names")).isFalse();
+        assertThat(actions.get("added").get("id").asText()).isEqualTo("own");
+        assertThat(actions.get("added").get("former_names").toString()).isEqualTo("[\"was\"]");
     }
 }

@@ -1,6 +1,7 @@
 package org.apache.flink.agents.api.context;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 import javax.annotation.Nullable;
 
@@ -18,6 +19,14 @@ public interface DurableCallable<T> {
      * same id: they are told apart by their order.
      */
     String getId();
+
+    /**
+     * Returns ids that this call had before: what is recorded under one of them counts as its own. An addition to the
+     * reference's API.
+     */
+    default List<String> formerIds() {
+        return List.of();
+    }
 
     /** Returns the class a recorded result is read back as. */
     Class<T> getResultClass();

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.runtime.local.LocalInput;
 import org.apache.flink.agents.runtime.local.LocalRun;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -48,10 +49,11 @@ final class LocalAgentBuilder extends OneAgentBuilder {
         throw LocalExecutionEnvironment.needsFlink("toTable");
     }
 
-    void run() throws Exception {
+    /** @param index among the lists that are executed under this name */
+    void run(@Nullable final String name, final int index) throws Exception {
         final ClassLoader context = Thread.currentThread().getContextClassLoader();
         final ClassLoader userCode = context == null ? LocalAgentBuilder.class.getClassLoader() : context;
-        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add)) {
+        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add, name, index)) {
             run.run(inputs);
         }
     }

@@ -21,7 +21,8 @@ import org.apache.flink.table.api.Table;
  * the order in which they are produced.
  *
  * <p>{@link #execute()} runs what has been built since the last call, each agent over its own list and with empty memory.
- * Short-term memory ends with it.
+ * Short-term memory ends with it. With a store ({@code actionStateStoreBackend}) a run that was killed goes on where it was when
+ * it is executed again under its name.
  *
  * <p>What a cluster could have to store is checked, unless option {@code values.verify} is false: an event that an action sends,
  * and a value that it sets in short-term or sensory memory, has to come back from Flink's state as the same, and an event must
@@ -92,6 +93,19 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
      */
     @Override
     public void execute() throws Exception {
+        execute(null);
+    }
+
+    /**
+     * As {@link #execute()}. With a store ({@code actionStateStoreBackend}) what an earlier run of this name has done is not done
+     * again: its outputs, its memory and the results of its calls come from the journal.
+     *
+     * @param jobName the name of the run; null means option {@code job-identifier}. Without a store it means nothing
+     * @throws IllegalArgumentException if there is a store and the run has no name, or the store is not one for such runs
+     * @throws org.apache.flink.agents.core.AgentsCoreException if the store fails
+     */
+    @Override
+    public void execute(@Nullable final String jobName) throws Exception {
         if (builders.isEmpty()) {
             throw new IllegalStateException(
                     "There is nothing to execute: build something first, by fromList(...).apply(...); what was built before"
@@ -103,14 +117,9 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
         // Also after a failure: inputs half done are not run again.
         final List<LocalAgentBuilder> runs = new ArrayList<>(builders);
         builders.clear();
+        int index = 0;
         for (final LocalAgentBuilder builder : runs) {
-            builder.run();
+            builder.run(jobName, index++);
         }
-    }
-
-    /** As {@link #execute()}; there is no job that could have the name. */
-    @Override
-    public void execute(final String jobName) throws Exception {
-        execute();
     }
 }

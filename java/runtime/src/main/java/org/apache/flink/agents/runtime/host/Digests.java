@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -53,6 +54,18 @@ public final class Digests {
         }
         try {
             final byte[] json = canonical.writeValueAsBytes(arguments);
+            return of(json, json.length);
+        } catch (final JsonProcessingException e) {
+            return null;
+        }
+    }
+
+    /** Of a value and a number; null if Jackson cannot write the value. */
+    @Nullable
+    public byte[] ofNumbered(final Object value, final long number) {
+        try {
+            final byte[] json = canonical.writeValueAsBytes(value);
+            sha256.update(ByteBuffer.allocate(Long.BYTES).putLong(number).array());
             return of(json, json.length);
         } catch (final JsonProcessingException e) {
             return null;

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.context.DurableCallContext;
+import org.apache.flink.agents.api.metrics.UpdatableGauge;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreJournal;
@@ -15,6 +16,7 @@ import org.apache.flink.agents.core.value.MalformedValueException;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Histogram;
 import org.apache.flink.util.InstantiationUtil;
 
 /**
@@ -37,7 +39,12 @@ final class HostJournal {
     private final Counter actionsReplayed;
     private final Counter callsReplayed;
     private final Counter divergences;
+    private final UpdatableGauge<Integer> unacknowledged;
+    private final UpdatableGauge<Integer> size;
+    private final Histogram latency;
+    private int[] shown = {0, 0};
 
+    @SuppressWarnings("unchecked") // gauges take anything
     HostJournal(final JavaHost host, final PlanServices services) {
         this.host = host;
         this.core = host.core().journal();
@@ -46,6 +53,11 @@ final class HostJournal {
         actionsReplayed = HostMetrics.counter(services.metrics(), "numOfActionsReplayed");
         callsReplayed = HostMetrics.counter(services.metrics(), "numOfCallsReplayed");
         divergences = HostMetrics.counter(services.metrics(), "numOfDivergences");
+        unacknowledged = services.metrics().getGauge("numOfUnacknowledgedRecords");
+        unacknowledged.update(0);
+        size = services.metrics().getGauge("journalKilobytes");
+        size.update(0);
+        latency = services.metrics().getHistogram("storeLatencyMs");
     }
 
     CoreJournal core() {
@@ -58,6 +70,19 @@ final class HostJournal {
 
     Digests digests() {
         return digests;
+    }
+
+    /** Shows how the journal is doing, when the host has done what was to be done. */
+    void show() {
+        final int[] figures = core.figures();
+        if (figures[0] != shown[0] || figures[1] != shown[1]) {
+            shown = figures;
+            unacknowledged.update(figures[0]);
+            size.update(figures[1]);
+        }
+        if (figures[2] >= 0) {
+            latency.update((figures[2] + 500) / 1000);
+        }
     }
 
     void diverged() {

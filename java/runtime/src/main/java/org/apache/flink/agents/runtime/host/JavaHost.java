@@ -205,6 +205,9 @@ public final class JavaHost implements AutoCloseable {
                     throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
             }
         }
+        if (journal != null) {
+            journal.show();
+        }
         if (python != null) {
             python.flush(false);
         }

@@ -60,10 +60,12 @@ final class JournalledCalls implements Coroutine.Wait {
         this.journal = journal;
         this.context = context;
         this.calls = calls;
+        final List<String> ids = new ArrayList<>();
         final List<byte[]> arguments = new ArrayList<>();
         final List<Boolean> reconcilable = new ArrayList<>();
         // What the user's code may throw comes before anything is begun.
         for (final DurableCallable<?> callable : callables) {
+            ids.add(idsOf(callable));
             arguments.add(journal.digests().ofArguments(callable.arguments()));
             reconcilable.add(RECONCILES_BY_KEY.get(callable.getClass()) || callable.reconciler() != null);
         }
@@ -71,7 +73,7 @@ final class JournalledCalls implements Coroutine.Wait {
         for (int i = 0; i < callables.size(); i++) {
             final DurableCallable<?> callable = callables.get(i);
             final long begun =
-                    journal.core().call(context.task(), scope, callable.getId(), arguments.get(i), reconcilable.get(i));
+                    journal.core().call(context.task(), scope, ids.get(i), arguments.get(i), reconcilable.get(i));
             final Entry entry = new Entry(callable, CoreJournal.number(begun), CoreJournal.step(begun));
             entries.add(entry);
             if (entry.step == CoreJournal.WAIT) {
@@ -80,6 +82,12 @@ final class JournalledCalls implements Coroutine.Wait {
                 decided(entry);
             }
         }
+    }
+
+    /** The id, and behind a NUL each that the call had before, as the core wants them. */
+    private static String idsOf(final DurableCallable<?> callable) {
+        final List<String> former = callable.formerIds();
+        return former.isEmpty() ? callable.getId() : callable.getId() + '\0' + String.join("\0", former);
     }
 
     private void decided(final Entry entry) {

@@ -2,7 +2,9 @@ package org.apache.flink.agents.runtime.local;
 
 import java.util.List;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
@@ -16,6 +18,9 @@ import org.slf4j.LoggerFactory;
  * Runs one agent over a list of inputs, in the calling thread, without Flink: what the operator does on a cluster, with the
  * same core and the same host.
  *
+ * <p>With a store ({@code actionStateStoreBackend}) what an earlier run of the same name has done is not done again: its
+ * outputs, its memory and what its calls brought come from the journal.
+ *
  * <p><i>Owned state</i>: the core with all unfinished runs, memory, metrics and resources. <i>Lifecycle</i>: for one list.
  * <i>When it drains</i>: whenever as many inputs are unfinished as option {@code max-in-flight} allows, and at the end.
  * Inputs of different keys take turns; those of a key run in order.
@@ -26,13 +31,18 @@ public final class LocalRun implements AutoCloseable {
     /** Inputs taken between runs of actions: enough for keys to take turns. */
     private static final int WINDOW = 64;
 
+    /** Longer than a store takes to say that it does not answer. */
+    private static final int STORE_PATIENCE_SECONDS = 120;
+
     private final String agent;
     private final BiConsumer<Object, Object> output;
     private final AgentsCore core;
     private final LocalServices services;
     private final JavaHost host;
     private final KeySlots keys = new KeySlots(key -> key);
-    /** Has a permit when calls of actions are over. */
+    /** Null without a store. */
+    private final LocalJournal journal;
+    /** Has a permit when calls of actions are over, and when the store has said something. */
     private final Semaphore woken = new Semaphore(0);
 
     /**
@@ -40,18 +50,30 @@ public final class LocalRun implements AutoCloseable {
      * @param plan its plan, JSON in UTF-8
      * @param userCode class loader of the user's classes
      * @param output gets key and output, in the order in which they are produced
-     * @throws IllegalArgumentException if the plan is wrong, or names what cannot be found
+     * @param name of the run, by which a store knows it; null means option {@code job-identifier}
+     * @param index of the list among those that are executed under this name
+     * @throws IllegalArgumentException if the plan is wrong, or names what cannot be found; if there is a store, and no name
+     * @throws org.apache.flink.agents.core.AgentsCoreException if the store does not start
      */
     public LocalRun(
-            final String agent, final byte[] plan, final ClassLoader userCode, final BiConsumer<Object, Object> output) {
+            final String agent,
+            final byte[] plan,
+            final ClassLoader userCode,
+            final BiConsumer<Object, Object> output,
+            @Nullable final String name,
+            final int index) {
         this.agent = agent;
         this.output = output;
-        core = AgentsCore.open(plan);
+        journal = LocalJournal.of(plan, userCode, name, index);
+        core = journal == null ? AgentsCore.open(plan) : journal.open(plan, woken::release);
         LocalServices made = null;
         try {
-            made = new LocalServices(agent, plan, userCode, woken::release);
+            made = new LocalServices(agent, plan, userCode, journal, woken::release);
             host = new JavaHost(core, made, keys, new ToCaller());
             services = made;
+            if (journal != null) {
+                journal.start(host, keys);
+            }
         } catch (final RuntimeException | Error e) {
             closeQuietly(made, e);
             throw e;
@@ -77,7 +99,11 @@ public final class LocalRun implements AutoCloseable {
     public void run(final List<LocalInput> inputs) throws Exception {
         int fed = 0;
         for (final LocalInput input : inputs) {
-            host.input(keys.acquire(input.key()), new InputEvent(input.value()), false, 0);
+            final int slot = keys.acquire(input.key());
+            if (journal != null) {
+                journal.gives(slot, input.key());
+            }
+            host.input(slot, new InputEvent(input.value()), false, 0);
             // What ended at once has to be known before the next input: its slot is free.
             host.pump(0);
             keys.settle();
@@ -101,11 +127,17 @@ public final class LocalRun implements AutoCloseable {
     /** Waits for what actions wait for, until no more than so many inputs are unfinished. */
     private void finish(final int most) throws Exception {
         while (core.inFlight() > most) {
-            if (!host.waits()) {
+            if (host.waits()) {
+                woken.acquire();
+            } else if (journal == null || !woken.tryAcquire(STORE_PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                 throw new IllegalStateException(
-                        "Agent '" + agent + "': " + core.inFlight() + " inputs did not finish and nothing is left to do");
+                        "Agent '"
+                                + agent
+                                + "': "
+                                + core.inFlight()
+                                + " inputs did not finish and nothing is left to do"
+                                + (journal == null ? "" : ", and the store has said nothing for " + STORE_PATIENCE_SECONDS + " s"));
             }
-            woken.acquire();
             drain();
         }
     }

@@ -1,8 +1,10 @@
 package org.apache.flink.agents.runtime.local;
 
 import java.util.List;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.host.EventValues;
+import org.apache.flink.agents.runtime.host.JournalOutlet;
 import org.apache.flink.agents.runtime.host.PlanServices;
 import org.apache.flink.agents.runtime.host.ValueChecks;
 import org.apache.flink.agents.runtime.value.BlobCodec;
@@ -14,14 +16,24 @@ final class LocalServices extends PlanServices {
     private final ValueChecks checks;
 
     private final Runnable wakeUp;
+    private final LocalJournal journal;
 
-    LocalServices(final String agentName, final byte[] planJson, final ClassLoader userCode, final Runnable wakeUp) {
+    LocalServices(
+            final String agentName,
+            final byte[] planJson,
+            final ClassLoader userCode,
+            @Nullable final LocalJournal journal,
+            final Runnable wakeUp) {
         super(agentName, planJson, userCode, new LocalMetrics());
         this.wakeUp = wakeUp;
+        this.journal = journal;
         // Every value that a cluster could have to store is checked unless it is switched off: here agents are tried out.
         final boolean verify = config().getBool("values.verify", true);
         final BlobCodec codec = new BlobCodec(new ExecutionConfig(), userCode, List.of(), new EventValues(userCode), verify);
         memory = new LocalMemory(codec);
+        if (journal != null) {
+            journal.configure(codec);
+        }
         checks = verify ? new ValueChecks(codec) : null;
     }
 
@@ -42,6 +54,11 @@ final class LocalServices extends PlanServices {
     @Override
     protected ValueChecks checks() {
         return checks;
+    }
+
+    @Override
+    protected JournalOutlet journal() {
+        return journal;
     }
 
     // Keys are hidden in a cluster's logs; here they are the developer's own, and wanted.

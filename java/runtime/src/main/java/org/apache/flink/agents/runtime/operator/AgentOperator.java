@@ -77,6 +77,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
     private transient long frozenBy;
     /** Nothing of a key may be left when another comes, and actions end later than they begin. */
     private transient boolean oneByOne;
+    /** In BATCH mode with a journal: the record's key, until that before it is finished. */
+    private transient Object nextKey;
     private transient volatile boolean ended;
 
     private AgentOperator(
@@ -139,12 +141,6 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         core = journal == null ? AgentsCore.open(plan) : journal.open(plan, nonce);
         services = new OperatorServices(agentName, plan, inputType, python, encoded, journal, this);
         states = services.states();
-        if (journal != null && states.isBatch()) {
-            throw new IllegalArgumentException(
-                    "Option actionStateStoreBackend is set, and the job of agent '"
-                            + agentName
-                            + "' runs in BATCH mode, in which this release has no journal. Run it in STREAMING mode, or take the option away");
-        }
         maxInFlight = services.maxInFlight();
         // In BATCH mode the backend forgets a key as soon as another comes: a key's work is done in one go.
         slice = states.isBatch() ? Integer.MAX_VALUE : SLICE;
@@ -199,13 +195,36 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         } finally {
             keyOfRecord = false;
         }
+        if (nextKey != null) {
+            final Object key = nextKey;
+            nextKey = null;
+            finishKey();
+            outlet.unselect();
+            super.setCurrentKey(key);
+        }
     }
 
     @Override
     public void setCurrentKey(final Object key) {
         final boolean changeable =
                 keyOfRecord && keyCopier != null && !(key instanceof String || key instanceof Long || key instanceof Integer);
-        super.setCurrentKey(changeable ? keyCopier.copy(key) : key);
+        final Object own = changeable ? keyCopier.copy(key) : key;
+        if (keyOfRecord && oneByOne && core.inFlight() > 0 && !own.equals(getCurrentKey())) {
+            // The backend would forget the key before, whose runs have not ended.
+            nextKey = own;
+        } else {
+            super.setCurrentKey(own);
+        }
+    }
+
+    /** No input follows of the only key that there is. */
+    private void finishKey() throws Exception {
+        host.flush();
+        while (core.inFlight() > 0) {
+            if (!journal.stopAwaiting()) {
+                mailbox.yield();
+            }
+        }
     }
 
     @Override
@@ -229,7 +248,8 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         }
         pump();
         keys.settle();
-        if (oneByOne) {
+        // With a journal the inputs of a key may have to change places, so that they are finished together.
+        if (oneByOne && journal == null) {
             finishAll();
         }
         while (core.inFlight() > maxInFlight || host.isBehind()) {

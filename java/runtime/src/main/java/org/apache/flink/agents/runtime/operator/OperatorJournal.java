@@ -52,7 +52,7 @@ final class OperatorJournal implements JournalOutlet {
     private final DataOutputSerializer keyBytes = new DataOutputSerializer(64);
     /** Slots of keys that the core knows. */
     private final BitSet open = new BitSet();
-    private final Map<Integer, ScheduledFuture<?>> awaited = new HashMap<>();
+    private final Map<Integer, Awaited> awaited = new HashMap<>();
 
     private CoreJournal core;
     private BlobCodec codec;
@@ -62,6 +62,17 @@ final class OperatorJournal implements JournalOutlet {
     private int retainedCheckpoints;
     private ValueState<Long> sequence;
     private TypeSerializer<Object> keySerializer;
+
+    /** A run whose input is waited for. */
+    private static final class Awaited {
+        private final long run;
+        private final ScheduledFuture<?> timer;
+
+        Awaited(final long run, final ScheduledFuture<?> timer) {
+            this.run = run;
+            this.timer = timer;
+        }
+    }
 
     /** Takes what the restored checkpoint has. */
     OperatorJournal(final AgentOperator<?> operator, final StateInitializationContext context) throws Exception {
@@ -140,9 +151,9 @@ final class OperatorJournal implements JournalOutlet {
         sequence.update(ended + 1);
         if (idle) {
             open.clear(slot);
-            final ScheduledFuture<?> timer = awaited.remove(slot);
-            if (timer != null) {
-                timer.cancel(false);
+            final Awaited former = awaited.remove(slot);
+            if (former != null) {
+                former.timer.cancel(false);
             }
         }
     }
@@ -173,10 +184,21 @@ final class OperatorJournal implements JournalOutlet {
                     awaited.remove(slot);
                     operator.awaitOver(slot, run);
                 });
-        final ScheduledFuture<?> former = awaited.put(slot, timer);
+        final Awaited former = awaited.put(slot, new Awaited(run, timer));
         if (former != null) {
-            former.cancel(false);
+            former.timer.cancel(false);
         }
+    }
+
+    /** Inputs that are waited for will not come; false if none was. */
+    boolean stopAwaiting() throws Exception {
+        final Map<Integer, Awaited> all = new HashMap<>(awaited);
+        awaited.clear();
+        for (final Map.Entry<Integer, Awaited> entry : all.entrySet()) {
+            entry.getValue().timer.cancel(false);
+            operator.awaitOver(entry.getKey(), entry.getValue().run);
+        }
+        return !all.isEmpty();
     }
 
     // ---- checkpoints
