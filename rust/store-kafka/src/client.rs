@@ -1,0 +1,233 @@
+//! What the store's clients have in common: they remember what went wrong last, and their errors become the store's.
+
+use crate::STORE;
+use crate::settings::KafkaSettings;
+use flink_agents_runtime::store::{ErrorKind, StoreError};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::error::Error;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a wait may last until it looks whether the session has ended.
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
+
+/// Time of which one request may take a part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(pub(crate) Instant);
+
+impl Deadline {
+    pub(crate) fn after(time: Duration) -> Deadline {
+        Deadline(Instant::now() + time)
+    }
+
+    pub(crate) fn passed(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// What the clients of a session have told. librdkafka says on its own why it cannot reach a broker; a request that waits for
+/// one only learns that time is up.
+#[derive(Default)]
+pub(crate) struct Troubles {
+    last: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    stopped: AtomicBool,
+}
+
+impl Troubles {
+    pub(crate) fn last(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// Context of every client.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) troubles: Arc<Troubles>,
+    settings: Arc<KafkaSettings>,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: &Arc<KafkaSettings>) -> Shared {
+        Shared {
+            troubles: Arc::default(),
+            settings: settings.clone(),
+        }
+    }
+
+    /// The store's error for one of Kafka's, at a place.
+    pub(crate) fn error(&self, place: &str, doing: &str, code: RDKafkaErrorCode, words: &str) -> StoreError {
+        let mut reason = format!("{doing}: {} ({code:?})", self.settings.scrub(words));
+        let timed_out = matches!(kind_of(code), ErrorKind::Unavailable);
+        let cause = self.troubles.last().filter(|_| timed_out);
+        let mut kind = kind_of(code);
+        if let Some((last, said)) = cause {
+            reason.push_str("; the last trouble: ");
+            reason.push_str(&said);
+            if kind_of(last) == ErrorKind::Denied {
+                kind = ErrorKind::Denied;
+            }
+        }
+        StoreError::new(kind, STORE, place, reason, remedy(kind, code))
+    }
+
+    /// The store's error for the end of a wait.
+    pub(crate) fn timed_out(&self, place: &str, doing: &str, waited: Duration) -> StoreError {
+        self.error(
+            place,
+            doing,
+            RDKafkaErrorCode::OperationTimedOut,
+            &format!("no answer from {} within {waited:?}", self.settings.bootstrap_servers),
+        )
+    }
+
+    /// Credentials that were refused: nothing gets better by waiting.
+    pub(crate) fn refused(&self, place: &str) -> Option<StoreError> {
+        let (code, said) = self.troubles.last()?;
+        (code == RDKafkaErrorCode::Authentication)
+            .then(|| StoreError::new(ErrorKind::Denied, STORE, place, said, remedy(ErrorKind::Denied, code)))
+    }
+}
+
+impl ClientContext for Shared {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {
+        // What matters comes by `error` too; the rest would go to nowhere, or in a format that is not the host's.
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = code_of(&error);
+        // Only a summary of what was said before.
+        if matches!(
+            code,
+            RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::GroupAuthorizationFailed
+        ) {
+            return;
+        }
+        let mut last = self.troubles.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // A login that was refused is why the connection broke afterwards.
+        if matches!(&*last, Some((RDKafkaErrorCode::Authentication, _))) {
+            return;
+        }
+        *last = Some((code, self.settings.scrub(reason)));
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        crate::oauth::token(config, SystemTime::now().duration_since(UNIX_EPOCH)?)
+    }
+}
+
+impl ConsumerContext for Shared {}
+
+/// Kafka's code for an error; that of an administrative request is not where the others are.
+pub(crate) fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    match error {
+        KafkaError::AdminOp(code) => *code,
+        _ => error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
+    }
+}
+
+/// What an error of Kafka's means.
+pub(crate) fn kind_of(code: RDKafkaErrorCode) -> ErrorKind {
+    use RDKafkaErrorCode as C;
+    match code {
+        C::Authentication
+        | C::SaslAuthenticationFailed
+        | C::IllegalSASLState
+        | C::UnsupportedSASLMechanism
+        | C::TopicAuthorizationFailed
+        | C::GroupAuthorizationFailed
+        | C::ClusterAuthorizationFailed
+        | C::TransactionalIdAuthorizationFailed => ErrorKind::Denied,
+        C::MessageSizeTooLarge => ErrorKind::TooLarge,
+        C::InvalidMessageSize
+        | C::InvalidRecord
+        | C::InvalidMessage
+        | C::PolicyViolation
+        | C::InvalidTimestamp
+        | C::GaplessGuarantee
+        | C::OutOfOrderSequenceNumber
+        | C::UnknownProducerId
+        | C::Fatal => ErrorKind::Rejected,
+        C::InvalidProducerEpoch | C::ProducerFenced => ErrorKind::Fenced,
+        C::OffsetOutOfRange | C::AutoOffsetReset => ErrorKind::MissingHistory,
+        C::InvalidTopic
+        | C::InvalidPartitions
+        | C::InvalidReplicationFactor
+        | C::InvalidConfig
+        | C::UnknownTopic
+        | C::UnknownTopicOrPartition
+        | C::UnknownPartition => ErrorKind::Settings,
+        C::KafkaStorageError => ErrorKind::Full,
+        C::BadMessage => ErrorKind::Damaged,
+        _ => ErrorKind::Unavailable,
+    }
+}
+
+fn remedy(kind: ErrorKind, code: RDKafkaErrorCode) -> &'static str {
+    match kind {
+        ErrorKind::Denied if kind_of(code) == ErrorKind::Denied && code != RDKafkaErrorCode::Authentication => {
+            "Give the user read, write, describe and describe-configs on the topic, create too if the topic is to be created, \
+             and idempotent-write on brokers older than 2.8"
+        }
+        ErrorKind::Denied => "Check kafka.properties.sasl.* and kafka.properties.ssl.*, and the user on the brokers",
+        ErrorKind::TooLarge => {
+            "Return less from the call, or raise action-state.max-record-size and max.message.bytes of the topic"
+        }
+        ErrorKind::Fenced => "Nothing, if the job was restarted; otherwise another job runs under the same lineage",
+        ErrorKind::MissingHistory => {
+            "Restore a newer checkpoint, or set action-state.on-missing-history to REEXECUTE: what is missing is then done again"
+        }
+        ErrorKind::Settings => {
+            "Check kafkaActionStateTopic and the topic's settings; create the topic again if it was deleted"
+        }
+        ErrorKind::Full => "Look at the disk and the log of the broker",
+        ErrorKind::Rejected => "Look at the log of the broker; the job restarts from its last checkpoint",
+        ErrorKind::Damaged => "Look at the log of the broker for what happened to the partition",
+        _ => "Check that the brokers run and can be reached from here, and kafkaBootstrapServers",
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a request of the admin client; `None` when the session ends before.
+pub(crate) fn wait<T>(troubles: &Troubles, request: impl Future<Output = T>) -> Option<T> {
+    let mut request = pin!(request);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(answer) = request.as_mut().poll(&mut context) {
+            return Some(answer);
+        }
+        if troubles.stopped() {
+            return None;
+        }
+        std::thread::park_timeout(SLICE);
+    }
+}

@@ -1,0 +1,366 @@
+//! How a session begins: claim, reading, and then looking for successors.
+//!
+//! ```text
+//! 1  the topic is there, and as it must be                            topic
+//! 2  a claim without places is written; its offset + 1 is the epoch
+//! 3  the claims before it are read: partitions as they were pinned, a successor that was faster
+//! 4  the ends of the session's partitions are asked for
+//! 5  the claim is written again, with the ends as its places; claims up to it are read
+//! 6  what was appended meanwhile is written; records up to the places are read      recovery
+//! ```
+//!
+//! The epoch comes before the places, so that whatever a session of an earlier epoch was told to be durable before this one
+//! claimed lies before its places. A session that ends between 2 and 5 has written and read nothing: its claim matters to
+//! nobody but those it fences.
+
+use crate::STORE;
+use crate::client::{Deadline, SLICE, code_of};
+use crate::envelope::{ClaimValue, Key};
+use crate::partitions::{CLAIMS, Partitions};
+use crate::prune::Pruning;
+use crate::reader::{Next, Read, Reader, Span};
+use crate::recovery::Recovery;
+use crate::registry::{Registry, unreadable};
+use crate::session::{Deliveries, Inner, Producer, Sent, Writer};
+use crate::settings::wrong;
+use crate::topic::{Preparation, Topic};
+use flink_agents_runtime::store::request::fenced;
+use flink_agents_runtime::store::{ErrorKind, Position, StoreError};
+use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::producer::BaseRecord;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+/// Runs a session until it ends.
+pub(crate) fn run(inner: &Arc<Inner>) {
+    if let Err(error) = Opening::begin(inner) {
+        inner.fail(error);
+    }
+}
+
+/// The parts a session works with, once it is claimed.
+pub(crate) struct Opening<'a> {
+    pub(crate) inner: &'a Arc<Inner>,
+    pub(crate) reader: Reader,
+    pub(crate) producer: Arc<Producer>,
+    pub(crate) topic: Topic,
+    pub(crate) nonce: [u8; 16],
+    pub(crate) registry: Registry,
+    /// Claims up to here are read.
+    pub(crate) seen: u64,
+}
+
+/// A number nobody else has: the standard library's hasher is seeded by the system.
+fn nonce() -> [u8; 16] {
+    let mut nonce = [0; 16];
+    for half in nonce.chunks_mut(8) {
+        half.copy_from_slice(&RandomState::new().build_hasher().finish().to_ne_bytes());
+    }
+    nonce
+}
+
+impl<'a> Opening<'a> {
+    fn begin(inner: &'a Arc<Inner>) -> Result<(), StoreError> {
+        let settings = &inner.settings;
+        let config = settings.client()?;
+        let broken = |e: &KafkaError| {
+            wrong(
+                "kafka.properties",
+                settings.scrub(&e.to_string()),
+                "Correct the properties",
+            )
+        };
+        let consumer = BaseConsumer::from_config_and_context(&config, inner.shared.clone()).map_err(|e| broken(&e))?;
+        let preparation = Preparation {
+            settings,
+            config: &config,
+            consumer: &consumer,
+            shared: &inner.shared,
+            deadline: Deadline::after(settings.open_timeout),
+            report: &inner.report,
+        };
+        let Some(topic) = preparation.run()? else {
+            return Ok(());
+        };
+        // A trouble on the way here is not why something fails later.
+        inner.shared.troubles.forget();
+        let producer = Opening::producer(inner, config, &topic).map_err(|e| broken(&e))?;
+        let served = producer.clone();
+        let serving = inner.clone();
+        std::thread::scope(|scope| {
+            let server = std::thread::Builder::new()
+                .name("flink-agents-kafka-producer".to_owned())
+                .spawn_scoped(scope, move || serving.serve(&served));
+            if let Err(e) = server {
+                return Err(StoreError::new(
+                    ErrorKind::Unavailable,
+                    STORE,
+                    inner.place(),
+                    format!("a thread could not be started: {e}"),
+                    "Check how many threads the process may have",
+                ));
+            }
+            let mut opening = Opening {
+                inner,
+                reader: Reader {
+                    consumer,
+                    shared: inner.shared.clone(),
+                    topic: settings.topic.clone(),
+                    patience: settings.open_timeout,
+                },
+                producer,
+                topic,
+                nonce: nonce(),
+                registry: Registry::new(&inner.request),
+                seen: 0,
+            };
+            let ended = opening.claim_and_read();
+            if let Err(error) = ended {
+                inner.fail(error);
+            }
+            // The thread that serves the producer goes on until the session has ended, for whatever reason.
+            Ok(())
+        })
+    }
+
+    fn producer(inner: &Arc<Inner>, mut config: ClientConfig, topic: &Topic) -> Result<Arc<Producer>, KafkaError> {
+        // Batches are measured by it too: the broker refuses one that is larger than the topic allows.
+        if let Some(limit) = topic.max_message {
+            config.set("message.max.bytes", limit.clamp(1000, 1_000_000_000).to_string());
+        }
+        let context = Deliveries {
+            shared: inner.shared.clone(),
+            session: inner.clone(),
+        };
+        Producer::from_config_and_context(&config, context).map(Arc::new)
+    }
+
+    fn claim_and_read(&mut self) -> Result<(), StoreError> {
+        let Some(mut recovery) = self.claim()? else {
+            return Ok(());
+        };
+        if !recovery.run(self)? {
+            return Ok(());
+        }
+        self.watch(recovery.partitions)
+    }
+
+    /// Claims the key groups; `None` when the session ended.
+    fn claim(&mut self) -> Result<Option<Recovery>, StoreError> {
+        let request = &self.inner.request;
+        let mut claim = ClaimValue {
+            epoch: 0,
+            max_parallelism: request.max_parallelism,
+            key_groups: request.key_groups.clone(),
+            partitions: 0,
+            first_partition: 0,
+            positions: Vec::new(),
+        };
+        let Some(requested) = self.write(CLAIMS, &self.claim_key(), Some(&claim.encode()))? else {
+            return Ok(None);
+        };
+        let epoch = requested + 1;
+        let Some((low, _)) = self.reader.ends(CLAIMS)? else {
+            return Ok(None);
+        };
+        self.seen = low;
+        if !self.read_claims(requested + 1)? {
+            return Ok(None);
+        }
+        self.check(epoch)?;
+        // Before there are places: a claim that should not be would be in the way of those that should.
+        self.registry
+            .check_parallelism(&self.inner.place(), request.max_parallelism)?;
+        let partitions = self.partitions()?;
+        let split = partitions.split(&request.key_groups);
+        let mut lows = Vec::with_capacity(split.len());
+        for (partition, _) in &split {
+            let Some((low, high)) = self.reader.ends(*partition)? else {
+                return Ok(None);
+            };
+            lows.push(low);
+            claim.positions.push(Position(high));
+        }
+        claim.epoch = epoch;
+        claim.partitions = partitions.count;
+        claim.first_partition = partitions.of(*request.key_groups.start());
+        let Some(placed) = self.write(CLAIMS, &self.claim_key(), Some(&claim.encode()))? else {
+            return Ok(None);
+        };
+        if !self.read_claims(placed + 1)? {
+            return Ok(None);
+        }
+        self.check(epoch)?;
+        let recovery = Recovery::plan(self, partitions, split, &lows, &claim)?;
+        let ends = claim.positions.iter().map(|position| position.0).collect();
+        self.inner.claimed(
+            Writer {
+                producer: self.producer.clone(),
+                epoch,
+                partitions,
+                max_message: self.topic.max_message,
+            },
+            ends,
+        );
+        Ok(Some(recovery))
+    }
+
+    pub(crate) fn claim_key(&self) -> Vec<u8> {
+        Key::Claim {
+            lineage: self.inner.request.lineage,
+            nonce: self.nonce,
+            operator: &self.inner.request.operator,
+        }
+        .encode()
+    }
+
+    /// The partitions that the first claim of the session's lineages was written with.
+    fn partitions(&self) -> Result<Partitions, StoreError> {
+        let all = self.topic.partitions;
+        let max_parallelism = self.inner.request.max_parallelism;
+        let now = Partitions::of_topic(all, max_parallelism);
+        let Some(pinned) = self.registry.partitions() else {
+            return Ok(now);
+        };
+        if pinned > now.count {
+            return Err(wrong(
+                self.inner.place(),
+                format!("it has {all} partitions, and the job's records are in {pinned} besides that of the claims"),
+                "The topic was made again with fewer partitions. Let kafkaActionStateTopic name another topic",
+            ));
+        }
+        Ok(Partitions::pinned(pinned, all, max_parallelism))
+    }
+
+    fn check(&self, epoch: u64) -> Result<(), StoreError> {
+        let request = &self.inner.request;
+        match self.registry.successor(epoch, &request.key_groups) {
+            Some(successor) => Err(fenced(STORE, &self.inner.place(), request, &successor)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads claims up to an offset. False when the session ended.
+    fn read_claims(&mut self, to: u64) -> Result<bool, StoreError> {
+        let span = Span {
+            partition: CLAIMS,
+            from: self.seen,
+            to,
+        };
+        let registry = &mut self.registry;
+        let place = self.reader.place(CLAIMS);
+        let read = self.reader.read(&[span], |read| {
+            if let Read::Message(message) = read {
+                let offset = message.offset() as u64;
+                let taken = registry.take(offset, message.key(), message.payload());
+                taken.map_err(|why| unreadable(&place, offset, why))?;
+            }
+            Ok(Next::On)
+        })?;
+        self.seen = self.seen.max(to);
+        Ok(read)
+    }
+
+    /// Writes something of the store's own and waits for its offset. `None` when the session ended.
+    pub(crate) fn write(&self, partition: u32, key: &[u8], value: Option<&[u8]>) -> Result<Option<u64>, StoreError> {
+        let (sender, receiver) = channel();
+        let mut record = BaseRecord::with_opaque_to(&self.inner.settings.topic, Box::new(Sent::Own(sender)))
+            .partition(partition as i32)
+            .key(key);
+        record.payload = value;
+        let failed = |code: RDKafkaErrorCode| {
+            let place = self.reader.place(partition);
+            self.inner
+                .shared
+                .error(&place, "writing a claim", code, &code.to_string())
+        };
+        if let Err((e, _)) = self.producer.send(record) {
+            return Err(failed(code_of(&e)));
+        }
+        let patience = self.inner.settings.open_timeout;
+        let deadline = Deadline::after(patience);
+        loop {
+            match receiver.recv_timeout(SLICE) {
+                Ok(Ok((_, offset))) => return Ok(Some(offset)),
+                Ok(Err(code)) => return Err(failed(code)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if self.inner.shared.troubles.stopped() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if deadline.passed() => {
+                    let place = self.reader.place(partition);
+                    return Err(self.inner.shared.timed_out(&place, "writing a claim", patience));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Looks for successors and prunes, until the session ends.
+    fn watch(&mut self, partitions: Partitions) -> Result<(), StoreError> {
+        let interval = self.inner.settings.watch_interval;
+        let mut pruning = Pruning::new(&self.inner.settings, partitions);
+        let mut look = Instant::now() + interval;
+        loop {
+            let asked = {
+                let mut state = self.inner.state();
+                loop {
+                    if state.closed || self.inner.shared.troubles.stopped() {
+                        return Ok(());
+                    }
+                    let now = Instant::now();
+                    state.prune_due = Some(pruning.due());
+                    let prunes = state.prune.is_some() && pruning.due() <= now;
+                    if prunes || look <= now {
+                        state.pruning = prunes;
+                        break if prunes { state.prune.take() } else { None };
+                    }
+                    let due = if state.prune.is_some() {
+                        look.min(pruning.due())
+                    } else {
+                        look
+                    };
+                    let wait = self.inner.changed.wait_timeout(state, due - now);
+                    state = wait.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            };
+            if Instant::now() >= look {
+                self.look_for_successor()?;
+                look = Instant::now() + interval;
+            }
+            if let Some(marker) = asked {
+                let put_off = pruning.run(self, marker)?;
+                let mut state = self.inner.state();
+                state.pruning = false;
+                if state.prune.is_none() {
+                    state.prune = put_off;
+                }
+                self.inner.changed.notify_all();
+            }
+        }
+    }
+
+    fn look_for_successor(&mut self) -> Result<(), StoreError> {
+        match self.read_new_claims() {
+            Ok(()) => {}
+            // Brokers that do not answer are no reason to end: a session that writes nothing does not need them.
+            Err(error) if error.kind == ErrorKind::Unavailable => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        self.registry
+            .epoch_of(&self.nonce)
+            .map_or(Ok(()), |epoch| self.check(epoch))
+    }
+
+    fn read_new_claims(&mut self) -> Result<(), StoreError> {
+        if let Some((_, end)) = self.reader.ends(CLAIMS)? {
+            self.read_claims(end)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,522 @@
+//! A session: what is appended goes to the producer, what is delivered comes back as acknowledgements.
+
+use crate::client::{SLICE, Shared, code_of};
+use crate::envelope::{Key, RECORD_OVERHEAD, RecordKey, encode_record};
+use crate::marker::Marker;
+use crate::partitions::Partitions;
+use crate::settings::{KafkaSettings, wrong};
+use crate::topic::FRAMING;
+use crate::{Report, STORE};
+use flink_agents_runtime::store::gate::Gate;
+use flink_agents_runtime::store::request::refuse;
+use flink_agents_runtime::store::{
+    Acked, Append, ErrorKind, Events, OpenSession, Position, Session, StoreError, Ticket,
+};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::ops::RangeInclusive;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a session that is closed goes on with pruning that is due.
+const LAST_PRUNING: Duration = Duration::from_secs(5);
+
+pub(crate) type Producer = BaseProducer<Deliveries>;
+
+/// What was given to the producer, and comes back with the delivery.
+pub(crate) enum Sent {
+    Record {
+        slot: u32,
+        ticket: Ticket,
+        key_group: u16,
+        run: u64,
+    },
+    /// Of the store itself: whoever wrote it waits for partition and offset.
+    Own(Sender<Result<(u32, u64), RDKafkaErrorCode>>),
+}
+
+/// What can be written with once the session's key groups are claimed.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    pub(crate) producer: Arc<Producer>,
+    pub(crate) epoch: u64,
+    pub(crate) partitions: Partitions,
+    pub(crate) max_message: Option<usize>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    /// Appended and not yet given to the producer.
+    pending: VecDeque<Append>,
+    writer: Option<Writer>,
+    /// Delivered and not yet told.
+    acked: Vec<Acked>,
+    failure: Option<StoreError>,
+    pub(crate) closed: bool,
+    /// Of each key group, what the markers said.
+    pub(crate) starts: Vec<Option<Position>>,
+    /// Of each of the session's partitions, the place after what was read and what is acknowledged.
+    ends: Vec<u64>,
+    /// What is to be pruned is what this marker does not cover.
+    pub(crate) prune: Option<Marker>,
+    /// When it may be; none before the claim.
+    pub(crate) prune_due: Option<Instant>,
+    /// It is under way.
+    pub(crate) pruning: bool,
+}
+
+/// What the session's threads share.
+pub(crate) struct Inner {
+    pub(crate) settings: Arc<KafkaSettings>,
+    pub(crate) report: Report,
+    pub(crate) shared: Shared,
+    pub(crate) gate: Gate,
+    pub(crate) request: OpenSession,
+    pub(crate) markers: Vec<Marker>,
+    state: Mutex<State>,
+    pub(crate) changed: Condvar,
+}
+
+impl Inner {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn place(&self) -> String {
+        format!("topic {}", self.settings.topic)
+    }
+
+    /// Ends the session with an error, if it is the first.
+    pub(crate) fn fail(&self, error: StoreError) {
+        let mut state = self.state();
+        if state.failure.is_none() {
+            state.failure = Some(error);
+            state.pending.clear();
+            self.changed.notify_all();
+        }
+    }
+
+    /// The key groups are claimed: what was appended meanwhile is written.
+    pub(crate) fn claimed(&self, writer: Writer, ends: Vec<u64>) {
+        let mut state = self.state();
+        state.ends = ends;
+        state.prune_due = Some(Instant::now());
+        state.writer = Some(writer);
+        self.drain(&mut state);
+    }
+
+    /// Gives to the producer what it takes. Does no I/O: librdkafka's threads do.
+    fn drain(&self, state: &mut State) {
+        let Some(writer) = state.writer.clone() else {
+            return;
+        };
+        while let Some(record) = state.pending.pop_front() {
+            let partition = writer.partitions.of(record.key_group);
+            let run = record.run().unwrap_or_default();
+            if let Some(limit) = writer.max_message {
+                let size = record.size() + self.request.operator.len() + RECORD_OVERHEAD + FRAMING;
+                if size > limit {
+                    let error = StoreError::new(
+                        ErrorKind::TooLarge,
+                        STORE,
+                        self.place_of(partition, record.key_group, run),
+                        format!("the record takes {size} bytes, and max.message.bytes of the topic is {limit}"),
+                        "Let the call return less, for instance a reference to what it stored, or raise max.message.bytes of the \
+                         topic",
+                    );
+                    return self.fail_here(state, error);
+                }
+            }
+            let key = Key::Record(RecordKey {
+                lineage: self.request.lineage,
+                epoch: writer.epoch,
+                key_group: record.key_group,
+                operator: &self.request.operator,
+                key: &record.key,
+                tail: &record.tail,
+            })
+            .encode();
+            let value = encode_record(record.value.as_deref());
+            let sent = Box::new(Sent::Record {
+                slot: record.slot,
+                ticket: record.ticket,
+                key_group: record.key_group,
+                run,
+            });
+            let message = BaseRecord::with_opaque_to(&self.settings.topic, sent)
+                .partition(partition as i32)
+                .key(&key)
+                .payload(&value);
+            match writer.producer.send(message) {
+                Ok(()) => {}
+                // The thread that serves the producer tries again.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    state.pending.push_front(record);
+                    return;
+                }
+                Err((e, _)) => {
+                    let code = code_of(&e);
+                    let place = self.place_of(partition, record.key_group, run);
+                    let error = self.write_error(&place, code, &writer.producer);
+                    return self.fail_here(state, error);
+                }
+            }
+        }
+    }
+
+    fn fail_here(&self, state: &mut State, error: StoreError) {
+        state.failure.get_or_insert(error);
+        state.pending.clear();
+        self.changed.notify_all();
+    }
+
+    fn place_of(&self, partition: u32, key_group: u16, run: u64) -> String {
+        format!(
+            "topic {}, partition {partition}, operator {}, key group {key_group}, run {run}",
+            self.settings.topic, self.request.operator
+        )
+    }
+
+    fn write_error(&self, place: &str, code: RDKafkaErrorCode, producer: &Producer) -> StoreError {
+        match producer.client().fatal_error() {
+            Some((fatal, said)) if code == RDKafkaErrorCode::Fatal => {
+                self.shared.error(place, "writing a record", fatal, &said)
+            }
+            _ => self.shared.error(place, "writing a record", code, &code.to_string()),
+        }
+    }
+
+    fn delivered(&self, told: Result<(u32, u64), (u32, RDKafkaErrorCode)>, sent: Sent) {
+        let (slot, ticket, key_group, run) = match sent {
+            Sent::Own(waiting) => {
+                // Nobody waits any more when the session has ended.
+                let _ = waiting.send(told.map_err(|(_, code)| code));
+                return;
+            }
+            Sent::Record {
+                slot,
+                ticket,
+                key_group,
+                run,
+            } => (slot, ticket, key_group, run),
+        };
+        let mut state = self.state();
+        // After a record that failed, none is acknowledged: those behind it in its key depend on it.
+        if state.failure.is_some() || state.closed {
+            return;
+        }
+        match told {
+            Ok((partition, offset)) => {
+                let first = state.writer.as_ref().map_or(partition, |writer| {
+                    writer.partitions.of(*self.request.key_groups.start())
+                });
+                // Not only when it is told: what the caller has not seen acknowledged is part of its snapshot.
+                if let Some(end) = state.ends.get_mut((partition - first) as usize) {
+                    *end = (*end).max(offset + 1);
+                }
+                state.acked.push(Acked {
+                    slot,
+                    ticket,
+                    position: Position(offset),
+                });
+                if state.acked.len() > 1 {
+                    return;
+                }
+            }
+            Err((partition, code)) => {
+                let place = self.place_of(partition, key_group, run);
+                let error = match state.writer.as_ref().map(|writer| writer.producer.clone()) {
+                    Some(producer) => self.write_error(&place, code, &producer),
+                    None => self.shared.error(&place, "writing a record", code, &code.to_string()),
+                };
+                self.fail_here(&mut state, error);
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    /// Tells what is acknowledged, until the session ends.
+    fn tell(&self) {
+        loop {
+            let (acked, failure) = {
+                let mut state = self.state();
+                while state.acked.is_empty() && state.failure.is_none() && !state.closed {
+                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                if state.closed {
+                    return;
+                }
+                (std::mem::take(&mut state.acked), state.failure.clone())
+            };
+            self.gate.acked(&acked);
+            if let Some(error) = failure {
+                self.shared.troubles.stop();
+                self.gate.fail(error);
+                return;
+            }
+        }
+    }
+
+    /// Serves the producer until the session ends.
+    pub(crate) fn serve(&self, producer: &Producer) {
+        while !self.shared.troubles.stopped() {
+            producer.poll(SLICE);
+            let mut state = self.state();
+            if !state.pending.is_empty() {
+                self.drain(&mut state);
+            }
+        }
+    }
+}
+
+/// Context of a session's producer.
+pub(crate) struct Deliveries {
+    pub(crate) shared: Shared,
+    pub(crate) session: Arc<Inner>,
+}
+
+impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = Shared::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.shared.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        ClientContext::error(&self.shared, error, reason);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.shared.generate_oauth_token(config)
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Sent>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
+        let told = match result {
+            Ok(message) => Ok((message.partition() as u32, message.offset() as u64)),
+            Err((e, message)) => Err((message.partition() as u32, code_of(&e))),
+        };
+        self.session.delivered(told, *sent);
+    }
+}
+
+/// See [`crate`].
+pub(crate) struct KafkaSession {
+    inner: Arc<Inner>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl KafkaSession {
+    pub(crate) fn open(
+        settings: &Arc<KafkaSettings>,
+        report: &Report,
+        request: OpenSession,
+        events: Arc<dyn Events>,
+    ) -> Result<KafkaSession, StoreError> {
+        let place = format!("operator {}", request.operator);
+        let bug = "This is an error of the program that holds the session; please report it";
+        if request.key_groups.is_empty() || *request.key_groups.end() >= request.max_parallelism {
+            let why = format!(
+                "key groups {:?} at a maximum parallelism of {}",
+                request.key_groups, request.max_parallelism
+            );
+            return Err(StoreError::new(ErrorKind::Request, STORE, place, why, bug));
+        }
+        if request.operator.len() > 1 << 12 {
+            let why = format!("its id has {} bytes, and 4096 are allowed", request.operator.len());
+            return Err(StoreError::new(ErrorKind::Request, STORE, place, why, bug));
+        }
+        let markers = request
+            .markers
+            .iter()
+            .map(|bytes| Marker::decode(bytes))
+            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = markers
+            .iter()
+            .find(|marker| marker.max_parallelism != request.max_parallelism)
+        {
+            return Err(wrong(
+                format!("marker in the restored checkpoint, {place}"),
+                format!(
+                    "the maximum parallelism is {} now and was {} then",
+                    request.max_parallelism, other.max_parallelism
+                ),
+                "Set the maximum parallelism of the operator to the former value",
+            ));
+        }
+        let starts: Vec<Option<Position>> = request
+            .key_groups
+            .clone()
+            .map(|key_group| markers.iter().filter_map(|marker| marker.start(key_group)).min())
+            .collect();
+        let state = State {
+            starts,
+            ..State::default()
+        };
+        let shared = Shared::new(settings);
+        let inner = Arc::new(Inner {
+            settings: settings.clone(),
+            report: report.clone(),
+            shared,
+            gate: Gate::new(events),
+            request,
+            markers,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
+        let mut session = KafkaSession {
+            inner: inner.clone(),
+            threads: Vec::with_capacity(2),
+        };
+        let teller = inner.clone();
+        session.spawn("kafka-acks", move || teller.tell())?;
+        session.spawn("kafka-session", move || crate::open::run(&inner))?;
+        Ok(session)
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let thread = Builder::new()
+            .name(format!("flink-agents-{name}"))
+            .spawn(run)
+            .map_err(|e| {
+                StoreError::new(
+                    ErrorKind::Unavailable,
+                    STORE,
+                    self.inner.place(),
+                    format!("a thread could not be started: {e}"),
+                    "Check how many threads the process may have",
+                )
+            })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+impl Session for KafkaSession {
+    fn append(&mut self, records: Vec<Append>) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        inner.gate.check()?;
+        let mut state = inner.state();
+        if let Some(error) = &state.failure {
+            return Err(error.clone());
+        }
+        for record in records {
+            let place = inner.place();
+            let refused = refuse(STORE, &place, &inner.request, &record, inner.settings.max_record_size);
+            if let Some(error) = refused {
+                inner.drain(&mut state);
+                inner.fail_here(&mut state, error);
+                return Ok(());
+            }
+            state.pending.push_back(record);
+        }
+        inner.drain(&mut state);
+        Ok(())
+    }
+
+    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+        let request = &self.inner.request;
+        let first = *request.key_groups.start();
+        let state = self.inner.state();
+        let partitions = state.writer.as_ref().map(|writer| writer.partitions);
+        let mut positions: Vec<Option<Position>> = state.starts.clone();
+        if let Some(partitions) = &partitions {
+            let own = partitions.of(first);
+            for (index, key_group) in request.key_groups.clone().enumerate() {
+                if recovered.iter().any(|range| range.contains(&key_group)) {
+                    positions[index] = Some(Position(state.ends[(partitions.of(key_group) - own) as usize]));
+                }
+            }
+        }
+        for (key_group, position) in oldest {
+            let index = key_group.checked_sub(first).map(usize::from);
+            if let Some(Some(known)) = index.and_then(|index| positions.get_mut(index)) {
+                *known = (*known).min(*position);
+            }
+        }
+        let restored = self.inner.markers.first();
+        let mut marker = Marker {
+            lineage: restored
+                .filter(|_| partitions.is_none())
+                .map_or(request.lineage, |marker| marker.lineage),
+            max_parallelism: request.max_parallelism,
+            partitions: partitions.map_or_else(|| restored.map_or(0, |marker| marker.partitions), |known| known.count),
+            starts: Vec::new(),
+        };
+        for (key_group, position) in request.key_groups.clone().zip(positions) {
+            let Some(position) = position else {
+                continue;
+            };
+            match marker.starts.last_mut() {
+                Some((range, same)) if *same == position && *range.end() + 1 == key_group => {
+                    *range = *range.start()..=key_group;
+                }
+                _ => marker.starts.push((key_group..=key_group, position)),
+            }
+        }
+        marker.encode()
+    }
+
+    fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
+        self.inner.gate.check()?;
+        let marker = Marker::decode(marker)?;
+        let request = &self.inner.request;
+        let covers = |key_group: &u16| marker.start(*key_group).is_some();
+        if marker.lineage != request.lineage || !request.key_groups.clone().any(|key_group| covers(&key_group)) {
+            return Err(StoreError::new(
+                ErrorKind::Request,
+                STORE,
+                format!("{}, operator {}", self.inner.place(), request.operator),
+                format!(
+                    "the marker to prune by is of the job lineage {}, and this session of {} with the key groups {:?}",
+                    marker.lineage, request.lineage, request.key_groups
+                ),
+                "This is an error of the program that holds the session; please report it",
+            ));
+        }
+        self.inner.state().prune = Some(marker);
+        self.inner.changed.notify_all();
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) {
+        drop(self);
+    }
+}
+
+impl Drop for KafkaSession {
+    fn drop(&mut self) {
+        let state = self.inner.state();
+        let prunes = |state: &mut State| {
+            let due = state.prune.is_some() && state.prune_due.is_some_and(|due| due <= Instant::now());
+            state.failure.is_none() && (due || state.pruning)
+        };
+        let waited = self.inner.changed.wait_timeout_while(state, LAST_PRUNING, prunes);
+        drop(waited.unwrap_or_else(PoisonError::into_inner).0);
+        self.inner.shared.troubles.stop();
+        {
+            let mut state = self.inner.state();
+            state.closed = true;
+            state.pending.clear();
+            self.inner.changed.notify_all();
+        }
+        self.inner.gate.close(STORE);
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has told so by its message; there is nobody here to tell it to.
+            let _ = thread.join();
+        }
+        // The producer refers to the session by its context. What it drops now it reports, so the lock must be free.
+        let writer = self.inner.state().writer.take();
+        drop(writer);
+    }
+}

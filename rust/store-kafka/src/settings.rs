@@ -1,0 +1,342 @@
+//! What the store is told: addresses, topic, properties of librdkafka, limits.
+
+use crate::STORE;
+use flink_agents_runtime::store::{ErrorKind, StoreError};
+use rdkafka::ClientConfig;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Prefix of the keys that are passed on to librdkafka.
+pub const PROPERTIES: &str = "kafka.properties.";
+
+/// What every client of the store must have, and what it means to have it otherwise.
+const FIXED: &[(&str, &str)] = &[
+    ("enable.idempotence", "true"),
+    ("acks", "all"),
+    ("enable.gapless.guarantee", "true"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "true"),
+];
+/// What the store decides for itself.
+const OWN: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set kafkaBootstrapServers"),
+    ("metadata.broker.list", "set kafkaBootstrapServers"),
+    ("request.required.acks", "the store always asks all replicas"),
+    ("transactional.id", "the store uses no transactions"),
+    ("message.max.bytes", "set action-state.max-record-size"),
+];
+/// Unless a property says otherwise.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("client.id", "flink-agents"),
+    // The consumer never joins this group: it is told what to read. librdkafka does not do without a name.
+    ("group.id", "flink-agents"),
+    // What waits is sent with the next request: waiting longer would only delay the first record of a run.
+    ("linger.ms", "0"),
+    // The caller bounds what is in flight; a second bound here would have to block somebody.
+    ("queue.buffering.max.messages", "0"),
+    ("queue.buffering.max.kbytes", "2147483647"),
+    ("message.timeout.ms", "120000"),
+    ("fetch.wait.max.ms", "100"),
+    ("check.crcs", "true"),
+    ("auto.offset.reset", "error"),
+];
+
+/// Settings of the store; [`KafkaSettings::from_config`] reads them from a plan's configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KafkaSettings {
+    /// `host:port,host:port`.
+    pub bootstrap_servers: String,
+    /// Created when it is missing.
+    pub topic: String,
+    /// Partitions for records of a topic that is created; it gets one more, for claims.
+    pub partitions: u32,
+    /// Replicas of a topic that is created; `None` leaves it to the brokers.
+    pub replication_factor: Option<u16>,
+    /// Properties of librdkafka, references to secrets resolved.
+    pub properties: BTreeMap<String, String>,
+    /// Bytes; a larger record is refused.
+    pub max_record_size: usize,
+    /// How old a record must be at least when it is pruned.
+    pub retention: Duration,
+    /// How long an opening waits for the brokers, in all.
+    pub open_timeout: Duration,
+    /// How often a session looks for a successor, by which it is a zombie.
+    pub watch_interval: Duration,
+}
+
+impl fmt::Debug for KafkaSettings {
+    /// Without values of properties: some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("topic", &self.topic)
+            .field("properties", &self.properties.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn wrong(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> StoreError {
+    StoreError::new(ErrorKind::Settings, STORE, what, why, remedy)
+}
+
+impl KafkaSettings {
+    /// Settings with defaults.
+    pub fn new(bootstrap_servers: impl Into<String>, topic: impl Into<String>) -> KafkaSettings {
+        KafkaSettings {
+            bootstrap_servers: bootstrap_servers.into(),
+            topic: topic.into(),
+            partitions: 64,
+            replication_factor: None,
+            properties: BTreeMap::new(),
+            max_record_size: 1 << 20,
+            retention: Duration::from_secs(7 * 24 * 3600),
+            open_timeout: Duration::from_secs(60),
+            watch_interval: Duration::from_secs(5),
+        }
+    }
+
+    /// Reads the keys that begin with `kafka` from a flat configuration. A property may name a secret instead of having it:
+    /// `${env:NAME}` is the value of an environment variable of this process, `${file:PATH}` the content of a file, without
+    /// the line's end. Size and age of records are left at their defaults.
+    ///
+    /// # Errors
+    /// When a key is missing or has a wrong value, or a secret is not where it should be.
+    pub fn from_config<'a>(config: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<KafkaSettings, StoreError> {
+        let mut settings = KafkaSettings::new("localhost:9092", "");
+        for (key, value) in config {
+            match key {
+                "kafkaBootstrapServers" => value.clone_into(&mut settings.bootstrap_servers),
+                "kafkaActionStateTopic" => value.clone_into(&mut settings.topic),
+                "kafkaActionStateTopicNumPartitions" => settings.partitions = number(key, value, 1, 100_000)?,
+                "kafkaActionStateTopicReplicationFactor" if value.trim() != "-1" => {
+                    settings.replication_factor = Some(number(key, value, 1, 1000)?);
+                }
+                _ => {
+                    if let Some(property) = key.strip_prefix(PROPERTIES) {
+                        settings.properties.insert(property.to_owned(), resolve(key, value)?);
+                    }
+                }
+            }
+        }
+        if settings.topic.is_empty() {
+            return Err(wrong(
+                "kafkaActionStateTopic",
+                "it is not set",
+                "Set it to the name of a topic; the topic is created when it is missing",
+            ));
+        }
+        Ok(settings)
+    }
+
+    /// What librdkafka is told. Its own complaint about a property is the error.
+    pub(crate) fn client(&self) -> Result<ClientConfig, StoreError> {
+        for (key, remedy) in OWN {
+            if self.properties.contains_key(*key) {
+                return Err(wrong(
+                    format!("{PROPERTIES}{key}"),
+                    "the store sets it itself",
+                    format!("Remove the property; {remedy}"),
+                ));
+            }
+        }
+        for (key, value) in FIXED {
+            let given = self.properties.get(*key).map(String::as_str);
+            if given.is_some_and(|given| given != *value && !(*key == "acks" && given == "-1")) {
+                return Err(wrong(
+                    format!("{PROPERTIES}{key}"),
+                    format!("it must be {value}: no record would be safe otherwise"),
+                    "Remove the property",
+                ));
+            }
+        }
+        let mut config = ClientConfig::new();
+        let set = |config: &mut ClientConfig, key: &str, value: &str| {
+            config.set(key, value);
+            match one(key, value) {
+                Ok(()) => Ok(()),
+                Err(e) => Err(wrong(
+                    format!("{PROPERTIES}{key}"),
+                    self.scrub(&e),
+                    "See CONFIGURATION.md of librdkafka for what the property may be",
+                )),
+            }
+        };
+        set(&mut config, "bootstrap.servers", &self.bootstrap_servers)?;
+        for (key, value) in DEFAULTS {
+            set(&mut config, key, value)?;
+        }
+        // The OpenSSL that comes built in knows no place of this machine: librdkafka looks at the usual ones when told to.
+        if !self.properties.keys().any(|key| key.starts_with("ssl.ca.")) {
+            set(&mut config, "ssl.ca.location", "probe")?;
+        }
+        for (key, value) in &self.properties {
+            set(&mut config, key, value)?;
+        }
+        for (key, value) in FIXED {
+            set(&mut config, key, value)?;
+        }
+        Ok(config)
+    }
+
+    /// A text with every secret of the properties made unreadable.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (key, value) in &self.properties {
+            if is_secret(key) && value.len() >= 3 {
+                text = text.replace(value, "***");
+            }
+        }
+        text
+    }
+}
+
+/// Asks librdkafka whether it takes a property.
+fn one(key: &str, value: &str) -> Result<(), String> {
+    let mut config = ClientConfig::new();
+    config.set(key, value);
+    match config.create_native_config() {
+        Ok(_) => Ok(()),
+        Err(rdkafka::error::KafkaError::ClientConfig(_, why, ..)) => Err(why),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    [
+        "password",
+        "secret",
+        "pem",
+        "jaas",
+        "token",
+        "oauthbearer.config",
+        "assertion",
+        "key",
+    ]
+    .iter()
+    .any(|part| key.contains(part))
+}
+
+fn number<N: TryFrom<u32>>(key: &str, value: &str, least: u32, most: u32) -> Result<N, StoreError> {
+    let found = value
+        .trim()
+        .parse::<u32>()
+        .ok()
+        .filter(|number| (least..=most).contains(number));
+    found.and_then(|number| N::try_from(number).ok()).ok_or_else(|| {
+        wrong(
+            key,
+            format!("it is '{value}'"),
+            format!("Set it to a whole number between {least} and {most}"),
+        )
+    })
+}
+
+/// The value itself, or what it refers to.
+fn resolve(key: &str, value: &str) -> Result<String, StoreError> {
+    let reference = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    match reference.and_then(|reference| reference.split_once(':')) {
+        Some(("env", name)) => std::env::var(name).map_err(|e| {
+            wrong(
+                key,
+                format!("environment variable {name}: {e}"),
+                "Set the variable for the processes that run the job's tasks",
+            )
+        }),
+        Some(("file", path)) => match std::fs::read_to_string(path) {
+            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(e) => Err(wrong(
+                key,
+                format!("file {path}: {e}"),
+                "Put the file on every machine that runs the job's tasks, readable for its user",
+            )),
+        },
+        _ => Ok(value.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(config: &[(&str, &str)]) -> String {
+        let settings = KafkaSettings::from_config(config.iter().copied());
+        match settings.and_then(|settings| settings.client()) {
+            Ok(_) => panic!("{config:?} should be refused"),
+            Err(e) => {
+                assert_eq!(e.kind, ErrorKind::Settings);
+                e.to_string()
+            }
+        }
+    }
+
+    #[test]
+    fn keys_of_the_plan_become_settings() {
+        let settings = KafkaSettings::from_config([
+            ("kafkaBootstrapServers", "a:1,b:2"),
+            ("kafkaActionStateTopic", "t"),
+            ("kafkaActionStateTopicNumPartitions", "7"),
+            ("kafkaActionStateTopicReplicationFactor", "3"),
+            ("kafka.properties.security.protocol", "SASL_SSL"),
+            ("kafka.properties.linger.ms", "3"),
+            ("other", "x"),
+        ])
+        .expect("good settings");
+        assert_eq!((settings.partitions, settings.replication_factor), (7, Some(3)));
+        let client = settings.client().expect("good settings");
+        assert_eq!(client.get("bootstrap.servers"), Some("a:1,b:2"));
+        assert_eq!(client.get("security.protocol"), Some("SASL_SSL"));
+        assert_eq!(client.get("linger.ms"), Some("3"));
+        assert_eq!(client.get("ssl.ca.location"), Some("probe"));
+        assert_eq!(client.get("acks"), Some("all"));
+        assert_eq!(client.get("other"), None);
+    }
+
+    #[test]
+    fn wrong_settings_are_named_with_what_to_do() {
+        assert!(error(&[]).contains("kafkaActionStateTopic: it is not set. Set it to the name of a topic"));
+        let topic = ("kafkaActionStateTopic", "t");
+        assert!(
+            error(&[topic, ("kafkaActionStateTopicNumPartitions", "0")])
+                .contains("it is '0'. Set it to a whole number")
+        );
+        assert!(error(&[topic, ("kafka.properties.acks", "1")]).contains("kafka.properties.acks: it must be all"));
+        assert!(error(&[topic, ("kafka.properties.bootstrap.servers", "x")]).contains("set kafkaBootstrapServers"));
+        let unknown = error(&[topic, ("kafka.properties.no.such.key", "x")]);
+        assert!(
+            unknown.contains("kafka.properties.no.such.key: No such configuration property"),
+            "{unknown}"
+        );
+        assert!(
+            error(&[
+                topic,
+                ("kafka.properties.ssl.key.password", "${env:FLINK_AGENTS_NO_SUCH}")
+            ])
+            .contains("environment variable FLINK_AGENTS_NO_SUCH")
+        );
+        assert!(
+            error(&[topic, ("kafka.properties.sasl.password", "${file:no/such/file}")]).contains("file no/such/file")
+        );
+    }
+
+    #[test]
+    fn a_secret_is_read_from_where_it_lies_and_shown_nowhere() {
+        let file = std::env::temp_dir().join(format!("flink-agents-secret-{}", std::process::id()));
+        std::fs::write(&file, "very-secret\n").expect("a file");
+        let settings = KafkaSettings::from_config([
+            ("kafkaActionStateTopic", "t"),
+            (
+                "kafka.properties.sasl.password",
+                &*format!("${{file:{}}}", file.display()),
+            ),
+            ("kafka.properties.security.protocol", "very-secret"),
+        ])
+        .expect("good references");
+        std::fs::remove_file(&file).expect("the file");
+        assert_eq!(settings.properties["sasl.password"], "very-secret");
+        assert!(!format!("{settings:?}").contains("very-secret"));
+        let refused = settings.client().map(|_| ()).expect_err("no such protocol").to_string();
+        assert!(!refused.contains("very-secret") && refused.contains("***"), "{refused}");
+    }
+}

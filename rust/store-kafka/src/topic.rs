@@ -1,0 +1,299 @@
+//! The topic: made when it is missing, and looked at before anything is written to it.
+
+use crate::client::{Deadline, Shared, code_of, kind_of, wait};
+use crate::partitions::CLAIMS;
+use crate::settings::{KafkaSettings, wrong};
+use crate::{Report, STORE};
+use flink_agents_runtime::store::{ErrorKind, StoreError};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::time::Duration;
+
+/// Room that a record's key and Kafka's own framing have in a topic that is made, beside the largest record.
+const ROOM: usize = 128 << 10;
+/// Bytes of a batch of one record beside its key and value, at most.
+pub(crate) const FRAMING: usize = 128;
+const REQUEST: Duration = Duration::from_millis(500);
+
+/// What is known of the topic.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Topic {
+    pub(crate) partitions: u32,
+    /// Bytes of a batch; unknown where the user may not see it.
+    pub(crate) max_message: Option<usize>,
+}
+
+struct Seen {
+    partitions: u32,
+    replicas: usize,
+}
+
+pub(crate) struct Preparation<'a> {
+    pub(crate) settings: &'a KafkaSettings,
+    pub(crate) config: &'a ClientConfig,
+    pub(crate) consumer: &'a BaseConsumer<Shared>,
+    pub(crate) shared: &'a Shared,
+    pub(crate) deadline: Deadline,
+    pub(crate) report: &'a Report,
+}
+
+impl Preparation<'_> {
+    fn place(&self) -> String {
+        format!("topic {}", self.settings.topic)
+    }
+
+    /// Waits for the brokers and makes sure that the topic is there and as it must be. `None` when the session ended.
+    pub(crate) fn run(&self) -> Result<Option<Topic>, StoreError> {
+        let seen = match self.look()? {
+            Some(Some(seen)) => seen,
+            Some(None) => {
+                if self.create()?.is_none() {
+                    return Ok(None);
+                }
+                match self.wait_for_topic()? {
+                    Some(seen) => seen,
+                    None => return Ok(None),
+                }
+            }
+            None => return Ok(None),
+        };
+        self.check(&seen)
+    }
+
+    fn wait_for_topic(&self) -> Result<Option<Seen>, StoreError> {
+        loop {
+            match self.look()? {
+                Some(Some(seen)) => return Ok(Some(seen)),
+                None => return Ok(None),
+                Some(None) if self.deadline.passed() => {
+                    let doing = "waiting for the topic that was created";
+                    return Err(self.shared.timed_out(&self.place(), doing, self.settings.open_timeout));
+                }
+                Some(None) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Asks for the topic: `Some(None)` when it does not exist, `None` when the session ended.
+    fn look(&self) -> Result<Option<Option<Seen>>, StoreError> {
+        let doing = "asking the brokers for the topic";
+        loop {
+            if self.shared.troubles.stopped() {
+                return Ok(None);
+            }
+            // Serves what librdkafka has to say, of which the reason for a wait is made: one event at each call.
+            let said = Deadline::after(Duration::from_millis(50));
+            while self.consumer.poll(Duration::from_millis(5)).is_some() && !said.passed() {}
+            if let Some(refused) = self.shared.refused(&self.place()) {
+                return Err(refused);
+            }
+            let answer = self.consumer.fetch_metadata(Some(&self.settings.topic), REQUEST);
+            let code = match &answer {
+                Ok(metadata) => match metadata.topics().first() {
+                    Some(topic) => match topic.error() {
+                        None if !topic.partitions().is_empty()
+                            && topic.partitions().iter().all(|p| p.leader() >= 0) =>
+                        {
+                            return Ok(Some(Some(Seen {
+                                partitions: topic.partitions().len() as u32,
+                                replicas: topic.partitions().iter().map(|p| p.replicas().len()).min().unwrap_or(0),
+                            })));
+                        }
+                        None => RDKafkaErrorCode::LeaderNotAvailable,
+                        Some(error) => RDKafkaErrorCode::from(error),
+                    },
+                    None => RDKafkaErrorCode::UnknownTopicOrPartition,
+                },
+                Err(e) => code_of(e),
+            };
+            match code {
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => return Ok(Some(None)),
+                RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::InvalidTopic => {
+                    return Err(self.shared.error(&self.place(), doing, code, &code.to_string()));
+                }
+                _ if self.deadline.passed() => {
+                    return Err(self.shared.timed_out(&self.place(), doing, self.settings.open_timeout));
+                }
+                RDKafkaErrorCode::LeaderNotAvailable => std::thread::sleep(Duration::from_millis(50)),
+                _ => {}
+            }
+        }
+    }
+
+    fn admin(&self) -> Result<AdminClient<Shared>, StoreError> {
+        AdminClient::from_config_and_context(self.config, self.shared.clone())
+            .map_err(|e| self.error("starting a client", &e))
+    }
+
+    fn options(&self) -> AdminOptions {
+        let left = self.deadline.0.saturating_duration_since(std::time::Instant::now());
+        AdminOptions::new().request_timeout(Some(left.max(Duration::from_secs(1))))
+    }
+
+    fn error(&self, doing: &str, error: &KafkaError) -> StoreError {
+        self.shared
+            .error(&self.place(), doing, code_of(error), &error.to_string())
+    }
+
+    /// rdkafka's admin client does not serve the requests for a token that librdkafka makes: it cannot log in by one.
+    fn logs_in_by_token(&self) -> bool {
+        let mechanism = |key: &&String| matches!(key.as_str(), "sasl.mechanism" | "sasl.mechanisms");
+        let properties = self.settings.properties.iter();
+        properties
+            .filter(|(key, _)| mechanism(key))
+            .any(|(_, value)| value.eq_ignore_ascii_case("OAUTHBEARER"))
+    }
+
+    fn create(&self) -> Result<Option<()>, StoreError> {
+        let doing = "creating the topic";
+        if self.logs_in_by_token() {
+            return Err(wrong(
+                self.place(),
+                "it does not exist, and with sasl.mechanism=OAUTHBEARER the store cannot create it",
+                format!(
+                    "Create it with {} partitions and cleanup.policy=compact",
+                    u64::from(self.settings.partitions) + 1
+                ),
+            ));
+        }
+        let KafkaSettings {
+            topic,
+            partitions,
+            replication_factor,
+            max_record_size,
+            ..
+        } = self.settings;
+        let limit = (max_record_size + ROOM).max(1 << 20).to_string();
+        let replication = replication_factor.map_or(-1, i32::from);
+        // One partition more, for the claims: the number that was set divides the key groups.
+        let new = NewTopic::new(topic, *partitions as i32 + 1, TopicReplication::Fixed(replication))
+            .set("cleanup.policy", "compact")
+            .set("max.message.bytes", &limit);
+        let admin = self.admin()?;
+        let Some(answer) = wait(&self.shared.troubles, admin.create_topics([&new], &self.options())) else {
+            return Ok(None);
+        };
+        for result in answer.map_err(|e| self.error(doing, &e))? {
+            match result {
+                // Another subtask was faster.
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((_, code)) => {
+                    return Err(self.shared.error(&self.place(), doing, code, &code.to_string()));
+                }
+            }
+        }
+        Ok(Some(()))
+    }
+
+    fn check(&self, seen: &Seen) -> Result<Option<Topic>, StoreError> {
+        if self.logs_in_by_token() {
+            return Ok(Some(self.unchecked(seen, "sasl.mechanism=OAUTHBEARER")));
+        }
+        let admin = self.admin()?;
+        let asked = [ResourceSpecifier::Topic(&self.settings.topic)];
+        let Some(answer) = wait(&self.shared.troubles, admin.describe_configs(&asked, &self.options())) else {
+            return Ok(None);
+        };
+        let described = answer.map(|mut all| all.pop().unwrap_or(Err(RDKafkaErrorCode::Unknown)));
+        let settings = match described {
+            Ok(Ok(settings)) => settings,
+            // Not for the user to see, or not to be had from what only speaks Kafka's protocol.
+            Ok(Err(code)) | Err(KafkaError::AdminOp(code))
+                if kind_of(code) == ErrorKind::Denied || code == RDKafkaErrorCode::UnsupportedFeature =>
+            {
+                return Ok(Some(self.unchecked(seen, &format!("{code:?}"))));
+            }
+            Ok(Err(code)) => {
+                let doing = "asking for the topic's settings";
+                return Err(self.shared.error(&self.place(), doing, code, &code.to_string()));
+            }
+            Err(e) => return Err(self.error("asking for the topic's settings", &e)),
+        };
+        let max_message = self.judge(seen, &settings)?;
+        Ok(Some(Topic {
+            partitions: seen.partitions,
+            max_message,
+        }))
+    }
+
+    fn unchecked(&self, seen: &Seen, why: &str) -> Topic {
+        (self.report)(&format!(
+            "Action state store {STORE}: {}: its settings cannot be checked ({why}). They must have cleanup.policy=compact, and \
+             max.message.bytes above action-state.max-record-size.",
+            self.place()
+        ));
+        Topic {
+            partitions: seen.partitions,
+            max_message: None,
+        }
+    }
+
+    /// Refuses settings by which records get lost, and reports those by which they may.
+    fn judge(&self, seen: &Seen, settings: &ConfigResource) -> Result<Option<usize>, StoreError> {
+        let value = |name: &str| {
+            settings
+                .get(name)
+                .and_then(|entry| entry.value.as_deref())
+                .unwrap_or_default()
+        };
+        let warn = |text: String| (self.report)(&format!("Action state store {STORE}: {}: {text}", self.place()));
+        let policy = value("cleanup.policy");
+        let policies: Vec<&str> = policy.split(',').map(str::trim).collect();
+        if !policies.contains(&"compact") {
+            return Err(wrong(
+                self.place(),
+                format!(
+                    "its cleanup.policy is '{policy}': records that are still needed would be deleted by their age"
+                ),
+                "Set cleanup.policy=compact for the topic, or let kafkaActionStateTopic name another one",
+            ));
+        }
+        if policies.contains(&"delete") {
+            warn(format!(
+                "its cleanup.policy is '{policy}': records older than its retention.ms ({}) are lost, needed or not. Set \
+                 cleanup.policy=compact.",
+                value("retention.ms")
+            ));
+        }
+        let in_sync: usize = value("min.insync.replicas").parse().unwrap_or(1);
+        if seen.replicas < 2 {
+            warn(format!(
+                "it has {} replica: what is acknowledged is lost with one broker. Three replicas and min.insync.replicas=2 \
+                 are safe.",
+                seen.replicas
+            ));
+        } else if in_sync < 2 {
+            warn(format!(
+                "its min.insync.replicas is {in_sync}: with the others away, a record is acknowledged that one broker alone \
+                 has. Set it to 2."
+            ));
+        }
+        if in_sync > seen.replicas {
+            return Err(wrong(
+                self.place(),
+                format!(
+                    "it has {} replicas, and its min.insync.replicas is {in_sync}: nothing can be written",
+                    seen.replicas
+                ),
+                "Lower min.insync.replicas or add replicas",
+            ));
+        }
+        if seen.partitions < 2 {
+            warn(format!(
+                "it has one partition, so claims are read with all records in partition {CLAIMS}, and every subtask reads \
+                 everything. Let it have one more than kafkaActionStateTopicNumPartitions."
+            ));
+        }
+        let limit: Option<usize> = value("max.message.bytes").parse().ok();
+        if let Some(limit) = limit.filter(|limit| *limit < self.settings.max_record_size + FRAMING) {
+            warn(format!(
+                "its max.message.bytes is {limit}, so records of action-state.max-record-size ({}) do not fit. Raise it.",
+                self.settings.max_record_size
+            ));
+        }
+        Ok(limit)
+    }
+}

@@ -1,0 +1,136 @@
+//! Brokers that die, stand still, come back, or say no.
+
+use super::kafka::{OwnBroker, Topic};
+use super::store_contract::{A, Open, Place, note, read, record, request};
+use flink_agents_runtime::store::ErrorKind;
+use std::time::{Duration, Instant};
+
+#[test]
+fn what_was_acknowledged_outlives_kill_9_of_the_broker_and_the_rest_comes_after_it_is_back() {
+    let mut own = OwnBroker::start("killed", &[]);
+    let topic = Topic::at(&own.broker, "killed");
+    let mut open = Open::start(&topic.store(), request(A));
+    let batch = |from: u64| -> Vec<_> {
+        (from..from + 500)
+            .map(|run| record((run % 128) as u16, b"k", run, &format!("{run:04}")))
+            .collect()
+    };
+    open.write(batch(0));
+    open.append(batch(500)).unwrap();
+    own.command(&["kill"]);
+    open.append(batch(1000)).unwrap();
+    own.again(&[]);
+    open.recorder.until("all acknowledgements", |heard| {
+        assert_eq!(heard.failed, []);
+        heard.acked.len() == 1500
+    });
+    open.recorder.with(|heard| {
+        for key_group in 0..128 {
+            let tickets: Vec<u64> = heard
+                .acked
+                .iter()
+                .filter(|acked| acked.slot == key_group)
+                .map(|acked| acked.ticket)
+                .collect();
+            assert!(tickets.is_sorted(), "of one key in their order");
+        }
+    });
+    open.end();
+    // Each once: an idempotent producer that sends again after the break does not write twice.
+    let expected: Vec<String> = (0..1500).map(|run| format!("{run:04}")).collect();
+    assert_eq!(read(&topic.store(), request(A)), expected);
+}
+
+#[test]
+fn a_broker_that_stands_still_ends_the_session_after_the_wait_and_not_before() {
+    let own = OwnBroker::start("paused", &[]);
+    let topic = Topic::at(&own.broker, "paused");
+    let store = topic.with(|settings| {
+        for (key, value) in [("message.timeout.ms", "4000"), ("socket.timeout.ms", "2000")] {
+            settings.properties.insert(key.to_owned(), value.to_owned());
+        }
+        settings.open_timeout = Duration::from_secs(4);
+    });
+    let mut open = Open::start(&store, request(A));
+    open.write(vec![note("before")]);
+    own.command(&["pause"]);
+    open.append(vec![note("during")]).unwrap();
+    let second = Open::begin(&store, request(A));
+    let begin = Instant::now();
+    let error = open.error();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    assert!(
+        error.to_string().contains("key group 5, run 1: writing a record"),
+        "{error}"
+    );
+    let opening = second.error();
+    assert_eq!(opening.kind, ErrorKind::Unavailable, "{opening}");
+    assert!(begin.elapsed() < Duration::from_secs(40));
+    let closing = Instant::now();
+    open.end();
+    second.end();
+    assert!(
+        closing.elapsed() < Duration::from_secs(20),
+        "closing took {:?}",
+        closing.elapsed()
+    );
+    own.command(&["continue"]);
+    let values = read(&topic.store(), request(A));
+    assert!(
+        values.starts_with(&["before".to_owned()]) && values.len() <= 2,
+        "{values:?}"
+    );
+}
+
+#[test]
+fn a_short_pause_is_only_slow() {
+    let own = OwnBroker::start("slow", &[]);
+    let topic = Topic::at(&own.broker, "slow");
+    let mut open = Open::start(&topic.store(), request(A));
+    open.write(vec![note("before")]);
+    own.command(&["pause"]);
+    open.append((0..100).map(|run| record(7, b"k", run, &format!("{run:02}"))).collect())
+        .unwrap();
+    open.recorder.with(|heard| assert_eq!(heard.acked.len(), 1));
+    own.command(&["continue"]);
+    open.recorder.until("all acknowledgements", |heard| {
+        assert_eq!(heard.failed, []);
+        heard.acked.len() == 101
+    });
+}
+
+#[test]
+fn a_topic_deleted_under_a_session_ends_it_with_the_reason() {
+    let topic = Topic::new("gone");
+    let store = topic.with(|settings| {
+        settings
+            .properties
+            .insert("topic.metadata.propagation.max.ms".to_owned(), "1000".to_owned());
+        settings
+            .properties
+            .insert("topic.metadata.refresh.interval.ms".to_owned(), "500".to_owned());
+        settings
+            .properties
+            .insert("message.timeout.ms".to_owned(), "8000".to_owned());
+    });
+    let mut open = Open::start(&store, request(A));
+    open.write(vec![note("before")]);
+    topic.delete();
+    let end = Instant::now() + Duration::from_secs(30);
+    // Until the brokers have deleted it, they may still take records.
+    while open.recorder.with(|heard| heard.failed.is_empty()) && Instant::now() < end {
+        if open.append(vec![note("x")]).is_err() {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    let error = open.error();
+    assert!(
+        matches!(
+            error.kind,
+            ErrorKind::Settings | ErrorKind::Unavailable | ErrorKind::MissingHistory
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains(topic.name()), "{error}");
+}

@@ -1,0 +1,198 @@
+//! The Kafka store with librdkafka's imitation of a broker: the contract once more, and answers that no broker gives on request.
+#![allow(clippy::unwrap_used)]
+
+#[macro_use]
+#[path = "../../runtime/tests/store_contract.rs"]
+mod store_contract;
+mod kafka;
+
+use flink_agents_runtime::store::{ErrorKind, Position, Store};
+use kafka::{Broker, PARTITIONS, Topic};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store_contract::{A, Open, Place, note, read, record, request};
+
+pub struct Mock {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+    topic: Topic,
+}
+
+impl Place for Mock {
+    fn new(name: &str) -> Mock {
+        let cluster = MockCluster::new(1).unwrap();
+        let topic = Topic::at(&Broker::of_address(&cluster.bootstrap_servers()), name);
+        cluster.create_topic(topic.name(), PARTITIONS as i32 + 1, 1).unwrap();
+        Mock { cluster, topic }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.topic.store()
+    }
+
+    fn damage(&self, position: Position) -> String {
+        self.topic.damage(position)
+    }
+
+    fn other(&self) -> Arc<dyn Store> {
+        let other = Topic::at(&self.topic.broker, "other");
+        self.cluster
+            .create_topic(other.name(), PARTITIONS as i32 + 1, 1)
+            .unwrap();
+        other.store()
+    }
+}
+
+contract!(kafka_mock, super::Mock);
+
+impl Mock {
+    /// A store that gives up soon.
+    fn impatient(&self) -> Arc<dyn Store> {
+        self.topic.with(|settings| {
+            settings.open_timeout = Duration::from_secs(5);
+            settings.watch_interval = Duration::from_secs(3600);
+            settings
+                .properties
+                .insert("message.timeout.ms".to_owned(), "3000".to_owned());
+        })
+    }
+
+    fn answers(&self, errors: &[RDKafkaRespErr]) {
+        self.cluster.request_errors(RDKafkaApiKey::Produce, errors);
+    }
+}
+
+#[test]
+fn what_a_broker_answers_ends_the_session_with_its_reason() {
+    use RDKafkaRespErr as R;
+    for (answer, kind, words) in [
+        (
+            R::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+            ErrorKind::Fenced,
+            "InvalidProducerEpoch",
+        ),
+        (
+            R::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+            ErrorKind::Denied,
+            "Give the user read, write",
+        ),
+        (
+            R::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+            ErrorKind::TooLarge,
+            "action-state.max-record-size",
+        ),
+        (
+            R::RD_KAFKA_RESP_ERR_INVALID_RECORD,
+            ErrorKind::Rejected,
+            "InvalidRecord",
+        ),
+        (
+            R::RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+            ErrorKind::Rejected,
+            "PolicyViolation",
+        ),
+    ] {
+        let mock = Mock::new("answers");
+        let mut open = Open::start(&mock.impatient(), request(A));
+        open.write(vec![note("before")]);
+        mock.answers(&[answer]);
+        open.append(vec![note("refused")]).unwrap();
+        let error = open.error();
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(
+            error.to_string().contains("operator agent/walker, key group 5, run 1"),
+            "{error}"
+        );
+        // Nothing behind it may become durable: it depends on what was refused.
+        open.append(vec![note("after")]).unwrap_err();
+        open.recorder.with(|heard| {
+            assert_eq!((heard.acked.len(), heard.failed.len(), heard.late), (1, 1, 1));
+        });
+        open.end();
+        assert_eq!(read(&mock.impatient(), request(A)), ["before"]);
+    }
+}
+
+#[test]
+fn answers_that_pass_are_waited_for_and_nothing_is_written_twice() {
+    use RDKafkaRespErr as R;
+    let mock = Mock::new("passing");
+    let mut open = Open::start(&mock.topic.store(), request(A));
+    mock.answers(&[
+        R::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        R::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        R::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+    ]);
+    open.write((0..100).map(|run| record(5, b"k", run, &format!("{run:02}"))).collect());
+    open.recorder.with(|heard| {
+        let tickets: Vec<u64> = heard.acked.iter().map(|acked| acked.ticket).collect();
+        assert_eq!(tickets, (0..100).collect::<Vec<_>>());
+    });
+    open.end();
+    let expected: Vec<String> = (0..100).map(|run| format!("{run:02}")).collect();
+    assert_eq!(read(&mock.topic.store(), request(A)), expected);
+}
+
+#[test]
+fn late_answers_are_acknowledged_late_and_never_before() {
+    let mock = Mock::new("late");
+    let mut open = Open::start(&mock.topic.store(), request(A));
+    mock.cluster
+        .broker_round_trip_time(1, Duration::from_millis(400))
+        .unwrap();
+    let begin = Instant::now();
+    open.append((0..50).map(|run| record(run as u16, b"k", run, "x")).collect())
+        .unwrap();
+    open.recorder.until("the first", |heard| !heard.acked.is_empty());
+    assert!(begin.elapsed() >= Duration::from_millis(400));
+    open.recorder.until("all", |heard| heard.acked.len() == 50);
+}
+
+#[test]
+fn a_broker_that_goes_away_and_comes_back_delays_and_one_that_stays_away_ends() {
+    let mock = Mock::new("away");
+    let mut open = Open::start(&mock.topic.store(), request(A));
+    mock.cluster.broker_down(1).unwrap();
+    open.append(vec![note("delayed")]).unwrap();
+    mock.cluster.broker_up(1).unwrap();
+    open.recorder.until("the record", |heard| heard.acked.len() == 1);
+    open.end();
+    let mut open = Open::start(&mock.impatient(), request(A));
+    mock.cluster.broker_down(1).unwrap();
+    open.append(vec![note("lost")]).unwrap();
+    let error = open.error();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("the last trouble: "), "{error}");
+}
+
+#[test]
+fn a_slow_first_poll_is_waited_for() {
+    let mock = Mock::new("slow");
+    let mut open = Open::start(&mock.topic.store(), request(A));
+    open.write(vec![note("a")]);
+    open.end();
+    let fetch = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+    mock.cluster
+        .request_errors(RDKafkaApiKey::Fetch, &[fetch, fetch, fetch]);
+    mock.cluster
+        .broker_round_trip_time(1, Duration::from_millis(200))
+        .unwrap();
+    assert_eq!(read(&mock.topic.store(), request(A)), ["a"]);
+}
+
+#[test]
+fn a_first_poll_that_never_comes_fails_and_is_no_empty_history() {
+    let mock = Mock::new("never");
+    let mut open = Open::start(&mock.topic.store(), request(A));
+    open.write(vec![note("a")]);
+    open.end();
+    let fetch = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    mock.cluster.request_errors(RDKafkaApiKey::Fetch, &[fetch; 100]);
+    let open = Open::begin(&mock.impatient(), request(A));
+    let error = open.error();
+    assert_eq!(error.kind, ErrorKind::Denied, "{error}");
+    open.recorder.with(|heard| assert_eq!(heard.done, []));
+}
