@@ -304,7 +304,7 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
         let told = match result {
             Ok(message) => Ok((message.partition() as u32, message.offset() as u64)),
-            Err((e, message)) => Err((message.partition() as u32, code_of(&e))),
+            Err((e, message)) => Err((message.partition() as u32, code_of(e))),
         };
         self.session.delivered(told, *sent);
     }

@@ -62,6 +62,8 @@ pub struct KafkaSettings {
     pub retention: Duration,
     /// How long an opening waits for the brokers, in all.
     pub open_timeout: Duration,
+    /// Whether the topic's settings are asked for and judged. What speaks Kafka's protocol and is no Kafka may not tell them.
+    pub check_topic: bool,
     /// How often a session looks for a successor, by which it is a zombie.
     pub watch_interval: Duration,
 }
@@ -93,6 +95,7 @@ impl KafkaSettings {
             max_record_size: 1 << 20,
             retention: Duration::from_secs(7 * 24 * 3600),
             open_timeout: Duration::from_secs(60),
+            check_topic: true,
             watch_interval: Duration::from_secs(5),
         }
     }

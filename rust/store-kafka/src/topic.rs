@@ -189,6 +189,12 @@ impl Preparation<'_> {
     }
 
     fn check(&self, seen: &Seen) -> Result<Option<Topic>, StoreError> {
+        if !self.settings.check_topic {
+            return Ok(Some(Topic {
+                partitions: seen.partitions,
+                max_message: None,
+            }));
+        }
         if self.logs_in_by_token() {
             return Ok(Some(self.unchecked(seen, "sasl.mechanism=OAUTHBEARER")));
         }

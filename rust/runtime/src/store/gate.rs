@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Calls hold the lock for reading, so that those of the writing and of the reading thread do not wait for each other; the end
 /// takes it for writing, and so comes after every call under way.
-pub(super) struct Gate {
+pub struct Gate {
     events: RwLock<Option<Arc<dyn Events>>>,
     ended: Mutex<Option<StoreError>>,
 }
 
 impl Gate {
-    pub(super) fn new(events: Arc<dyn Events>) -> Gate {
+    /// A gate that is open.
+    pub fn new(events: Arc<dyn Events>) -> Gate {
         Gate {
             events: RwLock::new(Some(events)),
             ended: Mutex::new(None),
@@ -20,13 +21,13 @@ impl Gate {
     }
 
     /// The reason for which the session has ended.
-    pub(super) fn ended(&self) -> Option<StoreError> {
+    pub fn ended(&self) -> Option<StoreError> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// # Errors
     /// The reason for which the session has ended.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    pub fn check(&self) -> Result<(), StoreError> {
         self.ended().map_or(Ok(()), Err)
     }
 
@@ -37,19 +38,22 @@ impl Gate {
         }
     }
 
-    pub(super) fn acked(&self, records: &[Acked]) {
+    /// Passes on; nothing once the session has ended.
+    pub fn acked(&self, records: &[Acked]) {
         if !records.is_empty() {
             self.call(|events| events.acked(records));
         }
     }
 
-    pub(super) fn recovered(&self, records: Vec<Recovered>) {
+    /// Passes on; nothing once the session has ended.
+    pub fn recovered(&self, records: Vec<Recovered>) {
         if !records.is_empty() {
             self.call(|events| events.recovered(records));
         }
     }
 
-    pub(super) fn recovery_done(&self, key_groups: RangeInclusive<u16>) {
+    /// Passes on; nothing once the session has ended.
+    pub fn recovery_done(&self, key_groups: RangeInclusive<u16>) {
         self.call(|events| events.recovery_done(key_groups));
     }
 
@@ -62,7 +66,7 @@ impl Gate {
     }
 
     /// Ends the session with an error, which is told if it is the first. True if it was.
-    pub(super) fn fail(&self, error: StoreError) -> bool {
+    pub fn fail(&self, error: StoreError) -> bool {
         let last = self.end(error.clone());
         if let Some(events) = &last {
             events.failed(error);
@@ -71,7 +75,7 @@ impl Gate {
     }
 
     /// Ends the session without a word.
-    pub(super) fn close(&self, store: &'static str) {
+    pub fn close(&self, store: &'static str) {
         drop(self.end(StoreError::closed(store)));
     }
 }

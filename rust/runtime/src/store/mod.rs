@@ -20,9 +20,9 @@
 //! * An error is never swallowed: what happened, where, why, and what to do.
 
 mod error;
-mod gate;
+pub mod gate;
 mod marker;
-mod request;
+pub mod request;
 
 pub mod claims;
 pub mod memory;

@@ -4,7 +4,7 @@ use super::claims::Claim;
 use super::{Append, ErrorKind, OpenSession, StoreError};
 
 /// The error with which a record ends its session before it is written, if it does.
-pub(super) fn refuse(
+pub fn refuse(
     store: &'static str,
     place: &str,
     session: &OpenSession,
@@ -51,7 +51,7 @@ pub(super) fn refuse(
 }
 
 /// The error of a zombie.
-pub(super) fn fenced(store: &'static str, place: &str, session: &OpenSession, successor: &Claim) -> StoreError {
+pub fn fenced(store: &'static str, place: &str, session: &OpenSession, successor: &Claim) -> StoreError {
     StoreError::new(
         ErrorKind::Fenced,
         store,
