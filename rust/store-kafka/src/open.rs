@@ -14,7 +14,7 @@
 //! nobody but those it fences.
 
 use crate::STORE;
-use crate::client::{Deadline, SLICE, code_of};
+use crate::client::{Deadline, SLICE, Shared, code_of};
 use crate::envelope::{ClaimValue, Key};
 use crate::partitions::{CLAIMS, Partitions};
 use crate::prune::Pruning;
@@ -27,16 +27,18 @@ use crate::topic::{Preparation, Topic};
 use flink_agents_runtime::store::request::fenced;
 use flink_agents_runtime::store::{ErrorKind, Position, StoreError};
 use rdkafka::ClientConfig;
+use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::BaseRecord;
+use rdkafka::producer::{BaseRecord, Producer as _};
+use std::cell::OnceCell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs a session until it ends.
 pub(crate) fn run(inner: &Arc<Inner>) {
@@ -55,6 +57,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) registry: Registry,
     /// Claims up to here are read.
     pub(crate) seen: u64,
+    admin: Option<AdminClient<Shared>>,
 }
 
 /// A number nobody else has: the standard library's hasher is seeded by the system.
@@ -85,10 +88,12 @@ impl<'a> Opening<'a> {
             shared: &inner.shared,
             deadline: Deadline::after(settings.open_timeout),
             report: &inner.report,
+            admin: OnceCell::new(),
         };
         let Some(topic) = preparation.run()? else {
             return Ok(());
         };
+        let admin = preparation.admin.into_inner();
         // A trouble on the way here is not why something fails later.
         inner.shared.troubles.forget();
         let producer = Opening::producer(inner, config, &topic).map_err(|e| broken(&e))?;
@@ -120,6 +125,7 @@ impl<'a> Opening<'a> {
                 nonce: nonce(),
                 registry: Registry::new(&inner.request),
                 seen: 0,
+                admin,
             };
             let ended = opening.claim_and_read();
             if let Err(error) = ended {
@@ -143,6 +149,11 @@ impl<'a> Opening<'a> {
     }
 
     fn claim_and_read(&mut self) -> Result<(), StoreError> {
+        // An answer to this makes librdkafka ask for the producer's id at once; by itself it waits half a second.
+        let _ = self
+            .producer
+            .client()
+            .fetch_metadata(Some(&self.inner.settings.topic), Duration::from_millis(500));
         let Some(mut recovery) = self.claim()? else {
             return Ok(());
         };
@@ -303,6 +314,7 @@ impl<'a> Opening<'a> {
 
     /// Looks for successors and prunes, until the session ends.
     fn watch(&mut self, partitions: Partitions) -> Result<(), StoreError> {
+        drop(self.admin.take());
         let interval = self.inner.settings.watch_interval;
         let mut pruning = Pruning::new(&self.inner.settings, partitions);
         let mut look = Instant::now() + interval;

@@ -38,7 +38,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", "0"),
     ("queue.buffering.max.kbytes", "2147483647"),
     ("message.timeout.ms", "120000"),
-    ("fetch.wait.max.ms", "100"),
+    // Only at the end of a partition does a broker wait, and what is asked for next waits behind that.
+    ("fetch.wait.max.ms", "10"),
     ("check.crcs", "true"),
     ("auto.offset.reset", "error"),
 ];

@@ -10,6 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, Resour
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::cell::OnceCell;
 use std::time::Duration;
 
 /// Room that a record's key and Kafka's own framing have in a topic that is made, beside the largest record.
@@ -38,6 +39,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) deadline: Deadline,
     pub(crate) report: &'a Report,
+    /// Started when it is needed. Ending it takes a tenth of a second, which a session that opens does not have.
+    pub(crate) admin: OnceCell<AdminClient<Shared>>,
 }
 
 impl Preparation<'_> {
@@ -123,9 +126,13 @@ impl Preparation<'_> {
         }
     }
 
-    fn admin(&self) -> Result<AdminClient<Shared>, StoreError> {
-        AdminClient::from_config_and_context(self.config, self.shared.clone())
-            .map_err(|e| self.error("starting a client", &e))
+    fn admin(&self) -> Result<&AdminClient<Shared>, StoreError> {
+        if let Some(admin) = self.admin.get() {
+            return Ok(admin);
+        }
+        let started = AdminClient::from_config_and_context(self.config, self.shared.clone());
+        let admin = started.map_err(|e| self.error("starting a client", &e))?;
+        Ok(self.admin.get_or_init(|| admin))
     }
 
     fn options(&self) -> AdminOptions {
