@@ -19,6 +19,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// How long a wait may last until it looks whether the session has ended.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
+/// How long a trouble is taken for the reason of what fails: longer than anything waits.
+const MEMORY: Duration = Duration::from_secs(300);
+
 /// Time of which one request may take a part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(pub(crate) Instant);
@@ -37,13 +40,16 @@ impl Deadline {
 /// one only learns that time is up.
 #[derive(Default)]
 pub(crate) struct Troubles {
-    last: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    last: Mutex<Option<(Instant, RDKafkaErrorCode, String)>>,
     stopped: AtomicBool,
 }
 
 impl Troubles {
+    /// Unless it is so old that it has passed.
     pub(crate) fn last(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, code, said) = last.as_ref().filter(|(at, ..)| at.elapsed() < MEMORY)?;
+        Some((*code, said.clone()))
     }
 
     pub(crate) fn forget(&self) {
@@ -126,10 +132,10 @@ impl ClientContext for Shared {
         }
         let mut last = self.troubles.last.lock().unwrap_or_else(PoisonError::into_inner);
         // A login that was refused is why the connection broke afterwards.
-        if matches!(&*last, Some((RDKafkaErrorCode::Authentication, _))) {
+        if matches!(&*last, Some((at, RDKafkaErrorCode::Authentication, _)) if at.elapsed() < MEMORY) {
             return;
         }
-        *last = Some((code, self.settings.scrub(reason)));
+        *last = Some((Instant::now(), code, self.settings.scrub(reason)));
     }
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {

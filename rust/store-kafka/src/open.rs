@@ -102,7 +102,7 @@ impl<'a> Opening<'a> {
         std::thread::scope(|scope| {
             let server = std::thread::Builder::new()
                 .name("flink-agents-kafka-producer".to_owned())
-                .spawn_scoped(scope, move || serving.serve(&served));
+                .spawn_scoped(scope, move || serving.guard(|| serving.serve(&served)));
             if let Err(e) = server {
                 return Err(StoreError::new(
                     ErrorKind::Unavailable,

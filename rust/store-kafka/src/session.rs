@@ -20,6 +20,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _,
 use std::collections::VecDeque;
 use std::error::Error;
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -264,6 +265,24 @@ impl Inner {
         }
     }
 
+    /// Runs a thread of the session. What it does on a panic is never nothing: others would wait for it for ever.
+    pub(crate) fn guard(&self, run: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let error = StoreError::new(
+                ErrorKind::Rejected,
+                STORE,
+                self.place(),
+                format!("a thread of the session panicked: {said}"),
+                "This is an error of the store, or of the program that it tells; please report it",
+            );
+            self.fail(error.clone());
+            self.shared.troubles.stop();
+            self.gate.fail(error);
+        }
+    }
+
     /// Serves the producer until the session ends.
     pub(crate) fn serve(&self, producer: &Producer) {
         while !self.shared.troubles.stopped() {
@@ -385,9 +404,10 @@ impl KafkaSession {
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+        let inner = self.inner.clone();
         let thread = Builder::new()
             .name(format!("flink-agents-{name}"))
-            .spawn(run)
+            .spawn(move || inner.guard(run))
             .map_err(|e| {
                 StoreError::new(
                     ErrorKind::Unavailable,

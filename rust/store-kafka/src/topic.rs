@@ -271,6 +271,13 @@ impl Preparation<'_> {
                 value("retention.ms")
             ));
         }
+        if value("compression.type") == "zstd" {
+            return Err(wrong(
+                self.place(),
+                "its compression.type is 'zstd', which this store cannot read",
+                "Set compression.type=producer for the topic, or gzip, snappy or lz4; what it has already stays unreadable",
+            ));
+        }
         let in_sync: usize = value("min.insync.replicas").parse().unwrap_or(1);
         if seen.replicas < 2 {
             warn(format!(

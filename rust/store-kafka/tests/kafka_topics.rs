@@ -106,6 +106,27 @@ fn a_topic_that_deletes_by_age_is_refused() {
 }
 
 #[test]
+fn a_topic_that_could_not_be_read_back_is_refused() {
+    let topic = Topic::new("zstd");
+    topic.create(4, &[("cleanup.policy", "compact"), ("compression.type", "zstd")]);
+    let error = fails(&topic.store(), request(A));
+    assert_eq!(error.kind, ErrorKind::Settings);
+    assert!(error.to_string().contains("compression.type is 'zstd'"), "{error}");
+}
+
+#[test]
+fn what_the_brokers_compress_is_read() {
+    for compression in ["gzip", "snappy", "lz4"] {
+        let topic = Topic::new(compression);
+        topic.create(4, &[("cleanup.policy", "compact"), ("compression.type", compression)]);
+        let mut open = Open::start(&topic.store(), request(A));
+        open.write((0..20).map(|run| record(5, b"k", run, &format!("{run:02}"))).collect());
+        open.end();
+        assert_eq!(read(&topic.store(), request(A)).len(), 20);
+    }
+}
+
+#[test]
 fn a_topic_that_does_both_is_reported() {
     let topic = Topic::new("both");
     topic.create(

@@ -199,3 +199,25 @@ fn a_first_poll_that_never_comes_fails_and_is_no_empty_history() {
     assert_eq!(error.kind, ErrorKind::Denied, "{error}");
     open.recorder.with(|heard| assert_eq!(heard.done, []));
 }
+
+#[test]
+fn a_listener_that_panics_ends_the_session_and_is_not_waited_for() {
+    struct Panics(std::sync::mpsc::Sender<flink_agents_runtime::store::StoreError>);
+    impl flink_agents_runtime::store::Events for Panics {
+        fn acked(&self, _: &[flink_agents_runtime::store::Acked]) {
+            panic!("in the listener");
+        }
+        fn failed(&self, error: flink_agents_runtime::store::StoreError) {
+            self.0.send(error).unwrap();
+        }
+        fn recovered(&self, _: Vec<flink_agents_runtime::store::Recovered>) {}
+        fn recovery_done(&self, _: std::ops::RangeInclusive<u16>) {}
+    }
+    let mock = Mock::new("panics");
+    let (sender, told) = std::sync::mpsc::channel();
+    let mut session = mock.topic.store().open(request(A), Arc::new(Panics(sender))).unwrap();
+    session.append(vec![note("x")]).unwrap();
+    let error = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(error.to_string().contains("panicked: in the listener"), "{error}");
+    session.close();
+}
