@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod journal_agent;
+mod journal_crashes;
 mod journal_faults;
 mod journal_memory;
 mod journal_model;
@@ -12,110 +13,38 @@ use flink_agents_runtime::journal::JournalDriver;
 use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore, Zombies};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{Lineage, MissingHistory, OpenSession, Store};
-use journal_agent::{GROUPS, Ledger, Subtask};
+use journal_agent::GROUPS;
+use journal_crashes::{Undying, check};
 use journal_faults::{Counts, Hazards};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-
-const KEYS: u32 = 7;
-const INPUTS: u32 = 30;
-
-type Outputs = BTreeMap<u32, Vec<String>>;
-
-/// Brings all inputs, and works until everything is done, or until so many calls were made: then it crashes.
-fn attempt(
-    store: &dyn Store,
-    lineage: Lineage,
-    ancestors: Vec<Lineage>,
-    calls: usize,
-    ledger: &mut Ledger,
-) -> (Option<Outputs>, usize) {
-    let mut subtask = Subtask::new(store, lineage, ancestors, 0..=GROUPS - 1, Vec::new(), BTreeMap::new());
-    (0..INPUTS).for_each(|input| subtask.input(input % KEYS, input));
-    subtask.machine.handle_end_of_input();
-    let before: usize = ledger.executions.values().map(Vec::len).sum();
-    loop {
-        while subtask.turn(ledger) {}
-        while !subtask.executing.is_empty() {
-            subtask.end_call(0, ledger);
-        }
-        let made = ledger.executions.values().map(Vec::len).sum::<usize>() - before;
-        if made > calls || subtask.is_idle() {
-            break;
-        }
-        if !subtask.exchange().unwrap() && !subtask.machine.has_ready() {
-            subtask.woken.recv_timeout(Duration::from_secs(60)).unwrap();
-        }
-    }
-    let done = subtask.is_idle();
-    let mut outputs = Outputs::new();
-    for (key, output) in subtask.outputs {
-        outputs.entry(key).or_default().push(output);
-    }
-    subtask.driver.close();
-    (done.then_some(outputs), subtask.replayed)
-}
-
-fn check(store: &dyn Store) {
-    let first = Lineage([1; 16]);
-    let (mut ledger, mut replayed) = (Ledger::default(), 0);
-    let outputs = (0..1_000).find_map(|_| {
-        let (outputs, more) = attempt(store, first, Vec::new(), 9, &mut ledger);
-        replayed += more;
-        outputs
-    });
-    let outputs = outputs.expect("it never came to its end");
-    assert_eq!(
-        ledger.executions.len(),
-        2 * INPUTS as usize,
-        "every call has a key of its own"
-    );
-    assert!(replayed > 30, "{replayed} replayed");
-    for input in 0..INPUTS {
-        let seen = &outputs[&(input % KEYS)][(input / KEYS) as usize];
-        assert!(seen.starts_with(&format!("input {input} 0 ")), "{seen}");
-    }
-
-    // Everything is in the journal: nothing is executed.
-    let mut none = Ledger {
-        safe: ledger.executions.keys().cloned().collect(),
-        executions: ledger.executions.clone(),
-    };
-    assert_eq!(
-        attempt(store, first, Vec::new(), 0, &mut none).0.as_ref(),
-        Some(&outputs)
-    );
-    // One that goes on from the first one's state has its records.
-    let fork = attempt(store, Lineage([3; 16]), vec![first], 0, &mut none);
-    assert_eq!(fork.0.as_ref(), Some(&outputs));
-
-    // A new submission knows nothing of it, and its calls have other keys.
-    let mut other = Ledger::default();
-    assert!(
-        attempt(store, Lineage([2; 16]), Vec::new(), 1_000, &mut other)
-            .0
-            .is_some()
-    );
-    assert_eq!(other.executions.len(), 2 * INPUTS as usize);
-    assert!(other.executions.keys().all(|key| !ledger.executions.contains_key(key)));
-}
 
 #[test]
 fn over_the_store_in_memory() {
     check(&MemoryStore::threaded(MemorySettings::default()).unwrap());
 }
 
+fn in_a_file(name: &str, run: impl FnOnce(SqliteStore)) {
+    let directory = std::env::temp_dir().join(format!("flink-agents-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    run(SqliteStore::new(SqliteSettings::new(directory.join("journal.sqlite"))).unwrap());
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
 #[test]
 fn over_the_store_in_a_file() {
-    let directory = std::env::temp_dir().join(format!("flink-agents-journal-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let store = SqliteStore::new(SqliteSettings::new(directory.join("journal.sqlite"))).unwrap();
-    check(&store);
-    drop(store);
-    std::fs::remove_dir_all(&directory).unwrap();
+    in_a_file("journal", |store| check(&store));
+}
+
+#[test]
+fn over_the_store_in_a_file_with_zombies() {
+    in_a_file("zombies", |store| {
+        let store = Undying::of(store);
+        check(&store);
+        assert!(store.count() > 5, "{} live on", store.count());
+    });
 }
 
 /// Both kinds of the store in memory.

@@ -127,11 +127,15 @@ impl Topic {
     }
 
     pub fn with(&self, change: impl FnOnce(&mut KafkaSettings)) -> Arc<dyn Store> {
+        Arc::new(self.changed(change))
+    }
+
+    pub fn changed(&self, change: impl FnOnce(&mut KafkaSettings)) -> KafkaStore {
         let mut settings = self.settings.clone();
         change(&mut settings);
         let reports = self.reports.clone();
         let report = Arc::new(move |text: &str| reports.lock().unwrap().push(text.to_owned()));
-        Arc::new(KafkaStore::new(settings, report).unwrap())
+        KafkaStore::new(settings, report).unwrap()
     }
 
     pub fn name(&self) -> &str {
