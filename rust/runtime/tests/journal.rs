@@ -14,7 +14,7 @@ use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore, Zombies};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{Lineage, MissingHistory, OpenSession, Store};
 use journal_agent::GROUPS;
-use journal_crashes::{Undying, check};
+use journal_crashes::{Undying, check, check_late_claims};
 use journal_faults::{Counts, Hazards};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,11 @@ fn in_a_file(name: &str, run: impl FnOnce(SqliteStore)) {
 #[test]
 fn over_the_store_in_a_file() {
     in_a_file("journal", |store| check(&store));
+}
+
+#[test]
+fn over_the_store_in_a_file_with_late_claims() {
+    in_a_file("late", |store| check_late_claims(Arc::new(store)));
 }
 
 #[test]

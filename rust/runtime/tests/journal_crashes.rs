@@ -1,20 +1,26 @@
 //! A journal over a store, crashed after every few calls and started again with nothing but its inputs and the store.
 
 use super::journal_agent::{GROUPS, Ledger, Subtask};
-use flink_agents_runtime::store::{Append, Events, Lineage, OpenSession, Position, Session, Store, StoreError};
+use flink_agents_runtime::journal::JournalError;
+use flink_agents_runtime::store::{
+    Acked, Append, ErrorKind, Events, Lineage, OpenSession, Position, Recovered, Session, Store, StoreError,
+};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const KEYS: u32 = 7;
 const INPUTS: u32 = 30;
+const FIRST: Lineage = Lineage([1; 16]);
 
 type Outputs = BTreeMap<u32, Vec<String>>;
 
-/// Brings all inputs, and works until everything is done, or until so many calls were made: then it crashes.
+/// Brings all inputs, and works until everything is done, or until so many calls were made: then it crashes. It also ends when
+/// the store says that another attempt has claimed, if that may be.
 fn attempt(
-    store: &dyn Store,
+    (store, fenced): (&dyn Store, bool),
     lineage: Lineage,
     ancestors: Vec<Lineage>,
     calls: usize,
@@ -33,7 +39,11 @@ fn attempt(
         if made > calls || subtask.is_idle() {
             break;
         }
-        if !subtask.exchange().unwrap() && !subtask.machine.has_ready() {
+        let told = match subtask.exchange() {
+            Err(JournalError::Store(error)) if fenced && error.kind == ErrorKind::Fenced => break,
+            told => told.unwrap(),
+        };
+        if !told && !subtask.machine.has_ready() {
             subtask.woken.recv_timeout(Duration::from_secs(60)).unwrap();
         }
     }
@@ -48,10 +58,16 @@ fn attempt(
 
 /// The whole of it, over one store.
 pub fn check(store: &dyn Store) {
-    let first = Lineage([1; 16]);
+    check_all((store, false));
+}
+
+fn check_all(store: (&dyn Store, bool)) {
+    let first = FIRST;
     let (mut ledger, mut replayed) = (Ledger::default(), 0);
+    // Those that others may end come less far by themselves: so there are more of them.
+    let calls = if store.1 { 7 } else { 9 };
     let outputs = (0..1_000).find_map(|_| {
-        let (outputs, more) = attempt(store, first, Vec::new(), 9, &mut ledger);
+        let (outputs, more) = attempt(store, first, Vec::new(), calls, &mut ledger);
         replayed += more;
         outputs
     });
@@ -89,6 +105,88 @@ pub fn check(store: &dyn Store) {
     );
     assert_eq!(other.executions.len(), 2 * INPUTS as usize);
     assert!(other.executions.keys().all(|key| !ledger.executions.contains_key(key)));
+}
+
+/// The whole of it, over a store in which attempts that were given up before they had claimed claim late.
+pub fn check_late_claims(store: Arc<dyn Store>) {
+    let late = Late {
+        store,
+        opened: AtomicUsize::new(0),
+        claims: Arc::default(),
+    };
+    check_all((&late, true));
+    let claims = late.claims.load(Ordering::Relaxed);
+    assert!(claims > 3, "only {claims} claims were late");
+}
+
+/// A store in which behind two of three sessions of the first lineage there is one more of the same subtask, paused before its
+/// claim. It goes on after a few appends of the former, which cannot know.
+struct Late {
+    store: Arc<dyn Store>,
+    opened: AtomicUsize,
+    claims: Arc<AtomicUsize>,
+}
+
+struct Overtaken {
+    session: Box<dyn Session>,
+    store: Arc<dyn Store>,
+    paused: Option<OpenSession>,
+    /// Appends until the paused one goes on.
+    left: usize,
+    late: Option<Box<dyn Session>>,
+    claims: Arc<AtomicUsize>,
+}
+
+struct Deaf;
+
+impl Events for Deaf {
+    fn acked(&self, _: &[Acked]) {}
+    fn failed(&self, _: StoreError) {}
+    fn recovered(&self, _: Vec<Recovered>) {}
+    fn recovery_done(&self, _: RangeInclusive<u16>) {}
+}
+
+impl Store for Late {
+    fn open(&self, session: OpenSession, events: Arc<dyn Events>) -> Result<Box<dyn Session>, StoreError> {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let paused = session.lineage == FIRST && number % 3 != 0;
+        Ok(Box::new(Overtaken {
+            paused: paused.then(|| session.clone()),
+            session: self.store.open(session, events)?,
+            store: self.store.clone(),
+            left: number % 2,
+            late: None,
+            claims: self.claims.clone(),
+        }))
+    }
+}
+
+impl Session for Overtaken {
+    fn append(&mut self, records: Vec<Append>) -> Result<(), StoreError> {
+        self.session.append(records)?;
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => {
+                if let Some(paused) = self.paused.take() {
+                    self.late = Some(self.store.open(paused, Arc::new(Deaf))?);
+                    self.claims.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+        self.session.marker(recovered, oldest)
+    }
+
+    fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
+        self.session.prune(marker)
+    }
+
+    fn close(self: Box<Self>) {
+        self.session.close();
+    }
 }
 
 /// A store of which no session is closed before it is dropped: what crashed lives on as a zombie and writes what it was given,

@@ -3,7 +3,7 @@
 
 use super::journal_agent::{GROUPS, KeyState, Ledger, Subtask, group_of};
 use flink_agents_runtime::store::Lineage;
-use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore, Step, Zombies};
+use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore, Zombies};
 use flink_agents_testkit::rng::Rng;
 use std::collections::BTreeMap;
 
@@ -119,12 +119,6 @@ fn play(seed: u64, counts: &mut Counts) {
             position = last.position;
             outputs = last.outputs.clone();
             let old = std::mem::take(&mut subtasks);
-            // A store that only ignores zombies cannot tell a claim that was written late from that of a newer attempt.
-            for step in store.steps() {
-                if matches!(step, Step::Claim(_)) {
-                    store.step(step);
-                }
-            }
             counts.replayed += old.iter().map(|subtask| subtask.replayed as u64).sum::<u64>();
             if rng.chance(50) {
                 counts.zombies += 1;

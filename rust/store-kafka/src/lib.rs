@@ -1,15 +1,20 @@
 //! The journal's store in a Kafka topic.
 //!
 //! Records lie in partitions by ranges of key groups, claims in a partition of their own; a topic may be shared by jobs and
-//! operators. See `envelope` for the layout, `open` for how a session begins, `prune` for how records go.
+//! operators. See `envelope` for the layout, `open` for how a session begins, `confirm` for what
+//! is acknowledged, `prune` for how records go.
 //!
-//! *Threads* of a session: one opens it, reads, and then looks for successors and prunes; one serves the producer; one tells
+//! *Threads* of a session: one opens it, reads, and then prunes; one serves the producer; one looks for successors, and tells
 //! what is acknowledged, so that what comes meanwhile is told all together. librdkafka has its own.
+//!
+//! *Constraint*: a shared library with this crate in it that has opened a session stays in its process to the end. OpenSSL sees
+//! to that, since it leaves something on each thread that used it.
 //!
 //! *Memory*: what is appended and not acknowledged (the caller bounds it), and what librdkafka has fetched ahead.
 #![forbid(unsafe_code)]
 
 mod client;
+mod confirm;
 mod envelope;
 mod marker;
 mod oauth;
@@ -19,10 +24,12 @@ mod prune;
 mod reader;
 mod recovery;
 mod registry;
+mod report;
 mod session;
 mod settings;
 mod topic;
 
+pub use report::{Report, Reports};
 pub use settings::{KafkaSettings, PROPERTIES};
 
 use flink_agents_runtime::store::{Events, OpenSession, Session, Store, StoreError};
@@ -30,9 +37,6 @@ use std::sync::Arc;
 
 /// How the store calls itself in errors.
 const STORE: &str = "kafka";
-
-/// Told what is worth a warning, in one sentence or two. Called on threads of the store; must not wait.
-pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Records in a topic.
 pub struct KafkaStore {

@@ -1,26 +1,31 @@
-//! How a session begins: claim, reading, and then looking for successors.
+//! How a session begins: claim, reading, and then pruning.
 //!
 //! ```text
 //! 1  the topic is there, and as it must be                            topic
 //! 2  a claim without places is written; its offset + 1 is the epoch
 //! 3  the claims before it are read: partitions as they were pinned, a successor that was faster
 //! 4  the ends of the session's partitions are asked for
-//! 5  the claim is written again, with the ends as its places; claims up to it are read
+//! 5  the claim is written again, with the ends as its places; claims up to it are read, none of them may be later
 //! 6  what was appended meanwhile is written; records up to the places are read      recovery
 //! ```
 //!
 //! The epoch comes before the places, so that whatever a session of an earlier epoch was told to be durable before this one
 //! claimed lies before its places. A session that ends between 2 and 5 has written and read nothing: its claim matters to
 //! nobody but those it fences.
+//!
+//! What is read in 6 counts as durable like what was acknowledged, so every later session must read it too. One whose first
+//! claim lies behind the second of this one asks for its places after 4, and they are not before the ends found there. One
+//! whose first claim lies between the two may have asked before 4, and this session ends by 5.
 
 use crate::STORE;
 use crate::client::{Deadline, SLICE, Shared, code_of};
+use crate::confirm::Confirm;
 use crate::envelope::{ClaimValue, Key};
 use crate::partitions::{CLAIMS, Partitions};
 use crate::prune::Pruning;
-use crate::reader::{Next, Read, Reader, Span};
+use crate::reader::Reader;
 use crate::recovery::Recovery;
-use crate::registry::{Registry, unreadable};
+use crate::registry::Registry;
 use crate::session::{Deliveries, Inner, Producer, Sent, Writer};
 use crate::settings::wrong;
 use crate::topic::{Preparation, Topic};
@@ -31,7 +36,6 @@ use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, Producer as _};
 use std::cell::OnceCell;
 use std::collections::hash_map::RandomState;
@@ -55,9 +59,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) topic: Topic,
     pub(crate) nonce: [u8; 16],
     pub(crate) registry: Registry,
-    /// Claims up to here are read.
-    pub(crate) seen: u64,
     admin: Option<AdminClient<Shared>>,
+    confirm: Option<BaseConsumer<Shared>>,
 }
 
 /// A number nobody else has: the standard library's hasher is seeded by the system.
@@ -80,7 +83,9 @@ impl<'a> Opening<'a> {
                 "Correct the properties",
             )
         };
-        let consumer = BaseConsumer::from_config_and_context(&config, inner.shared.clone()).map_err(|e| broken(&e))?;
+        let consumer = || BaseConsumer::from_config_and_context(&config, inner.shared.clone());
+        let confirm = consumer().map_err(|e| broken(&e))?;
+        let consumer = consumer().map_err(|e| broken(&e))?;
         let preparation = Preparation {
             settings,
             config: &config,
@@ -124,8 +129,8 @@ impl<'a> Opening<'a> {
                 topic,
                 nonce: nonce(),
                 registry: Registry::new(&inner.request),
-                seen: 0,
                 admin,
+                confirm: Some(confirm),
             };
             let ended = opening.claim_and_read();
             if let Err(error) = ended {
@@ -181,8 +186,8 @@ impl<'a> Opening<'a> {
         let Some((low, _)) = self.reader.ends(CLAIMS)? else {
             return Ok(None);
         };
-        self.seen = low;
-        if !self.read_claims(requested + 1)? {
+        self.registry.seen = low;
+        if !self.registry.read(&self.reader, requested + 1)? {
             return Ok(None);
         }
         self.check(epoch)?;
@@ -205,12 +210,25 @@ impl<'a> Opening<'a> {
         let Some(placed) = self.write(CLAIMS, &self.claim_key(), Some(&claim.encode()))? else {
             return Ok(None);
         };
-        if !self.read_claims(placed + 1)? {
+        if !self.registry.read(&self.reader, placed + 1)? {
             return Ok(None);
         }
         self.check(epoch)?;
         let recovery = Recovery::plan(self, partitions, split, &lows, &claim)?;
         let ends = claim.positions.iter().map(|position| position.0).collect();
+        let Some(consumer) = self.confirm.take() else {
+            return Ok(None);
+        };
+        let confirm = Confirm {
+            reader: Reader {
+                consumer,
+                shared: self.inner.shared.clone(),
+                topic: self.inner.settings.topic.clone(),
+                patience: self.inner.settings.patience(),
+            },
+            registry: self.registry.clone(),
+            epoch,
+        };
         self.inner.claimed(
             Writer {
                 producer: self.producer.clone(),
@@ -219,6 +237,7 @@ impl<'a> Opening<'a> {
                 max_message: self.topic.max_message,
             },
             ends,
+            confirm,
         );
         Ok(Some(recovery))
     }
@@ -258,27 +277,6 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Reads claims up to an offset. False when the session ended.
-    fn read_claims(&mut self, to: u64) -> Result<bool, StoreError> {
-        let span = Span {
-            partition: CLAIMS,
-            from: self.seen,
-            to,
-        };
-        let registry = &mut self.registry;
-        let place = self.reader.place(CLAIMS);
-        let read = self.reader.read(&[span], |read| {
-            if let Read::Message(message) = read {
-                let offset = message.offset() as u64;
-                let taken = registry.take(offset, message.key(), message.payload());
-                taken.map_err(|why| unreadable(&place, offset, why))?;
-            }
-            Ok(Next::On)
-        })?;
-        self.seen = self.seen.max(to);
-        Ok(read)
-    }
-
     /// Writes something of the store's own and waits for its offset. `None` when the session ended.
     pub(crate) fn write(&self, partition: u32, key: &[u8], value: Option<&[u8]>) -> Result<Option<u64>, StoreError> {
         let (sender, receiver) = channel();
@@ -312,12 +310,10 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Looks for successors and prunes, until the session ends.
+    /// Prunes, until the session ends.
     fn watch(&mut self, partitions: Partitions) -> Result<(), StoreError> {
         drop(self.admin.take());
-        let interval = self.inner.settings.watch_interval;
         let mut pruning = Pruning::new(&self.inner.settings, partitions);
-        let mut look = Instant::now() + interval;
         loop {
             let asked = {
                 let mut state = self.inner.state();
@@ -328,23 +324,18 @@ impl<'a> Opening<'a> {
                     let now = Instant::now();
                     state.prune_due = Some(pruning.due());
                     let prunes = state.prune.is_some() && pruning.due() <= now;
-                    if prunes || look <= now {
-                        state.pruning = prunes;
-                        break if prunes { state.prune.take() } else { None };
+                    if prunes {
+                        state.pruning = true;
+                        break state.prune.take();
                     }
-                    let due = if state.prune.is_some() {
-                        look.min(pruning.due())
+                    state = if state.prune.is_some() {
+                        let wait = self.inner.changed.wait_timeout(state, pruning.due() - now);
+                        wait.unwrap_or_else(PoisonError::into_inner).0
                     } else {
-                        look
+                        self.inner.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
                     };
-                    let wait = self.inner.changed.wait_timeout(state, due - now);
-                    state = wait.unwrap_or_else(PoisonError::into_inner).0;
                 }
             };
-            if Instant::now() >= look {
-                self.look_for_successor()?;
-                look = Instant::now() + interval;
-            }
             if let Some(marker) = asked {
                 let put_off = pruning.run(self, marker)?;
                 let mut state = self.inner.state();
@@ -357,22 +348,11 @@ impl<'a> Opening<'a> {
         }
     }
 
-    fn look_for_successor(&mut self) -> Result<(), StoreError> {
-        match self.read_new_claims() {
-            Ok(()) => {}
-            // Brokers that do not answer are no reason to end: a session that writes nothing does not need them.
-            Err(error) if error.kind == ErrorKind::Unavailable => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        self.registry
-            .epoch_of(&self.nonce)
-            .map_or(Ok(()), |epoch| self.check(epoch))
-    }
-
-    fn read_new_claims(&mut self) -> Result<(), StoreError> {
-        if let Some((_, end)) = self.reader.ends(CLAIMS)? {
-            self.read_claims(end)?;
-        }
-        Ok(())
+    /// Reads claims that were written meanwhile. False when the session ended.
+    pub(crate) fn read_new_claims(&mut self) -> Result<bool, StoreError> {
+        let Some((_, end)) = self.reader.ends(CLAIMS)? else {
+            return Ok(false);
+        };
+        self.registry.read(&self.reader, end)
     }
 }

@@ -70,6 +70,9 @@ impl Pruning {
     }
 
     fn prune(&self, opening: &mut Opening<'_>, marker: &Marker) -> Result<(), StoreError> {
+        if !opening.read_new_claims()? {
+            return Ok(());
+        }
         let request = &opening.inner.request;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let oldest = now.saturating_sub(self.retention).as_millis() as i64;

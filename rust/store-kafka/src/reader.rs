@@ -8,6 +8,11 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::time::Duration;
 
+/// How long one request for the ends of a partition may take: what is asked again and again is answered never by brokers that
+/// take longer. A session that ends may have to wait for it.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
+
 /// A part of a partition: from an offset up to and without another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -64,14 +69,12 @@ impl Reader {
     pub(crate) fn ends(&self, partition: u32) -> Result<Option<(u64, u64)>, StoreError> {
         let doing = "asking for the ends of the partition";
         let deadline = Deadline::after(self.patience);
+        let mut wait = FIRST_WAIT;
         loop {
             if self.shared.troubles.stopped() {
                 return Ok(None);
             }
-            match self
-                .consumer
-                .fetch_watermarks(&self.topic, partition as i32, Duration::from_millis(500))
-            {
+            match self.consumer.fetch_watermarks(&self.topic, partition as i32, wait) {
                 Ok((low, high)) => return Ok(Some((low.max(0) as u64, high.max(0) as u64))),
                 Err(e) => {
                     let code = code_of(&e);
@@ -82,6 +85,7 @@ impl Reader {
                         return Err(self.shared.timed_out(&self.place(partition), doing, self.patience));
                     }
                     let _ = self.consumer.poll(SLICE);
+                    wait = (wait * 2).min(LONGEST_WAIT);
                 }
             }
         }

@@ -2,8 +2,11 @@
 
 use crate::STORE;
 use crate::envelope::{ClaimValue, Key, Pruned, PrunedValue, Unreadable};
+use crate::partitions::CLAIMS;
+use crate::reader::{Next, Read, Reader, Span};
 use flink_agents_runtime::store::claims::{Claim, Claims};
 use flink_agents_runtime::store::{ErrorKind, Lineage, OpenSession, Position, StoreError};
+use rdkafka::message::Message;
 use std::ops::RangeInclusive;
 
 /// A claim, wherever in the topic it was written first.
@@ -25,6 +28,7 @@ impl Found {
     }
 }
 
+#[derive(Clone)]
 struct FoundPruned {
     lineage: Lineage,
     key_groups: RangeInclusive<u16>,
@@ -32,12 +36,17 @@ struct FoundPruned {
 }
 
 /// What matters to one session of it.
+#[derive(Clone)]
 pub(crate) struct Registry {
     operator: String,
     /// The own one, then its ancestors.
     lineages: Vec<Lineage>,
     claims: Vec<Found>,
+    /// Claims that do not count because others had been placed before them.
+    late: Vec<Found>,
     pruned: Vec<FoundPruned>,
+    /// Read up to here.
+    pub(crate) seen: u64,
 }
 
 /// The error for bytes that cannot be read, wherever they lie.
@@ -68,8 +77,32 @@ impl Registry {
             operator: request.operator.clone(),
             lineages,
             claims: Vec::new(),
+            late: Vec::new(),
             pruned: Vec::new(),
+            seen: 0,
         }
+    }
+
+    /// Reads on, up to an offset. False when the session ended.
+    pub(crate) fn read(&mut self, reader: &Reader, to: u64) -> Result<bool, StoreError> {
+        let span = Span {
+            partition: CLAIMS,
+            from: self.seen,
+            to,
+        };
+        let place = reader.place(CLAIMS);
+        let read = reader.read(&[span], |read| {
+            if let Read::Message(message) = read {
+                let offset = message.offset() as u64;
+                let taken = self.take(offset, message.key(), message.payload());
+                taken.map_err(|why| unreadable(&place, offset, why))?;
+            }
+            Ok(Next::On)
+        })?;
+        if read {
+            self.seen = self.seen.max(to);
+        }
+        Ok(read)
     }
 
     /// Takes what was read of partition 0. Records, of a topic of one partition, are passed over.
@@ -111,9 +144,12 @@ impl Registry {
                     });
                 match known {
                     Some(index) if late => drop(self.claims.remove(index)),
-                    Some(index) => self.claims[index] = found,
+                    Some(index) => self.claims[index] = found.clone(),
                     None if late => {}
-                    None => self.claims.push(found),
+                    None => self.claims.push(found.clone()),
+                }
+                if late {
+                    self.late.push(found);
                 }
             }
             (
@@ -169,13 +205,13 @@ impl Registry {
             .map(|found| found.value.partitions)
     }
 
-    /// The claim by which a session is a zombie.
+    /// The claim by which a session is a zombie. One without places counts: it may have asked for them already, so that what is
+    /// written from now on could lie behind them.
     pub(crate) fn successor(&self, epoch: u64, key_groups: &RangeInclusive<u16>) -> Option<Claim> {
         let later = self
             .claims
             .iter()
-            // One that has no places may never get any: a session that did not come so far is no successor.
-            .filter(|found| found.lineage == self.lineages[0] && found.epoch > epoch && found.placed())
+            .filter(|found| found.lineage == self.lineages[0] && found.epoch > epoch)
             .find(|found| found.overlaps(key_groups))?;
         Some(Claim {
             epoch: later.epoch,
@@ -228,13 +264,18 @@ impl Registry {
         )
     }
 
-    /// Claims of the own lineage before this one, of no more than its key groups.
+    /// Claims of the own lineage before this one, of no more than its key groups, that may be forgotten. Those stay because of
+    /// which others came late: without them these would count.
     pub(crate) fn before(&self, epoch: u64, key_groups: &RangeInclusive<u16>) -> Vec<[u8; 16]> {
         let older = self.claims.iter().filter(|found| {
             found.lineage == self.lineages[0]
                 && found.epoch < epoch
                 && key_groups.contains(found.value.key_groups.start())
                 && key_groups.contains(found.value.key_groups.end())
+                && !self
+                    .late
+                    .iter()
+                    .any(|late| late.epoch < found.epoch && late.overlaps(&found.value.key_groups))
         });
         older.map(|found| found.nonce).collect()
     }
@@ -252,5 +293,90 @@ impl Registry {
             }
         }
         most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flink_agents_runtime::store::MissingHistory;
+
+    const A: Lineage = Lineage([1; 16]);
+    const ALL: RangeInclusive<u16> = 0..=127;
+    const HALF: RangeInclusive<u16> = 0..=63;
+
+    fn registry() -> Registry {
+        Registry::new(&OpenSession {
+            lineage: A,
+            ancestors: Vec::new(),
+            operator: "o".to_owned(),
+            max_parallelism: 128,
+            key_groups: ALL,
+            markers: Vec::new(),
+            missing_history: MissingHistory::Fail,
+        })
+    }
+
+    /// A session's first claim at this offset, or its second one with places in the two partitions of the topic.
+    fn claim(
+        registry: &mut Registry,
+        offset: u64,
+        nonce: u8,
+        epoch: u64,
+        key_groups: RangeInclusive<u16>,
+        place: Option<u64>,
+    ) {
+        let key = Key::Claim {
+            lineage: A,
+            nonce: [nonce; 16],
+            operator: "o",
+        };
+        let value = ClaimValue {
+            epoch,
+            max_parallelism: 128,
+            key_groups,
+            partitions: if place.is_some() { 1 } else { 0 },
+            first_partition: 1,
+            positions: place.map(Position).into_iter().collect(),
+        };
+        registry
+            .take(offset, Some(&key.encode()), Some(&value.encode()))
+            .unwrap();
+    }
+
+    fn limit(registry: &Registry, epoch: u64) -> Option<Position> {
+        let claims = registry.claims_of("here", 1, 128).unwrap();
+        claims.limit(A, epoch, 5)
+    }
+
+    #[test]
+    fn a_later_claim_is_a_successor_from_its_first_word_and_limits_when_it_has_places() {
+        let mut registry = registry();
+        claim(&mut registry, 0, 1, 0, ALL, None);
+        claim(&mut registry, 1, 1, 1, ALL, Some(0));
+        assert!(registry.successor(1, &ALL).is_none());
+        claim(&mut registry, 2, 2, 0, HALF, None);
+        assert_eq!(registry.successor(1, &ALL).map(|claim| claim.epoch), Some(3));
+        assert!(registry.successor(1, &(64..=127)).is_none());
+        assert_eq!(limit(&registry, 1), None);
+        claim(&mut registry, 3, 2, 3, HALF, Some(40));
+        assert_eq!(limit(&registry, 1), Some(Position(40)));
+    }
+
+    #[test]
+    fn a_claim_placed_after_a_later_one_does_not_count_and_the_later_one_is_not_forgotten() {
+        let mut registry = registry();
+        claim(&mut registry, 0, 1, 0, ALL, None);
+        claim(&mut registry, 1, 1, 1, ALL, Some(0));
+        claim(&mut registry, 2, 2, 0, ALL, None);
+        claim(&mut registry, 3, 3, 0, HALF, None);
+        claim(&mut registry, 4, 3, 4, HALF, Some(50));
+        // It asked before session 3 did, and says so too late.
+        claim(&mut registry, 5, 2, 3, ALL, Some(30));
+        assert_eq!(limit(&registry, 1), Some(Position(50)));
+        claim(&mut registry, 6, 4, 0, HALF, None);
+        claim(&mut registry, 7, 4, 7, HALF, Some(60));
+        assert_eq!(registry.before(7, &HALF), Vec::<[u8; 16]>::new());
+        assert_eq!(registry.before(7, &ALL), [[1; 16]]);
     }
 }

@@ -1,6 +1,7 @@
 //! A session: what is appended goes to the producer, what is delivered comes back as acknowledgements.
 
 use crate::client::{SLICE, Shared, code_of};
+use crate::confirm::Confirm;
 use crate::envelope::{Key, RECORD_OVERHEAD, RecordKey, encode_record};
 use crate::marker::Marker;
 use crate::partitions::Partitions;
@@ -57,9 +58,11 @@ pub(crate) struct State {
     /// Appended and not yet given to the producer.
     pending: VecDeque<Append>,
     writer: Option<Writer>,
-    /// Delivered and not yet told.
-    acked: Vec<Acked>,
-    failure: Option<StoreError>,
+    /// Delivered and not yet confirmed.
+    pub(crate) delivered: Vec<Acked>,
+    /// By which to confirm; until it is taken.
+    pub(crate) confirm: Option<Confirm>,
+    pub(crate) failure: Option<StoreError>,
     pub(crate) closed: bool,
     /// Of each key group, what the markers said.
     pub(crate) starts: Vec<Option<Position>>,
@@ -96,18 +99,15 @@ impl Inner {
 
     /// Ends the session with an error, if it is the first.
     pub(crate) fn fail(&self, error: StoreError) {
-        let mut state = self.state();
-        if state.failure.is_none() {
-            state.failure = Some(error);
-            state.pending.clear();
-            self.changed.notify_all();
-        }
+        self.fail_here(&mut self.state(), error);
     }
 
     /// The key groups are claimed: what was appended meanwhile is written.
-    pub(crate) fn claimed(&self, writer: Writer, ends: Vec<u64>) {
+    pub(crate) fn claimed(&self, writer: Writer, ends: Vec<u64>, confirm: Confirm) {
         let mut state = self.state();
         state.ends = ends;
+        state.confirm = Some(confirm);
+        self.changed.notify_all();
         state.prune_due = Some(Instant::now());
         state.writer = Some(writer);
         self.drain(&mut state);
@@ -175,6 +175,8 @@ impl Inner {
     fn fail_here(&self, state: &mut State, error: StoreError) {
         state.failure.get_or_insert(error);
         state.pending.clear();
+        // Whoever waits for a broker waits no more.
+        self.shared.troubles.stop();
         self.changed.notify_all();
     }
 
@@ -218,16 +220,16 @@ impl Inner {
                 let first = state.writer.as_ref().map_or(partition, |writer| {
                     writer.partitions.of(*self.request.key_groups.start())
                 });
-                // Not only when it is told: what the caller has not seen acknowledged is part of its snapshot.
+                // Not only when it is confirmed: what the caller has not seen acknowledged is part of its snapshot.
                 if let Some(end) = state.ends.get_mut((partition - first) as usize) {
                     *end = (*end).max(offset + 1);
                 }
-                state.acked.push(Acked {
+                state.delivered.push(Acked {
                     slot,
                     ticket,
                     position: Position(offset),
                 });
-                if state.acked.len() > 1 {
+                if state.delivered.len() > 1 {
                     return;
                 }
             }
@@ -241,28 +243,6 @@ impl Inner {
             }
         }
         self.changed.notify_all();
-    }
-
-    /// Tells what is acknowledged, until the session ends.
-    fn tell(&self) {
-        loop {
-            let (acked, failure) = {
-                let mut state = self.state();
-                while state.acked.is_empty() && state.failure.is_none() && !state.closed {
-                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
-                if state.closed {
-                    return;
-                }
-                (std::mem::take(&mut state.acked), state.failure.clone())
-            };
-            self.gate.acked(&acked);
-            if let Some(error) = failure {
-                self.shared.troubles.stop();
-                self.gate.fail(error);
-                return;
-            }
-        }
     }
 
     /// Runs a thread of the session. What it does on a panic is never nothing: others would wait for it for ever.
@@ -280,7 +260,6 @@ impl Inner {
                 "This is an error of the store, or of the program that it tells; please report it",
             );
             self.fail(error.clone());
-            self.shared.troubles.stop();
             self.gate.fail(error);
         }
     }
@@ -400,7 +379,7 @@ impl KafkaSession {
             threads: Vec::with_capacity(2),
         };
         let teller = inner.clone();
-        session.spawn("kafka-acks", move || teller.tell())?;
+        session.spawn("kafka-acks", move || crate::confirm::tell(&teller))?;
         session.spawn("kafka-session", move || crate::open::run(&inner))?;
         Ok(session)
     }

@@ -1,6 +1,7 @@
 //! What the store is told: addresses, topic, properties of librdkafka, limits.
 
 use crate::STORE;
+use flink_agents_core::config::{ConfigError, ConfigMap};
 use flink_agents_runtime::store::{ErrorKind, StoreError};
 use rdkafka::ClientConfig;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ const FIXED: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("enable.partition.eof", "true"),
+    // Nothing here is a transaction. Where somebody else's is open, the ends of partitions stood still for those who wait for it.
+    ("isolation.level", "read_uncommitted"),
 ];
 /// What the store decides for itself.
 const OWN: &[(&str, &str)] = &[
@@ -44,7 +47,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("auto.offset.reset", "error"),
 ];
 
-/// Settings of the store; [`KafkaSettings::from_config`] reads them from a plan's configuration.
+/// Settings of the store; [`KafkaSettings::of`] reads them from a plan's configuration.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     /// `host:port,host:port`.
@@ -61,7 +64,8 @@ pub struct KafkaSettings {
     pub max_record_size: usize,
     /// How old a record must be at least when it is pruned.
     pub retention: Duration,
-    /// How long an opening waits for the brokers, in all.
+    /// How long an opening waits for the brokers, in all. Of a plan's configuration: 60 s, or `message.timeout.ms` if that is
+    /// less.
     pub open_timeout: Duration,
     /// Whether the topic's settings are asked for and judged. What speaks Kafka's protocol and is no Kafka may not tell them.
     pub check_topic: bool,
@@ -101,6 +105,40 @@ impl KafkaSettings {
         }
     }
 
+    /// Reads all of them from a plan's configuration, as [`KafkaSettings::from_config`] does.
+    ///
+    /// # Errors
+    /// When a key is missing or has a wrong value, or a secret is not where it should be.
+    pub fn of(config: &ConfigMap) -> Result<KafkaSettings, StoreError> {
+        let mut texts = Vec::new();
+        for (key, _) in config.iter().filter(|(key, _)| key.starts_with("kafka")) {
+            match config.get_text(key) {
+                Ok(text) => texts.extend(text.map(|text| (key, text))),
+                // That of an option shows its value.
+                Err(ConfigError::Value { .. }) if is_secret(key) => {
+                    return Err(wrong(
+                        key,
+                        "its value is no text",
+                        "Set it to a text, or to ${file:PATH} or ${env:NAME}",
+                    ));
+                }
+                Err(ConfigError::NotAnOption { .. }) => {}
+                Err(e) => return Err(wrong(key, e.to_string(), "Correct the option")),
+            }
+        }
+        let mut settings = KafkaSettings::from_config(texts.iter().map(|(key, text)| (*key, text.as_str())))?;
+        let refused = |key: &'static str| move |e: ConfigError| wrong(key, e.to_string(), "Correct the option");
+        let retention = "action-state.retention";
+        if let Some(retention) = config.get_duration(retention).map_err(refused(retention))? {
+            settings.retention = retention;
+        }
+        let size = "action-state.max-record-size";
+        if let Some(size) = config.get_size(size).map_err(refused(size))? {
+            settings.max_record_size = usize::try_from(size).unwrap_or(usize::MAX);
+        }
+        Ok(settings)
+    }
+
     /// Reads the keys that begin with `kafka` from a flat configuration. A property may name a secret instead of having it:
     /// `${env:NAME}` is the value of an environment variable of this process, `${file:PATH}` the content of a file, without
     /// the line's end. Size and age of records are left at their defaults.
@@ -131,6 +169,7 @@ impl KafkaSettings {
                 "Set it to the name of a topic; the topic is created when it is missing",
             ));
         }
+        settings.open_timeout = settings.open_timeout.min(settings.patience());
         Ok(settings)
     }
 
@@ -182,6 +221,26 @@ impl KafkaSettings {
             set(&mut config, key, value)?;
         }
         Ok(config)
+    }
+
+    /// How long brokers may take to confirm what they have written: as long as they may take to write it.
+    pub(crate) fn patience(&self) -> Duration {
+        let given = ["message.timeout.ms", "delivery.timeout.ms"]
+            .iter()
+            .find_map(|key| self.properties.get(*key));
+        let default = DEFAULTS
+            .iter()
+            .find(|(key, _)| *key == "message.timeout.ms")
+            .map(|(_, value)| *value);
+        match given
+            .map(String::as_str)
+            .or(default)
+            .and_then(|millis| millis.trim().parse().ok())
+        {
+            // For ever.
+            Some(0) | None => Duration::from_secs(u64::from(u32::MAX)),
+            Some(millis) => Duration::from_millis(millis),
+        }
     }
 
     /// A text with every secret of the properties made unreadable.

@@ -13,17 +13,43 @@ mod journal_agent;
 mod journal_crashes;
 mod kafka;
 mod kafka_faults;
+mod kafka_late;
 mod kafka_topics;
 
-use journal_crashes::{Undying, check};
+use journal_crashes::{Undying, check, check_late_claims};
 use kafka::{Broker, Topic};
 use std::time::Duration;
 
 contract!(kafka_store, super::kafka::Topic);
 
 #[test]
+fn an_attempt_that_goes_on_late_takes_nothing_from_the_one_that_works() {
+    kafka_late::an_attempt_that_goes_on_late_takes_nothing_from_the_one_that_works::<Topic>();
+}
+
+#[test]
+fn records_on_their_way_while_an_attempt_claims_late_are_read_if_they_are_acknowledged() {
+    kafka_late::records_on_their_way_while_an_attempt_claims_late_are_read_if_they_are_acknowledged::<Topic>();
+}
+
+#[test]
+fn a_claim_that_has_no_places_yet_ends_the_session_before_it() {
+    let topic = Topic::at(&Broker::shared(), "unplaced");
+    kafka_late::a_claim_that_has_no_places_yet_ends_the_session_before_it(
+        &topic,
+        &store_contract::Place::store(&topic),
+    );
+}
+
+#[test]
 fn a_journal_over_a_topic() {
     check(&Topic::at(&Broker::shared(), "journal").changed(|_| {}));
+}
+
+#[test]
+fn a_journal_over_a_topic_with_late_claims() {
+    let topic = Topic::at(&Broker::shared(), "late-claims");
+    check_late_claims(topic.with(|settings| settings.watch_interval = Duration::from_secs(3600)));
 }
 
 #[test]

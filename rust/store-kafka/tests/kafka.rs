@@ -177,17 +177,23 @@ impl Topic {
 
     /// Writes to a partition past the store.
     pub fn produce(&self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) -> Position {
+        let producer = self.send(partition, key, value);
+        let (_, end) = producer
+            .client()
+            .fetch_watermarks(self.name(), partition, PATIENCE)
+            .unwrap();
+        Position(end as u64 - 1)
+    }
+
+    /// Writes to a partition past the store, and asks for nothing.
+    pub fn send(&self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) -> BaseProducer {
         let producer: BaseProducer = self.client().create().unwrap();
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(self.name()).partition(partition);
         record.key = key;
         record.payload = value;
         producer.send(record).map_err(|(e, _)| e).unwrap();
         producer.flush(PATIENCE).unwrap();
-        let (_, end) = producer
-            .client()
-            .fetch_watermarks(self.name(), partition, PATIENCE)
-            .unwrap();
-        Position(end as u64 - 1)
+        producer
     }
 
     /// Everything that is in a partition.

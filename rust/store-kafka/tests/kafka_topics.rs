@@ -389,7 +389,8 @@ fn a_zombie_ends_soon_and_its_records_do_not_replace_those_of_its_successor() {
     assert_eq!(error.kind, ErrorKind::Fenced, "{error}");
     second.write(vec![note("right")]);
     // The same identity: compaction would keep only the later of two messages with one key.
-    zombie.write(vec![note("wrong")]);
+    zombie.append(vec![note("wrong")]).unwrap();
+    assert_eq!(zombie.error().kind, ErrorKind::Fenced);
     let messages = topic.read(Topic::partition_of(5));
     assert_eq!(messages.len(), 2);
     assert_ne!(messages[0].key(), messages[1].key());

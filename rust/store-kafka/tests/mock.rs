@@ -5,6 +5,7 @@
 #[path = "../../runtime/tests/store_contract.rs"]
 mod store_contract;
 mod kafka;
+mod kafka_late;
 
 use flink_agents_runtime::store::{ErrorKind, Position, Store};
 use kafka::{Broker, PARTITIONS, Topic};
@@ -65,6 +66,56 @@ impl Mock {
     fn answers(&self, errors: &[RDKafkaRespErr]) {
         self.cluster.request_errors(RDKafkaApiKey::Produce, errors);
     }
+}
+
+#[test]
+fn an_attempt_that_goes_on_late_takes_nothing_from_the_one_that_works() {
+    kafka_late::an_attempt_that_goes_on_late_takes_nothing_from_the_one_that_works::<Mock>();
+}
+
+#[test]
+fn records_on_their_way_while_an_attempt_claims_late_are_read_if_they_are_acknowledged() {
+    kafka_late::records_on_their_way_while_an_attempt_claims_late_are_read_if_they_are_acknowledged::<Mock>();
+}
+
+#[test]
+fn a_claim_that_has_no_places_yet_ends_the_session_before_it() {
+    let mock = Mock::new("unplaced");
+    kafka_late::a_claim_that_has_no_places_yet_ends_the_session_before_it(&mock.topic, &mock.store());
+}
+
+#[test]
+fn a_claim_between_the_two_of_a_session_ends_it_before_it_reads() {
+    let mock = Mock::new("between");
+    let refuse = RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    kafka_late::a_claim_between_the_two_of_a_session_ends_it_before_it_reads(
+        &mock.topic,
+        &mock.store(),
+        || {
+            mock.cluster
+                .request_errors(RDKafkaApiKey::ListOffsets, &[refuse; 10_000])
+        },
+        || mock.cluster.clear_request_errors(RDKafkaApiKey::ListOffsets),
+    );
+}
+
+#[test]
+fn records_that_cannot_be_confirmed_are_not_acknowledged_and_the_wait_is_bounded() {
+    let mock = Mock::new("unconfirmed");
+    let mut open = Open::start(&mock.impatient(), request(A));
+    open.write(vec![note("before")]);
+    let refuse = RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    mock.cluster
+        .request_errors(RDKafkaApiKey::ListOffsets, &[refuse; 10_000]);
+    open.append(vec![note("after")]).unwrap();
+    let error = open.error();
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("partition 0"), "{error}");
+    open.recorder.with(|heard| assert_eq!(heard.acked.len(), 1));
+    mock.cluster.clear_request_errors(RDKafkaApiKey::ListOffsets);
+    open.end();
+    // It is there all the same: not acknowledged means that it may be, or not.
+    assert_eq!(read(&mock.impatient(), request(A)), ["after", "before"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub enum Zombies {
     /// They are refused, as by a file.
     #[default]
     Refused,
-    /// They are written and acknowledged, and passed over by readers, as in a topic.
+    /// They are written, and passed over by readers, as in a topic. What was written behind a later claim is not acknowledged.
     Ignored,
 }
 
@@ -325,7 +325,7 @@ impl Log {
             Step::Claim(session) => self.claim(session),
             Step::Recover(session) => self.attempts.get_mut(session)?.recover(settings.batch),
             Step::Write(session, lane) => self.write(session, lane, settings.zombies),
-            Step::Ack(session, lane) => self.attempts.get_mut(session)?.ack(lane),
+            Step::Ack(session, lane) => self.ack(session, lane),
             Step::Refuse(session) => self.attempts.get_mut(session)?.refused.take().map(Tell::Failed),
         }
     }
@@ -419,6 +419,26 @@ impl Log {
         };
         self.entries.insert(position.0, entry);
         Some(Tell::Nothing)
+    }
+
+    fn ack(&mut self, session: usize, lane: u32) -> Option<Tell> {
+        let attempt = self.attempts.get_mut(session)?;
+        let position = attempt.lanes.get(lane as usize)?.durable.front()?.position;
+        let before = self
+            .claims
+            .iter()
+            .filter(|(of, later)| *of == attempt.operator && later.position <= position)
+            .map(|(_, later)| later);
+        match Claims::successor(attempt.claim.as_ref()?, before) {
+            Some(_) if attempt.gate.ended().is_some() => None,
+            Some(successor) => Some(Tell::Failed(super::request::fenced(
+                KIND.name(),
+                PLACE,
+                &attempt.request,
+                successor,
+            ))),
+            None => attempt.ack(lane),
+        }
     }
 
     fn prune(&mut self, session: usize, marker: &Marker) {
