@@ -66,6 +66,7 @@ STEPS: tuple[Step, ...] = (
     Step("conformance: natives", (*PYTHON, "e2e-test/conformance/check_natives.py"), 1, "line"),
     Step("a Kafka for tests", (*PYTHON, "e2e-test/kafka/check_broker.py"), 10, "line"),
     Step("the Kafka store, with a broker", (*PYTHON, "e2e-test/kafka/run.py"), 15, "cargo"),
+    Step("the Kafka store, in Python runs", (*PYTHON, "e2e-test/kafka/check_python.py"), 10, "line"),
     Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line"),
     Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line"),
     Step("Flink lines and Java runtimes", (*PYTHON, "e2e-test/lines/run.py"), 15, "line",

@@ -92,9 +92,12 @@ class Connection:
         answer = self.ask(SASL_AUTHENTICATE, 0, struct.pack(">i", len(token)) + token)
         return int(struct.unpack(">h", answer[:2])[0])
 
-    def create_topic(self, name: str) -> int:
-        """Creates a topic of one partition; returns Kafka's error code."""
-        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", 1, 1, 0, 0) + struct.pack(">i?", 10_000, False)
+    def create_topic(self, name: str, partitions: int = 1, **settings: str) -> int:
+        """Creates a topic, with settings whose names have ``_`` for their dots; returns Kafka's error code."""
+        body = struct.pack(">i", 1) + text(name) + struct.pack(">ihii", partitions, 1, 0, len(settings))
+        for key, value in settings.items():
+            body += text(key.replace("_", ".")) + text(value)
+        body += struct.pack(">i?", 10_000, False)
         answer = self.ask(CREATE_TOPICS, 2, body)
         return int(struct.unpack(">h", answer[8 + 2 + len(name):][:2])[0])
 

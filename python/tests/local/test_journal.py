@@ -566,7 +566,7 @@ def test_a_store_needs_a_name(go):
 
 @pytest.mark.parametrize(
     ("backend", "says"),
-    [("kafka", "not in runs without Flink yet"), ("fluss", "not supported here"), ("redis", "kafka, sqlite, memory")],
+    [("kafka", "kafkaActionStateTopic: it is not set"), ("fluss", "not supported here"), ("redis", "kafka, sqlite, memory")],
 )
 def test_other_stores_are_refused(go, backend, says):
     with pytest.raises(ValueError, match=says):

@@ -243,6 +243,14 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
     if capacity > 0 {
         engine.texts.clear();
     }
+    while count < capacity
+        && let Some(report) = engine.journal.as_ref().and_then(|journal| journal.report())
+    {
+        let record = encode(Effect::Warn(report), engine)?.unwrap_or_default();
+        // SAFETY: as below.
+        unsafe { (address as *mut [u64; 4]).add(count as usize).write(record) };
+        count += 1;
+    }
     while count < capacity {
         let Some(effect) = engine.machine.poll_effect(may_run) else {
             more = if engine.machine.has_ready() { MORE } else { 0 };

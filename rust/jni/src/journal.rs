@@ -19,6 +19,7 @@ use flink_agents_core::journal::{Completion, Digest};
 use flink_agents_core::run::{CallIn, CallOutcome, CallStep, Effect};
 use flink_agents_runtime::journal::{JournalDriver, JournalError};
 use flink_agents_runtime::store::{Lineage, OpenSession};
+use flink_agents_store_kafka::Reports;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jintArray, jlong, jobject};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -40,6 +41,15 @@ pub(crate) struct Journal {
     payload: Vec<u8>,
     /// How long a run waits for its input.
     patience: Duration,
+    /// What users should know of the store.
+    reports: Arc<Reports>,
+}
+
+impl Journal {
+    /// The next thing that users should know of the store.
+    pub(crate) fn report(&self) -> Option<String> {
+        self.reports.take()
+    }
 }
 
 /// What Java says about a subtask, JSON. Bytes are hexadecimal.
@@ -111,7 +121,8 @@ fn open(plan: &[u8], request: &[u8], wake: Upcall) -> Result<Engine, Failure> {
         markers,
         missing_history: settings.missing_history,
     };
-    let store = stores::open(&plan.config)?;
+    let reports = Arc::default();
+    let store = stores::open(&plan.config, &reports)?;
     let driver = JournalDriver::open(&*store, session, Arc::new(move || wake.call()))?;
     let journal = Journal {
         driver,
@@ -119,6 +130,7 @@ fn open(plan: &[u8], request: &[u8], wake: Upcall) -> Result<Engine, Failure> {
         payload: Vec::new(),
         patience: settings.patience,
         state,
+        reports,
     };
     Engine::with_journal(&plan, settings.journal(journal.state.lineage), Box::new(journal))
 }

@@ -9,8 +9,9 @@ use flink_agents_core::journal::{JournalSettings, OnDivergence};
 use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{Lineage, MissingHistory, Store, StoreError};
+use flink_agents_store_kafka::{KafkaSettings, KafkaStore, Reports};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The option that says whether there is a journal.
@@ -73,11 +74,11 @@ impl Settings {
     }
 }
 
-/// The store that a configuration names.
+/// The store that a configuration names. `reports` gets what users should know of it.
 ///
 /// # Errors
 /// When it names none that is here, an option is wrong, or the store does not start.
-pub(crate) fn open(config: &ConfigMap) -> Result<Box<dyn Store>, Failure> {
+pub(crate) fn open(config: &ConfigMap, reports: &Arc<Reports>) -> Result<Box<dyn Store>, Failure> {
     match config.get_enum(BACKEND).map_err(argument)? {
         Some("memory") => {
             let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,8 +96,9 @@ pub(crate) fn open(config: &ConfigMap) -> Result<Box<dyn Store>, Failure> {
                 .ok_or_else(|| Failure::core("the store in memory is gone"))
         }
         Some("sqlite") => Ok(Box::new(SqliteStore::new(sqlite(config)?)?)),
+        Some("kafka") => Ok(Box::new(KafkaStore::new(KafkaSettings::of(config)?, reports.report())?)),
         Some(other) => Err(Failure::argument(format!(
-            "Option {BACKEND} is {other}: this build has no such store for the JVM; use sqlite or memory"
+            "Option {BACKEND} is {other}: there is no such store; use kafka, sqlite or memory"
         ))),
         None => Err(Failure::argument(format!(
             "Option {BACKEND} is not set: there is no journal without a store"
@@ -146,7 +148,7 @@ mod tests {
     }
 
     fn refusal(backend: &str) -> String {
-        open(&config(backend))
+        open(&config(backend), &Arc::default())
             .err()
             .map(|failure| failure.text)
             .unwrap_or_default()
@@ -156,6 +158,37 @@ mod tests {
     fn words_count_without_regard_to_case() {
         assert_eq!(refusal("Memory"), "");
         assert_eq!(refusal("memory"), "");
+    }
+
+    #[test]
+    fn the_options_of_kafka_are_read_and_their_secrets_not_told() {
+        assert!(
+            refusal("kafka").contains("kafkaActionStateTopic: it is not set"),
+            "{}",
+            refusal("kafka")
+        );
+        let refused = |property: &str, value: &str| {
+            let mut config = config("kafka");
+            config.set("kafkaActionStateTopic", &"t".into());
+            config.set(
+                format!("kafka.properties.{property}"),
+                &serde_json::from_str(value).unwrap(),
+            );
+            let failure = open(&config, &Arc::default()).err();
+            failure.map(|failure| failure.text).unwrap_or_default()
+        };
+        assert_eq!(refused("linger.ms", "3"), "");
+        assert!(refused("acks", "1").contains("kafka.properties.acks: it must be all"));
+        let odd = refused("sasl.password", r#"["very-secret"]"#);
+        assert!(
+            odd.contains("sasl.password: its value is no text") && !odd.contains("very-secret"),
+            "{odd}"
+        );
+        let missing = refused("sasl.password", r#""${env:FLINK_AGENTS_NO_SUCH}""#);
+        assert!(
+            missing.contains("environment variable FLINK_AGENTS_NO_SUCH"),
+            "{missing}"
+        );
     }
 
     #[test]

@@ -120,6 +120,10 @@ const POSITIVE: Kind = Kind::Int {
     min: 1,
     max: i32::MAX as i64,
 };
+const REPLICAS: Kind = Kind::Int {
+    min: -1,
+    max: i16::MAX as i64,
+};
 const COUNT: Kind = Kind::Int {
     min: 0,
     max: i32::MAX as i64,
@@ -233,9 +237,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     unset("sqlite.path", Kind::Text { what: "file" }, "`flink-agents.sqlite` in the working directory of the process", "File of the sqlite store, on a local disk that all subtasks reach; missing directories are made"),
     with("kafkaBootstrapServers", TEXT, "localhost:9092", "Brokers of the kafka store"),
     unset("kafkaActionStateTopic", TEXT, "", "Topic of the kafka store, which needs it"),
-    with("kafkaActionStateTopicNumPartitions", POSITIVE, "64", "Partitions of the topic if it is created"),
-    with("kafkaActionStateTopicReplicationFactor", POSITIVE, "1", "Replicas of the topic if it is created"),
-    unset("kafka.properties.<property>", TEXT, "", "Passed to the Kafka producer, consumer and admin client as the librdkafka property of that name"),
+    with("kafkaActionStateTopicNumPartitions", POSITIVE, "64", "Partitions of the topic if it is created, besides the one for claims"),
+    unset("kafkaActionStateTopicReplicationFactor", REPLICAS, "the brokers' own (`default.replication.factor`)", "Replicas of the topic if it is created; -1 leaves them to the brokers"),
+    unset("kafka.properties.<property>", TEXT, "", "Passed to the Kafka producer, consumer and admin client as the librdkafka property of that name; `${env:NAME}` and `${file:PATH}` stand for what is there where the tasks run"),
     with("values.verify", Kind::Bool, "false", "Reads every value back when it is stored and compares it; encodes and compares events and sensory memory too, where they are sent and set. In Java runs without Flink it is on unless set to `false`"),
     with("flussBootstrapServers", TEXT, "localhost:9123", FLUSS),
     with("flussActionStateDatabase", TEXT, "flink_agents", FLUSS),

@@ -52,6 +52,9 @@ impl Local {
             return Ok(false);
         };
         let heard = journal.poll(&mut self.machine);
+        while let Some(text) = journal.report() {
+            self.warnings.push(format!("Agent '{}': {text}", self.agent));
+        }
         heard.map_err(|error| self.store_failed(&error))
     }
 

@@ -14,6 +14,7 @@ use flink_agents_runtime::journal::{JournalDriver, JournalError};
 use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{Lineage, MissingHistory, OpenSession, Store};
+use flink_agents_store_kafka::{KafkaSettings, KafkaStore, Reports};
 use pyo3::prelude::*;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use sha2::{Digest as _, Sha256};
@@ -54,6 +55,7 @@ impl Wake {
 /// What the configuration says of the store.
 pub(super) struct Choice {
     store: Box<dyn Store>,
+    reports: Arc<Reports>,
     name: String,
     pub(super) settings: JournalSettings,
     max_record_size: usize,
@@ -112,6 +114,7 @@ impl Choice {
                  execute(\"a name\"), or set job-identifier"
             ));
         };
+        let reports = Arc::new(Reports::default());
         let store: Box<dyn Store> = match backend {
             "sqlite" => {
                 let file = config.get_text("sqlite.path").map_err(wrong)?;
@@ -122,17 +125,25 @@ impl Choice {
                 };
                 Box::new(SqliteStore::new(settings).map_err(|e| e.to_string())?)
             }
+            "kafka" => {
+                let settings = KafkaSettings::of(config).map_err(|e| e.to_string())?;
+                let settings = KafkaSettings {
+                    max_record_size: max_record_size.saturating_add(1 << 16),
+                    ..settings
+                };
+                Box::new(KafkaStore::new(settings, reports.report()).map_err(|e| e.to_string())?)
+            }
             "memory" => Box::new(Shared(memory()?)),
             other => {
                 return Err(format!(
-                    "actionStateStoreBackend is {other}, which is not in runs without Flink yet; choose sqlite, or memory for \
-                     tests"
+                    "actionStateStoreBackend is {other}: there is no such store; choose sqlite or kafka, or memory for tests"
                 ));
             }
         };
         let lineage = lineage(&name);
         Ok(Some(Choice {
             store,
+            reports,
             name,
             settings: JournalSettings {
                 on_divergence,
@@ -192,6 +203,7 @@ pub(super) struct Journal {
     wake: Arc<Wake>,
     /// Of the first poll on: what the store has is read.
     read: bool,
+    reports: Arc<Reports>,
     // Its threads are to live as long as the session.
     _store: Box<dyn Store>,
 }
@@ -221,6 +233,7 @@ impl Journal {
             patience: choice.patience,
             wake,
             read: false,
+            reports: choice.reports,
             _store: choice.store,
         })
     }
@@ -231,6 +244,11 @@ impl Journal {
 
     pub(super) fn fileno(&self) -> i32 {
         self.wake.fd.as_raw_fd()
+    }
+
+    /// The next thing that users should know of the store.
+    pub(super) fn report(&self) -> Option<String> {
+        self.reports.take()
     }
 
     /// The wake-up was heard.

@@ -64,14 +64,14 @@ class JournalJobsTest {
         return "k" + index % KEYS + "/" + index;
     }
 
-    private static List<String> expected(final int records) {
+    static List<String> expected(final int records) {
         return Cluster.byKey(
                 LongStream.range(0, records)
                         .mapToObj(i -> Bookkeeper.output(input(i), (int) (i / KEYS + 1)))
                         .collect(Collectors.toList()));
     }
 
-    private static Configuration config(final String backend, final long checkpointInterval) {
+    static Configuration config(final String backend, final long checkpointInterval) {
         final Configuration config = new Configuration();
         config.set(StateBackendOptions.STATE_BACKEND, backend);
         config.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(checkpointInterval));
@@ -88,7 +88,7 @@ class JournalJobsTest {
         return options;
     }
 
-    private static DataStream<Object> job(
+    static DataStream<Object> job(
             final StreamExecutionEnvironment flink, final int records, final RateLimiterStrategy rate, final Map<String, String> options) {
         final DataGeneratorSource<String> source = new DataGeneratorSource<>(JournalJobsTest::input, records, rate, Types.STRING);
         final DataStream<String> stream =

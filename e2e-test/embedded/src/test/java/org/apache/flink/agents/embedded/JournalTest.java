@@ -342,7 +342,7 @@ class JournalTest {
     // ---- what is not there
 
     @ParameterizedTest
-    @ValueSource(strings = {"Fluss", "kafka", "sqlight"})
+    @ValueSource(strings = {"Fluss", "sqlight"})
     void storesThatAreNotHereAreRefused(final String store) {
         assertThatThrownBy(() -> books(store).open())
                 .hasStackTraceContaining("actionStateStoreBackend")
