@@ -591,6 +591,32 @@ pub fn a_checkpoint_of_another_store_is_noticed<P: Place>() {
     assert_eq!(read(&other, later), ["again"]);
 }
 
+/// Checkpoints complete that were taken before a session had read anything, or had even claimed.
+pub fn the_marker_of_a_session_that_has_read_nothing_prunes_nothing<P: Place>() {
+    let place = P::new("unread");
+    let mut first = Open::begin(&place.store(), request(A));
+    let unread = first.session().marker(&[], &[]);
+    first.session().prune(&unread).unwrap();
+    first.write(vec![note("a")]);
+    first.session().prune(&unread).unwrap();
+    let needed = [(5, first.position(0))];
+    let marker = first.session().marker(std::slice::from_ref(&(0..=127)), &needed);
+    first.end();
+    let restored = |lineage, ancestors: &[Lineage]| OpenSession {
+        markers: vec![marker.clone()],
+        ..fork(lineage, ancestors)
+    };
+    for request in [restored(A, &[]), restored(B, &[A])] {
+        let mut open = Open::begin(&place.store(), request);
+        let unread = open.session().marker(&[], &[]);
+        open.session().prune(&unread).unwrap();
+        open.write(vec![record(5, b"k", 2, "b")]);
+        open.session().prune(&unread).unwrap();
+        open.end();
+    }
+    assert_eq!(read(&place.store(), restored(C, &[A])), ["a", "b"]);
+}
+
 pub fn pruned_records_stay_removed_and_are_missed<P: Place>() {
     let place = P::new("pruned");
     let mut open = Open::start(&place.store(), request(A));
@@ -744,6 +770,7 @@ macro_rules! contract {
             wrong_requests_are_refused,
             another_maximum_parallelism_is_refused,
             a_checkpoint_of_another_store_is_noticed,
+            the_marker_of_a_session_that_has_read_nothing_prunes_nothing,
             pruned_records_stay_removed_and_are_missed,
             a_damaged_record_is_named,
             a_closed_session_hears_nothing_more,
