@@ -97,22 +97,22 @@ class KafkaJobsTest {
     void anotherParallelismGoesOnFromASavepoint() throws Exception {
         final StreamExecutionEnvironment first = Cluster.env(3, JournalJobsTest.config("hashmap", 25));
         final Queue<Object> firstOutputs =
-                Cluster.emitted(JournalJobsTest.job(first, 600, RateLimiterStrategy.perCheckpoint(10), store()));
+                Cluster.emitted(JournalJobsTest.job(first, 1_200, RateLimiterStrategy.perCheckpoint(3), store()));
         final JobClient client = first.executeAsync("stops");
         Asker.until("some outputs have come", () -> firstOutputs.size() >= 50);
         final String savepoint =
                 client.stopWithSavepoint(false, directory.toUri().toString(), SavepointFormatType.CANONICAL).get();
         final List<Object> outputs = new ArrayList<>(firstOutputs);
-        assertThat(outputs).as("outputs of the first job").hasSizeLessThan(600);
+        assertThat(outputs).as("outputs of the first job").hasSizeLessThan(1_200);
 
         final Configuration config = JournalJobsTest.config("hashmap", 25);
         config.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
         final StreamExecutionEnvironment second = Cluster.env(2, config);
         final Queue<Object> secondOutputs =
-                Cluster.emitted(JournalJobsTest.job(second, 600, RateLimiterStrategy.perCheckpoint(50), store()));
+                Cluster.emitted(JournalJobsTest.job(second, 1_200, RateLimiterStrategy.perCheckpoint(100), store()));
         second.execute("goes on");
         outputs.addAll(secondOutputs);
-        assertThat(Cluster.byKey(outputs)).isEqualTo(JournalJobsTest.expected(600));
+        assertThat(Cluster.byKey(outputs)).isEqualTo(JournalJobsTest.expected(1_200));
         assertThat(Bookkeeper.checkLedger()).as("calls made again").isLessThanOrEqualTo(KEYS * 3);
     }
 
