@@ -33,16 +33,49 @@ _AGAIN = (
 def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
     """Return the record of a result."""
     try:
-        record = pickle.dumps(result, PROTOCOL)
+        record = _pickled(result)
     except Exception as error:
+        path, part = _culprit("result", result)
+        where = "" if part is result else f" with a part of type '{type(part).__name__}' at {path},"
         msg = (
-            f"Durable call '{name_of(func)}' returned a value of type '{type(result).__name__}', which cannot be recorded: "
-            f"{type(error).__name__}: {error}. Let the function return what pickle can write: plain data, or objects of classes "
-            f"that stand in a module. {_AGAIN}"
+            f"Durable call '{name_of(func)}' returned a value of type '{type(result).__name__}'{where or ','} which cannot be "
+            f"recorded: {type(error).__name__}: {error}. Let the function return what pickle can write and read: plain data, or "
+            f"objects of classes that stand in a module. {_AGAIN}"
         )
         raise NotRecordableError(msg) from error
     _check_size(func, f"a value of type '{type(result).__name__}'", record, most)
     return record
+
+
+# Of these and nothing else one need not look whether they can be read.
+_CERTAIN = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def _pickled(value: Any) -> bytes:
+    """Return the bytes of a value, which can be read: some can be written only."""
+    record = pickle.dumps(value, PROTOCOL)
+    if type(value) not in _CERTAIN:
+        pickle.loads(record)
+    return record
+
+
+def _culprit(path: str, value: Any, depth: int = 0) -> tuple[str, Any]:
+    """Return the part of a value that cannot be recorded though its own parts can, and the path to it."""
+    if isinstance(value, dict):
+        parts = [(f"{path}[{key!r}]", part) for key, part in value.items()]
+    elif isinstance(value, (list, tuple)):
+        parts = [(f"{path}[{index}]", part) for index, part in enumerate(value)]
+    else:
+        parts = [(f"{path}.{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
+    for where, part in parts if depth < _DEEPEST else ():
+        try:
+            _pickled(part)
+        except Exception:
+            return _culprit(where, part, depth + 1)
+    return path, value
+
+
+_DEEPEST = 50
 
 
 def failure_record(func: Callable[..., Any], failure: BaseException, most: int) -> bytes:

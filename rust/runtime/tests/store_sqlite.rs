@@ -316,6 +316,65 @@ fn pruning_waits_for_the_retention() {
     assert_eq!(count(), 6);
 }
 
+/// A record that was durable and not acknowledged at a checkpoint was in its snapshot; the next checkpoint names it, and so goes
+/// back behind the one before. If its run is still under way when the retention is over, it has to be there.
+#[test]
+fn what_a_later_checkpoint_needs_stays_though_an_earlier_one_did_without() {
+    for halves in [false, true] {
+        let file = File::new("back");
+        let store = file.with(|settings| settings.retention = Duration::from_secs(1000));
+        let mut open = Open::start(&store, request(A));
+        open.write(vec![note("under way"), record(100, b"k", 1, "over")]);
+        let first = open.marker(&[]);
+        open.session().prune(&first).unwrap();
+        // It has been heard of when what comes after it is durable.
+        open.write(vec![record(100, b"k", 2, "young")]);
+        let second = open.marker(&[(5, open.position(0))]);
+        let mut parts = Vec::new();
+        if halves {
+            // The second is that of the subtasks of another attempt.
+            open.end();
+            for key_groups in [0..=63, 64..=127] {
+                let part = OpenSession {
+                    key_groups,
+                    markers: vec![second.clone()],
+                    ..request(A)
+                };
+                parts.push(Open::start(&store, part));
+            }
+        } else {
+            parts.push(open);
+        }
+        let oldest = [(5, Position(1))];
+        let markers: Vec<Vec<u8>> = parts
+            .iter()
+            .enumerate()
+            .map(|(number, part)| part.marker(if number == 0 { &oldest } else { &[] }))
+            .collect();
+        file.clock.fetch_add(2_000_000, Ordering::Relaxed);
+        for _ in 0..4 {
+            file.clock.fetch_add(20_000, Ordering::Relaxed);
+            for (part, marker) in parts.iter_mut().zip(&markers) {
+                part.session().prune(marker).unwrap();
+                let group = if marker == &markers[0] { 5 } else { 100 };
+                let before = part.recorder.with(|heard| heard.acked.len());
+                part.append(vec![record(group, b"other", 9, "later")]).unwrap();
+                part.recorder
+                    .until("an acknowledgement", |heard| heard.acked.len() > before);
+            }
+        }
+        parts.into_iter().for_each(Open::end);
+        let restored = OpenSession { markers, ..request(A) };
+        let values = read(&store, restored);
+        assert!(values.contains(&"under way".to_owned()), "{halves}: {values:?}");
+        // Key groups are pruned apart from each other where their sessions are.
+        let over = file
+            .sql()
+            .query_row("SELECT count(*) FROM record WHERE position = 2", [], |row| row.get(0));
+        assert_eq!(over, Ok(i64::from(!halves)), "{halves}");
+    }
+}
+
 #[test]
 fn the_sqlite3_tool_shows_keys_runs_and_times() {
     let file = File::new("tool");

@@ -21,7 +21,8 @@ struct Rule {
 pub(super) struct Rules {
     /// Records written before this time are old enough.
     pub(super) written_before: i64,
-    /// By lineage and operator: for each range of key groups the furthest. Their number does not grow with that of restarts.
+    /// By lineage and operator: for each range of key groups what the latest session said, in the order of these. Their number
+    /// does not grow with that of restarts.
     rules: Vec<Vec<Rule>>,
     /// By epoch, the index of its lineage and operator.
     jobs: HashMap<u64, usize>,
@@ -45,11 +46,15 @@ impl Rules {
                 needed_from: row.needed_from,
                 epoch: row.claim.epoch,
             };
-            match rules[job].iter_mut().find(|known| known.key_groups == rule.key_groups) {
-                Some(known) if known.needed_from < rule.needed_from => *known = rule,
-                Some(_) => {}
-                None => rules[job].push(rule),
+            rules[job].retain(|known| known.key_groups != rule.key_groups);
+            // What is removed by a rule counts as gone in all its key groups: none may reach into what a later session needs.
+            for known in &mut rules[job] {
+                let (one, other) = (&known.key_groups, &rule.key_groups);
+                if one.start() <= other.end() && other.start() <= one.end() {
+                    known.needed_from = known.needed_from.min(rule.needed_from);
+                }
             }
+            rules[job].push(rule);
         }
         Rules {
             written_before,
@@ -63,7 +68,8 @@ impl Rules {
     pub(super) fn unneeded(&self, epoch: u64, key_group: u16, position: Position) -> Option<u64> {
         self.rules[*self.jobs.get(&epoch)?]
             .iter()
-            .find(|rule| rule.key_groups.contains(&key_group) && position < rule.needed_from)
+            .rfind(|rule| rule.key_groups.contains(&key_group))
+            .filter(|rule| position < rule.needed_from)
             .map(|rule| rule.epoch)
     }
 }

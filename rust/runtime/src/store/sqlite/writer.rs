@@ -362,7 +362,8 @@ impl Writer {
         }
         file.connection
             .execute(
-                "UPDATE claim SET needed_from = max(needed_from, ?2) WHERE epoch = ?1",
+                // It may go back: what was in the snapshot of one checkpoint, the next one may need from here.
+                "UPDATE claim SET needed_from = ?2 WHERE epoch = ?1",
                 params![live.claim.epoch as i64, needed_from.0 as i64],
             )
             .map_err(|cause| errors::sqlite(&self.place, "writing a claim", &cause))?;
