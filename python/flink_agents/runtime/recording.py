@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PROTOCOL = 5
 
+# Pickle's code for a class or function. Where it does not occur there is plain data, which always comes back.
+_CLASS = b"\x93"
+
 # Answers of the core to a call.
 EXECUTE, RECONCILE, RETURN, RAISE, WAIT = range(5)
 
@@ -34,6 +37,8 @@ def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
     """Return the record of a result."""
     try:
         record = pickle.dumps(result, PROTOCOL)
+        if _CLASS in record:
+            _check_comes_back(result, record)
     except Exception as error:
         msg = (
             f"Durable call '{name_of(func)}' returned a value of type '{type(result).__name__}', which cannot be recorded: "
@@ -43,6 +48,18 @@ def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
         raise NotRecordableError(msg) from error
     _check_size(func, f"a value of type '{type(result).__name__}'", record, most)
     return record
+
+
+def _check_comes_back(result: Any, record: bytes) -> None:
+    """Refuse what pickle can write and cannot read, as long as the call can still be mended: later its run could never go on."""
+    try:
+        back = pickle.loads(record)
+    except Exception as error:
+        msg = f"it cannot be read back ({type(error).__name__}: {error})"
+        raise ValueError(msg) from error
+    if type(back) is not type(result):
+        msg = f"it comes back as a value of type '{type(back).__name__}'"
+        raise TypeError(msg)
 
 
 def failure_record(func: Callable[..., Any], failure: BaseException, most: int) -> bytes:
