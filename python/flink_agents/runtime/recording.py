@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PROTOCOL = 5
 
+# Pickle's code for a class or function. Where it does not occur there is plain data, which always comes back.
+_CLASS = b"\x93"
+
 # Answers of the core to a call.
 EXECUTE, RECONCILE, RETURN, RAISE, WAIT = range(5)
 
@@ -47,15 +50,18 @@ def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
     return record
 
 
-# Of these and nothing else one need not look whether they can be read.
-_CERTAIN = frozenset({type(None), bool, int, float, str, bytes})
-
-
 def _pickled(value: Any) -> bytes:
-    """Return the bytes of a value, which can be read: some can be written only."""
+    """Return the bytes of a value that can be read again: later its run could never go on."""
     record = pickle.dumps(value, PROTOCOL)
-    if type(value) not in _CERTAIN:
-        pickle.loads(record)
+    if _CLASS in record:
+        try:
+            back = pickle.loads(record)
+        except Exception as error:
+            msg = f"it cannot be read back ({type(error).__name__}: {error})"
+            raise ValueError(msg) from error
+        if type(back) is not type(value):
+            msg = f"it comes back as a value of type '{type(back).__name__}'"
+            raise TypeError(msg)
     return record
 
 

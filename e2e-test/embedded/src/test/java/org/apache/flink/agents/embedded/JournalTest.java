@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.InputEvent;
@@ -239,6 +240,33 @@ class JournalTest {
             private final Object connection = new Object();
         }
 
+        /** Comes back without half of it. */
+        private static final class Forgetful {
+            private final String kept = "kept";
+            private final transient String lost;
+
+            @SuppressWarnings("unused") // Kryo's
+            private Forgetful() {
+                lost = null;
+            }
+
+            private Forgetful(final String lost) {
+                this.lost = lost;
+            }
+
+            @Override
+            public boolean equals(final Object other) {
+                return other instanceof Forgetful
+                        && kept.equals(((Forgetful) other).kept)
+                        && Objects.equals(lost, ((Forgetful) other).lost);
+            }
+
+            @Override
+            public int hashCode() {
+                return Objects.hash(kept, lost);
+            }
+        }
+
         @Action(listenEventTypes = InputEvent.EVENT_TYPE)
         public static void act(final Event event, final RunnerContext context) throws Exception {
             final String id = mode.equals("renamed") ? "other" : "call";
@@ -264,6 +292,8 @@ class JournalTest {
                     public Object call() throws Exception {
                         CALLS.incrementAndGet();
                         switch (mode) {
+                            case "forgetful":
+                                return new Forgetful("lost");
                             case "thread":
                                 return new Thread("is no value");
                             case "unserializable":
@@ -337,6 +367,20 @@ class JournalTest {
                 .hasMessageContaining("cannot be recorded")
                 .hasMessageContaining(mode.equals("thread") ? "Thread" : "java.lang.Object");
         harness.close();
+    }
+
+    @Test
+    void aResultThatComesBackAsAnotherIsRefusedWhereValuesAreVerified() throws Exception {
+        Odd.mode = "forgetful";
+        final Map<String, Object> config = config("memory");
+        config.put("values.verify", true);
+        final Harness<String, String> verified = job(new Odd(), config).open();
+        verified.in("a/1");
+        assertThatThrownBy(() -> verified.await(1))
+                .hasMessageContaining("Durable call 'call' of action 'act'")
+                .hasMessageContaining("cannot be recorded")
+                .hasMessageContaining("Forgetful");
+        verified.close();
     }
 
     // ---- what is not there
