@@ -38,7 +38,7 @@ STEPS: tuple[Step, ...] = (
     Step("scripts' own tests", (*PYTHON, "scripts/test_scripts.py"), 2, "line"),
     Step("cargo fmt", ("cargo", "fmt", "--all", "--check"), 2),
     Step("cargo clippy",
-         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 15),
+         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 25),
     Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked"), 20, "cargo",
          long_env={"FLINK_AGENTS_MODEL_CASES": "50"}),
     # 10^5 of them are in the step before. Optimised, a crash takes a tenth of the time.
@@ -47,7 +47,8 @@ STEPS: tuple[Step, ...] = (
           "--nocapture"), 10, "cargo", long_only=True,
          env={"FLINK_AGENTS_CRASH_CASES": "100", "FLINK_AGENTS_CRASHES": "10000000"}),
     # Before Maven: the embedded tests run Python actions with this environment.
-    Step("Python environment", ("scripts/python-env",), 15),
+    # It is also the first that builds OpenSSL and librdkafka for the profile "release"; clippy is, for "dev".
+    Step("Python environment", ("scripts/python-env",), 25),
     Step("Python tests", ("target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
     Step("mvn verify",

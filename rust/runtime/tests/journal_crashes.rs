@@ -149,7 +149,7 @@ impl Events for Deaf {
 impl Store for Late {
     fn open(&self, session: OpenSession, events: Arc<dyn Events>) -> Result<Box<dyn Session>, StoreError> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        let paused = session.lineage == FIRST && number % 3 != 0;
+        let paused = session.lineage == FIRST && !number.is_multiple_of(3);
         Ok(Box::new(Overtaken {
             paused: paused.then(|| session.clone()),
             session: self.store.open(session, events)?,
