@@ -301,7 +301,7 @@ class JournalValuesTest {
     }
 
     private static void same(final Object back, final Object value, final String what) {
-        assertThat(boxed(back)).as(what).isDeepEqualTo(boxed(value));
+        assertThat(java.util.Objects.deepEquals(boxed(back), boxed(value))).as("%s: %s", what, back).isTrue();
         assertThat(back == null ? null : back.getClass()).as(what).isEqualTo(value == null ? null : value.getClass());
     }
 
