@@ -91,6 +91,19 @@ def python_home() -> PythonHome:
     return home
 
 
+def small_home() -> PythonHome:
+    """An environment with the wheel alone: what TaskManagers need for actions in Python of a job in Java."""
+    wheel = find_wheel()
+    home = PythonHome(TARGET / "venv-wheel", wheel)
+    installed = home.folder / "wheel"
+    if not installed.is_file() or installed.read_text() != sha256(wheel):
+        shutil.rmtree(home.folder, ignore_errors=True)
+        subprocess.run([find_interpreter(), "-m", "venv", str(home.folder)], check=True)
+        home.pip("install", str(wheel))
+        installed.write_text(sha256(wheel))
+    return home
+
+
 def derived(home: PythonHome, folder: Path) -> PythonHome:
     """Another environment that sees the packages of the first one: made in a second, with a prefix of its own."""
     subprocess.run([str(home.python), "-m", "venv", "--without-pip", str(folder)], check=True)

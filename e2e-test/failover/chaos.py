@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ledger import ASIDE, Ledger
+from ledger import ALL, ASIDE, Ledger
 from scenarios import Context
-from story import CLAIM, Story
+from story import Story
 
 INTERVALS = ("100ms", "300ms", "1s", "5s")
 STATES: tuple[dict[str, str], ...] = (
@@ -29,6 +29,7 @@ class Round:
 
     c: Context
     number: int
+    main: str = ""
 
     def __post_init__(self) -> None:
         self.random = random.Random(f"{self.c.seed} {self.number}")
@@ -38,14 +39,15 @@ class Round:
         c, chance = self.c, self.random
         options = {"execution.checkpointing.interval": chance.choice(INTERVALS), **chance.choice(STATES)}
         count, parallelism, disruptions = chance.randrange(200, 500), chance.choice(PARALLELISMS), chance.randrange(2, 6)
+        self.main = chance.choice(("Orders", "Orders", "PythonOrders"))
         acts = [self._choose() for _ in range(disruptions)]
         # The moments are chosen here, so that they do not depend on how long anything takes.
         moments = [(chance.randrange(1, 150), chance.random() < 0.6, chance.random()) for _ in acts]
         what = ", ".join(act.__name__.strip("_").replace("_", " ") for act in acts)
-        told = f"round {self.number} of seed {c.seed}: {count} inputs, {parallelism} subtasks, {options}; {what}"
+        told = f"round {self.number} of seed {c.seed}: {self.main}, {count} inputs, {parallelism} subtasks, {options}; {what}"
         failed = c.suite.failed
         with c.suite.scenario(told), Ledger(chance.randrange(1 << 30)) as ledger:
-            story = c.story(ledger, count, options)
+            story = c.story(ledger, count, options, self.main)
             story.start(parallelism)
             for act, (after, holds, share) in zip(acts, moments):
                 if ledger.count() + after + 50 > 4 * count:
@@ -59,6 +61,10 @@ class Round:
             verdict = story.judge()
         if c.suite.failed > failed:
             print(f"  to repeat it: make chaos MINUTES=0 SEED={c.seed} ROUND={self.number}", flush=True)
+            # The next one is to find the cluster as this one did.
+            c.suite.cancel_leftovers(c.cluster)
+            c.cluster.complete()
+            c.cluster.await_all_slots()
             return Counter()
         return Counter(rounds=1, entries=ledger.count(), disruptions=len(story.disruptions), hits=sum(story.hits),
                        again=verdict.again, asked=verdict.asked, replayed=verdict.replayed)
@@ -66,7 +72,8 @@ class Round:
     def _await(self, story: Story, entries: int, holds: bool) -> None:
         """Waits until so many more entries are there; then calls may be held up."""
         if holds:
-            story.hold(1, entries)
+            # A function that a ``def`` action in Python calls holds up all of its worker.
+            story.hold(1, entries, ASIDE if self.main == "PythonOrders" else ALL)
         else:
             story.progress(entries)
 
@@ -74,6 +81,8 @@ class Round:
         acts = [self._one, self._one, self._all, self._twice, self._stop, self._again, self._paused]
         if self.c.cluster.highly_available:
             acts += [self._leader, self._leader, self._standby, self._leader_and_one]
+        if self.main == "PythonOrders":
+            acts += [self._workers, self._workers]
         return self.random.choice(acts)
 
     # ---- what befalls it; ``share``: a number of the seed's between 0 and 1
@@ -125,7 +134,7 @@ class Round:
         story.disrupt(
             f"cancelled, submitted again from the last checkpoint with {parallelism} subtasks ({lineage})",
             lambda: self.c.cluster.rest.cancel(story.job),
-            lambda: story.start(parallelism, story.retained(), {**CLAIM, "agent.action-state.on-restore": lineage}))
+            lambda: story.start(parallelism, story.retained(), {"agent.action-state.on-restore": lineage}))
 
     def _paused(self, story: Story, share: float) -> None:
         """A TaskManager stands still until it has been given up, and then goes on as if nothing had been."""
@@ -146,6 +155,10 @@ class Round:
             story.progress(10)
             cluster.kill(zombie)
         story.disrupt("a TaskManager stood still, and went on", act, back, surviving=[zombie])
+
+    def _workers(self, story: Story, share: float) -> None:
+        """The workers of a TaskManager die."""
+        story.kill_worker()
 
     def _leader(self, story: Story, share: float) -> None:
         """The leading JobManager dies."""

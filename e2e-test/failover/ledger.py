@@ -25,7 +25,7 @@ ALL = IN_PLACE | ASIDE
 
 @dataclass
 class Entry:
-    """One request. ``answered``: when its answer was sent; None while it is under way, or for ever if nobody took it."""
+    """One request. ``answered``: when its answer was sent; None while it is under way, and for ever if nobody took it."""
 
     order: int
     at: float
@@ -37,6 +37,7 @@ class Entry:
     process: int
     receipt: str
     answered: float | None = None
+    under_way: bool = True
 
     @property
     def call(self) -> tuple[str, str]:
@@ -82,8 +83,11 @@ class Ledger:
                 refused = name == "charge" and int(number) % REFUSALS == REFUSED
                 body = entry.receipt.encode()
                 head = f"HTTP/1.1 {'409 Conflict' if refused else '200 OK'}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-                self.wfile.write(head + body)
-                entry.answered = time.monotonic()
+                try:
+                    self.wfile.write(head + body)
+                    entry.answered = time.monotonic()
+                finally:
+                    entry.under_way = False
 
             def log_message(self, *_: object) -> None:
                 """Says nothing."""
@@ -127,10 +131,11 @@ class Ledger:
         """Takes its time, and waits while answers are held back."""
         time.sleep(delay)
         with self._lock:
-            self._held += 1
-            self._lock.notify_all()
-            self._lock.wait_for(lambda: name not in self._holding)
-            self._held -= 1
+            if name in self._holding:
+                self._held += 1
+                self._lock.notify_all()
+                self._lock.wait_for(lambda: name not in self._holding)
+                self._held -= 1
 
     # ---- the test
 

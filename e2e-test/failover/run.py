@@ -9,13 +9,15 @@ Usage: run.py [--long] [--keep] [--only TEXT] [--seed N] [--minutes N] [--round 
   --minutes  only rounds at random, and as many as begin within so many minutes
   --round    the number of the first round (0)
 
-Needs a JDK 17, and pip for the first run, which downloads Flink. The last line is ``N passed, N failed``; the exit status is 1 if
-something failed.
+Needs a JDK 17, the wheel, and pip for the first run, which downloads Flink. The last line is ``N passed, N failed``; the exit
+status is 1 if something failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,11 +31,15 @@ from entry import run_suite  # noqa: E402
 from flink_home import flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
 from machines import Machines  # noqa: E402
+from python_env import small_home  # noqa: E402
 from scenarios import Context, Scenario  # noqa: E402
 
 ROUNDS = 2
 LONG_ROUNDS = 10
-JOBS = Path(__file__).resolve().parent / "jobs"
+HERE = Path(__file__).resolve().parent
+JOBS = HERE / "jobs"
+# Of the TaskManagers' Python: the actions, and what they calculate as the test does.
+PYTHON_PATH = (HERE / "python_jobs", HERE.parent / "cluster")
 
 
 def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
@@ -50,8 +56,8 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         end = time.monotonic() + float(options.minutes) * 60
         chaos.run_rounds(c, first, lambda _: time.monotonic() > end)
 
-    clusters: list[tuple[str, bool, list[Scenario]]] = [
-        ("plain", False, scenarios.PLAIN), ("standby", True, [*scenarios.HIGHLY_AVAILABLE, some_rounds])]
+    plain, standby = [*scenarios.PLAIN, *scenarios.PYTHON], [*scenarios.HIGHLY_AVAILABLE, some_rounds]
+    clusters: list[tuple[str, bool, list[Scenario]]] = [("plain", False, plain), ("standby", True, standby)]
     if options.minutes:
         clusters = [("chaos", True, [timed_rounds])]
     for name, highly_available, all_scenarios in clusters:
@@ -59,7 +65,11 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         if not chosen:
             continue
         begin = time.monotonic()
-        with Machines(home, base / name, java_home, highly_available=highly_available) as cluster:
+        cluster = Machines(home, base / name, java_home, highly_available=highly_available)
+        with contextlib.ExitStack() as stack:
+            cluster.environment["PATH"] = small_home().path
+            cluster.environment["PYTHONPATH"] = os.pathsep.join(map(str, PYTHON_PATH))
+            stack.enter_context(cluster)
             print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
             for scenario in chosen:
                 scenario(Context(suite, cluster, jars, seed))

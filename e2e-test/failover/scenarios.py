@@ -10,7 +10,7 @@ from checks import Suite
 from job_jars import Jars
 from ledger import ASIDE, Ledger
 from machines import Machines
-from story import CLAIM, Story
+from story import Story
 
 COUNT = 400
 # Checkpoints are taken when the test says so; without a pause Flink takes the first one soon after the start.
@@ -29,9 +29,9 @@ class Context:
     jars: Jars
     seed: int
 
-    def story(self, ledger: Ledger, count: int, options: dict[str, str]) -> Story:
+    def story(self, ledger: Ledger, count: int, options: dict[str, str], main: str = "Orders") -> Story:
         """A new story."""
-        return Story(self.suite, self.cluster, self.jars, ledger, count, options)
+        return Story(self.suite, self.cluster, self.jars, ledger, count, options, main=main)
 
 
 def check_enough(c: Context, story: Story, *, asked: bool) -> None:
@@ -149,7 +149,7 @@ def _without_standby(c: Context, story: Story) -> None:
         c.cluster.await_all_slots()
         # What is left of the old job may go on until its TaskManagers miss its JobManager.
         c.cluster.await_free_slots()
-        story.start(2, story.retained(), CLAIM)
+        story.start(2, story.retained())
     story.disrupt("killed the JobManager, submitted again from the last checkpoint",
                   lambda: c.cluster.kill_job_manager(c.cluster.job_managers[0]), back)
 
@@ -179,6 +179,35 @@ def taken_over(c: Context) -> None:
         check_enough(c, story, asked=False)
 
 
+def workers_and_task_managers(c: Context) -> None:
+    """Actions in Python: their workers die, and TaskManagers with theirs, before the first checkpoint and after it."""
+    with c.suite.scenario("Python: workers and TaskManagers killed (-9), stopped and rescaled"), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, BY_HAND, "PythonOrders")
+        story.start(2)
+        story.progress(80)
+        # A function that a ``def`` action calls holds up all of its worker.
+        story.hold(SOME, names=ASIDE)
+        story.kill("killed a TaskManager before the first checkpoint", story.busiest()[0])
+        story.progress(60)
+        story.hold(SOME, names=ASIDE)
+        story.kill_worker()
+        c.suite.equal("checkpoints so far", 0, c.cluster.rest.completed_checkpoints(story.job))
+        story.progress(20)
+        story.checkpoint()
+        story.progress(20)
+        story.hold(SOME, names=ASIDE)
+        story.kill_worker()
+        story.progress(20)
+        story.hold(SOME, names=ASIDE)
+        story.kill("killed all TaskManagers", *c.cluster.task_managers)
+        story.check_causes()
+        _stopped_and_rescaled(c, story)
+        story.finish()
+        story.check_causes()
+        check_enough(c, story, asked=True)
+
+
 Scenario = Callable[[Context], None]
 PLAIN: list[Scenario] = [undisturbed, killed_and_moved]
 HIGHLY_AVAILABLE: list[Scenario] = [taken_over]
+PYTHON: list[Scenario] = [workers_and_task_managers]

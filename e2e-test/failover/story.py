@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,15 +19,17 @@ from job_jars import Jars
 from ledger import ALL, Entry, Ledger
 from machines import Machines
 from oracle import Disruption, Verdict
+from python_scenarios import worker_pids
 from rest import FINAL, RestError, wait_for
 
 # Of each of the three kinds.
 KEYS = 4
 AGENT = "action-execute-operator"
-# A job that is restored from the checkpoint of one that is gone makes it its own. Else its first checkpoint would have to be
-# a whole one, which changelogs cannot give.
+# A job that is restored from what one left that is gone makes it its own. Else its first checkpoint would have to be a whole
+# one, which changelogs cannot give.
 CLAIM = {"execution.state-recovery.claim-mode": "CLAIM"}
-# A TaskManager that stands still in the middle of a commit has the file locked.
+# Where a worker was killed, and where a TaskManager stands still in the middle of a commit, and has the file locked.
+WORKER = re.compile(r".*Python worker")
 LOCKED = re.compile(r".*Action state store sqlite: .*database is locked")
 # What makes a job restart when a process of its cluster is lost: nothing else may.
 LOST = re.compile(
@@ -51,6 +55,8 @@ class Story:
     count: int
     # Flink's, beside those of the store.
     options: dict[str, str]
+    # ``Orders`` or ``PythonOrders``.
+    main: str = "Orders"
     # Inputs that come at a steady rate after each start; the others come slowly until the end.
     first: int = 60
     store: dict[str, str] = field(default_factory=dict)
@@ -74,12 +80,12 @@ class Story:
         """Submits it, from a savepoint or checkpoint if one is given, with more options; returns the job's id."""
         rest = self.cluster.rest
         jar = rest.upload(self.jars.fat)
-        more = {"savepointPath": restore} if restore else {}
-        self.job = rest.run_jar(jar, "jobs.Orders", [
+        more, claim = ({"savepointPath": restore}, CLAIM) if restore else ({}, {})
+        self.job = rest.run_jar(jar, f"jobs.{self.main}", [
             "--ledger", self.ledger.url, "--brake", str(self.directory), "--out", (self.directory / "out").as_uri(),
             "--count", str(self.count), "--keys", str(KEYS), "--first", str(self.first),
             "--release", str(self._released), "--parallelism", str(parallelism),
-        ], flinkConfiguration={**self.store, **self.options, **(options or {})}, **more)
+        ], flinkConfiguration={**self.store, **self.options, **claim, **(options or {})}, **more)
         self.await_running()
         return self.job
 
@@ -167,7 +173,7 @@ class Story:
         everyone = list(self.cluster.task_managers)
         pids = {process.pid for process in (everyone if victims is None else victims)}
         survivors = frozenset(p.pid for p in (surviving or [q for q in everyone if victims is None or q not in victims]))
-        hits = [entry for entry in self.ledger.entries() if entry.answered is None and entry.process in pids]
+        hits = [entry for entry in self.ledger.entries() if entry.under_way and entry.process in pids]
         begin = time.monotonic()
         act()
         self.ledger.let_go()
@@ -179,7 +185,7 @@ class Story:
 
     def busiest(self) -> list[Process]:
         """The TaskManagers, those with more calls under way first."""
-        under_way = Counter(entry.process for entry in self.ledger.entries() if entry.answered is None)
+        under_way = Counter(entry.process for entry in self.ledger.entries() if entry.under_way)
         return sorted(self.cluster.task_managers, key=lambda process: -under_way[process.pid])
 
     def hosts(self) -> list[Process]:
@@ -205,6 +211,19 @@ class Story:
             self.cluster.complete()
             self.cluster.patiently("the job to notice", 60, lambda: self.failures() > before)
         self.disrupt(what, act, back, list(victims))
+
+    def kill_worker(self) -> None:
+        """Kills the workers of the TaskManager that has most calls under way."""
+        before = self.failures()
+        host = next(process for process in self.busiest() if process in self.hosts())
+
+        def act() -> None:
+            for pid in worker_pids(host.pid):
+                os.kill(pid, signal.SIGKILL)
+
+        def back() -> None:
+            self.cluster.patiently("the job to notice", 60, lambda: self.failures() > before)
+        self.disrupt("killed the workers of a TaskManager", act, back, [host])
 
     # ---- the end
 
@@ -232,7 +251,9 @@ class Story:
         """Checks that the job restarted for what was done to the cluster only."""
         causes = self.cluster.rest.failures(self.job)
         stood_still = any("stood still" in disruption.what for disruption in self.disruptions)
-        wrong = [cause for cause in causes if not LOST.match(cause) and not (stood_still and LOCKED.match(cause))]
+        worker = any("worker" in disruption.what for disruption in self.disruptions)
+        wrong = [cause for cause in causes if not LOST.match(cause)
+                 and not (stood_still and LOCKED.match(cause)) and not (worker and WORKER.match(cause))]
         self.suite.check(f"{len(causes)} failures of the last job, all for lost processes", "; ".join(wrong[:3]))
 
     def judge(self) -> Verdict:

@@ -98,7 +98,7 @@ public final class Orders {
         return Long.parseLong(run.substring(run.indexOf('/') + 1)) / BRANCHES % 2 == 0;
     }
 
-    private static final int BRANCHES = 3;
+    static final int BRANCHES = 3;
 
     /** The shop and shelf of an order. */
     static final class Place implements KeySelector<Tuple2<Tuple2<String, Integer>, Long>, Tuple2<String, Integer>> {
@@ -121,20 +121,10 @@ public final class Orders {
     public static void main(final String[] args) throws Exception {
         final Arguments arguments = new Arguments(args);
         final int keys = arguments.number("keys", 1);
-        final StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
-        env.setParallelism(arguments.number("parallelism", 1));
-        env.setMaxParallelism(64);
+        final StreamExecutionEnvironment env = environment(arguments);
         final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(env);
         agents.getConfig().setStr("orders.ledger", arguments.text("ledger"));
-        final DataGeneratorSource<Long> source =
-                new DataGeneratorSource<>(
-                        number -> number,
-                        arguments.number("count", 0),
-                        new Throttle(arguments.number("first", 0), arguments.text("release")),
-                        Types.LONG);
-        final DataStream<Long> numbers =
-                env.fromSource(source, WatermarkStrategy.noWatermarks(), "numbers").uid("numbers").setParallelism(1);
-
+        final DataStream<Long> numbers = numbers(env, arguments);
         final DataStream<String> names =
                 numbers.filter(number -> number % BRANCHES == 0).setParallelism(1)
                         .map(number -> "käufer " + number / BRANCHES % keys + "/" + number).returns(Types.STRING).setParallelism(1);
@@ -154,9 +144,33 @@ public final class Orders {
                                         .apply(agent)
                                         .toDataStream(),
                                 agents.fromDataStream(Files.spread(places, new Place()), new Place()).apply(agent).toDataStream());
+        write(outputs, arguments);
+        agents.execute("orders");
+    }
+
+    /** Where the job runs. */
+    static StreamExecutionEnvironment environment(final Arguments arguments) {
+        final StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.setParallelism(arguments.number("parallelism", 1));
+        env.setMaxParallelism(64);
+        return env;
+    }
+
+    /** The numbers of the orders, by one subtask. */
+    static DataStream<Long> numbers(final StreamExecutionEnvironment env, final Arguments arguments) {
+        final DataGeneratorSource<Long> source =
+                new DataGeneratorSource<>(
+                        number -> number,
+                        arguments.number("count", 0),
+                        new Throttle(arguments.number("first", 0), arguments.text("release")),
+                        Types.LONG);
+        return env.fromSource(source, WatermarkStrategy.noWatermarks(), "numbers").uid("numbers").setParallelism(1);
+    }
+
+    /** What the agents send out becomes lines. */
+    static void write(final DataStream<Object> outputs, final Arguments arguments) {
         Files.write(
                 outputs.map(new Brake(arguments.text("brake"))).returns(Types.GENERIC(Object.class)).uid("brake"),
                 arguments.text("out"));
-        agents.execute("orders");
     }
 }
