@@ -30,7 +30,8 @@ pub(crate) fn of(config: &ConfigMap) -> Result<Box<dyn Tool>, String> {
             "{BACKEND} is memory: such a store lies in the process of the job, and only that can look into it"
         )),
         Some(other) => Err(format!(
-            "{BACKEND} is {other}: this command can look into sqlite stores only"
+            "{BACKEND} is {other}: this release can look into sqlite stores only. A topic is looked at by Kafka's own tools, and \
+             Kafka compacts it by itself"
         )),
         None => Err(format!(
             "which store? Name the file of a sqlite store, or the configuration of the job by --config FILE, or set \

@@ -243,6 +243,10 @@ fn wrong_arguments_name_what_is_wrong() {
             "in the process of the job",
         ),
         (
+            &["store", "inspect", "-Dagent.actionStateStoreBackend=kafka"],
+            "is kafka: this release can look into sqlite stores only",
+        ),
+        (
             &["store", "inspect", "-Dagent.actionStateStoreBackend=sqlight"],
             "sqlight",
         ),

@@ -15,6 +15,7 @@ import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.annotation.Identity;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -367,6 +368,43 @@ class JournalTest {
                 .hasMessageContaining("cannot be recorded")
                 .hasMessageContaining(mode.equals("thread") ? "Thread" : "java.lang.Object");
         harness.close();
+    }
+
+    /** {@link Odd} with its action under another name. */
+    public static final class Renamed extends Agent {
+        @Action(listenEventTypes = InputEvent.EVENT_TYPE)
+        @Identity(formerNames = "act")
+        public static void deed(final Event event, final RunnerContext context) throws Exception {
+            Odd.act(event, context);
+        }
+    }
+
+    /** The same, without a word of the former name. */
+    public static final class Other extends Agent {
+        @Action(listenEventTypes = InputEvent.EVENT_TYPE)
+        public static void deed(final Event event, final RunnerContext context) throws Exception {
+            Odd.act(event, context);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"memory", "sqlite"})
+    void aRenamedActionGoesOnWithTheRunOfACheckpointAndItsRecords(final String store) throws Exception {
+        Odd.mode = "fails afterwards";
+        final OperatorSubtaskState state;
+        final Harness<String, String> before = job(new Odd(), config(store)).open();
+        before.in("a/1");
+        // The run waits for its first record.
+        state = before.snapshot(1);
+        assertThatThrownBy(() -> before.await(1)).hasMessageContaining("A failure that the test asked for");
+        before.close();
+        assertThat(Odd.CALLS.get()).isEqualTo(1);
+        Odd.mode = "";
+        assertThatThrownBy(() -> job(new Other(), config(store)).restore(state)).hasStackTraceContaining("former name");
+        try (Harness<String, String> after = job(new Renamed(), config(store)).restore(state)) {
+            assertThat(after.await(1)).containsExactly("made");
+        }
+        assertThat(Odd.CALLS.get()).as("calls made").isEqualTo(1);
     }
 
     @Test
