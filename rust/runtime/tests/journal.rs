@@ -15,7 +15,7 @@ use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{Lineage, MissingHistory, OpenSession, Store};
 use journal_agent::GROUPS;
 use journal_crashes::{Undying, check, check_late_claims};
-use journal_faults::{Counts, Hazards};
+use journal_faults::{Hazards, faults};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -121,25 +121,6 @@ impl Hazards for File {
 impl Drop for File {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// `FLINK_AGENTS_MODEL_CASES` multiplies their number, `FLINK_AGENTS_MODEL_SEED` is the first.
-fn faults<H: Hazards>(cases: u64, least: &[(&str, u64)]) {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let first: u64 = number("FLINK_AGENTS_MODEL_SEED", 0);
-    let cases = cases * number("FLINK_AGENTS_MODEL_CASES", 1);
-    let mut counts = Counts::new();
-    for seed in first..first + cases {
-        journal_faults::play::<H>(seed, &mut counts);
-    }
-    // What did not happen proves nothing.
-    for (what, per_hundred) in least {
-        let seen = counts.get(what).copied().unwrap_or(0);
-        assert!(
-            seen * 100 >= cases * per_hundred,
-            "{what}: {seen} in {cases} cases\n{counts:#?}"
-        );
     }
 }
 

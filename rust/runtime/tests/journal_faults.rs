@@ -467,3 +467,22 @@ pub fn play<H: Hazards>(seed: u64, counts: &mut Counts) {
         *counts.entry(what).or_default() += count;
     }
 }
+
+/// `FLINK_AGENTS_MODEL_CASES` multiplies their number, `FLINK_AGENTS_MODEL_SEED` is the first.
+pub fn faults<H: Hazards>(cases: u64, least: &[(&str, u64)]) {
+    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let first: u64 = number("FLINK_AGENTS_MODEL_SEED", 0);
+    let cases = cases * number("FLINK_AGENTS_MODEL_CASES", 1);
+    let mut counts = Counts::new();
+    for seed in first..first + cases {
+        play::<H>(seed, &mut counts);
+    }
+    // What did not happen proves nothing.
+    for (what, per_hundred) in least {
+        let seen = counts.get(what).copied().unwrap_or(0);
+        assert!(
+            seen * 100 >= cases * per_hundred,
+            "{what}: {seen} in {cases} cases\n{counts:#?}"
+        );
+    }
+}
