@@ -28,9 +28,10 @@ AGENT = "action-execute-operator"
 # A job that is restored from what one left that is gone makes it its own. Else its first checkpoint would have to be a whole
 # one, which changelogs cannot give.
 CLAIM = {"execution.state-recovery.claim-mode": "CLAIM"}
-# Where a worker was killed, and where a TaskManager stands still in the middle of a commit, and has the file locked.
+# Where a worker was killed, and where a TaskManager stands still in the middle of a commit, and has the file locked, or claims
+# its keys once more before it learns that it was given up.
 WORKER = re.compile(r".*Python worker")
-LOCKED = re.compile(r".*Action state store sqlite: .*database is locked")
+STOOD_STILL = re.compile(r".*Action state store (?:sqlite: .*database is locked|.*a later attempt of this job has taken over)")
 # What makes a job restart when a process of its cluster is lost: nothing else may.
 LOST = re.compile(
     r"^(?:org\.apache\.flink\.(?:runtime\.io\.network\.netty\.exception\.(?:RemoteTransportException|LocalTransportException)"
@@ -108,6 +109,15 @@ class Story:
     def progress(self, entries: int) -> None:
         """Waits until the ledger has so many more entries."""
         self.ledger.await_entries(self.ledger.count() + entries)
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether no call is under way, and none begins for so long."""
+        before = self.ledger.count()
+        try:
+            self.ledger.await_entries(before + 1, seconds)
+        except TimeoutError:
+            return not any(entry.under_way for entry in self.ledger.entries())
+        return False
 
     # ---- checkpoints
 
@@ -253,7 +263,7 @@ class Story:
         stood_still = any("stood still" in disruption.what for disruption in self.disruptions)
         worker = any("worker" in disruption.what for disruption in self.disruptions)
         wrong = [cause for cause in causes if not LOST.match(cause)
-                 and not (stood_still and LOCKED.match(cause)) and not (worker and WORKER.match(cause))]
+                 and not (stood_still and STOOD_STILL.match(cause)) and not (worker and WORKER.match(cause))]
         self.suite.check(f"{len(causes)} failures of the last job, all for lost processes", "; ".join(wrong[:3]))
 
     def judge(self) -> Verdict:
