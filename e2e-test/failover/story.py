@@ -25,6 +25,9 @@ from rest import FINAL, RestError, wait_for
 # Of each of the three kinds.
 KEYS = 4
 AGENT = "action-execute-operator"
+# Seconds from the loss of ZooKeeper to that of the leadership, and from there until the job runs again, at most.
+SESSION = 10.0
+BACK = 60.0
 # A job that is restored from what one left that is gone makes it its own. Else its first checkpoint would have to be a whole
 # one, which changelogs cannot give.
 CLAIM = {"execution.state-recovery.claim-mode": "CLAIM"}
@@ -275,7 +278,12 @@ class Story:
                          difference(right, oracle.without_receipts(lines)))
         self.suite.check("outputs and memory have the ledger's receipts",
                          oracle.check_receipts(lines, entries, self.count, KEYS))
-        verdict = oracle.judge(entries, self.count, KEYS, self.disruptions)
+        lost = self.cluster.leaderships_lost()
+        survivors = frozenset(entry.process for entry in entries)
+        chances = [Disruption("leadership lost", at - SESSION, at + BACK, survivors) for at in lost]
+        if any(entries and entries[0].at <= at for at in lost):
+            print("  note   a JobManager lost its leadership by itself", flush=True)
+        verdict = oracle.judge(entries, self.count, KEYS, [*self.disruptions, *chances])
         self.suite.check(
             f"{len(entries)} entries of the ledger, {verdict.again} calls made again and {verdict.asked} times a reconciler asked,"
             f" {verdict.replayed} results from the journal within runs; {sum(self.hits)} calls under way at {len(self.hits)} disruptions",
