@@ -45,7 +45,8 @@ clientPort={port}
 clientPortAddress=127.0.0.1
 admin.enableServer=false
 """
-LEADERSHIP = re.compile(r"DefaultDispatcherRunner.* was (granted|revoked) leadership")
+LEADERSHIP = re.compile(r"DefaultDispatcherRunner.* was (granted|revoked) (?:the )?leadership")
+REVOKED = re.compile(r"^(\S+ \S+),\d+ .*DefaultDispatcherRunner was revoked (?:the )?leadership", re.MULTILINE)
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Machines(Cluster):
                 "high-availability.type": "zookeeper",
                 "high-availability.storageDir": (self.base / "ha").as_uri(),
                 "high-availability.zookeeper.quorum": f"127.0.0.1:{self._keeper}",
-                "high-availability.zookeeper.client.session-timeout": "5000",
+                "high-availability.zookeeper.client.session-timeout": "8000",
                 "high-availability.zookeeper.client.connection-timeout": "5000",
                 "high-availability.zookeeper.client.retry-wait": "500",
             }
@@ -126,6 +127,12 @@ class Machines(Cluster):
                     return process
             return None
         return wait_for("a JobManager that leads", 120, probe)
+
+    def leaderships_lost(self) -> list[float]:
+        """When JobManagers that live lost their leadership: on a busy machine ZooKeeper may miss them. In monotonic time."""
+        shift = time.time() - time.monotonic()
+        return [time.mktime(time.strptime(at, "%Y-%m-%d %H:%M:%S")) - shift
+                for process in (*self.job_managers, *self.ended) for at in REVOKED.findall(process.text())]
 
     def kill_job_manager(self, process: Process) -> None:
         """Ends a JobManager by SIGKILL; those that stand by are asked from now on."""

@@ -9,8 +9,9 @@ Usage: run.py [--long] [--keep] [--only TEXT] [--seed N] [--minutes N] [--round 
   --minutes  only rounds at random, and as many as begin within so many minutes
   --round    the number of the first round (0)
 
-Needs a JDK 17, the wheel, and pip for the first run, which downloads Flink. The last line is ``N passed, N failed``; the exit
-status is 1 if something failed.
+Journals are in SQLite; beside the cluster with a second JobManager there is a Kafka broker, too. Needs a JDK 17, the wheel,
+Maven for the broker, and pip for the first run, which downloads Flink. The last line is ``N passed, N failed``; the exit status
+is 1 if something failed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "cluster")]
 import chaos  # noqa: E402
 import scenarios  # noqa: E402
+from broker import Broker  # noqa: E402
 from checks import Suite  # noqa: E402
 from cluster import find_java_home  # noqa: E402
 from entry import run_suite  # noqa: E402
@@ -34,7 +36,7 @@ from machines import Machines  # noqa: E402
 from python_env import small_home  # noqa: E402
 from scenarios import Context, Scenario  # noqa: E402
 
-ROUNDS = 2
+ROUNDS = 1
 LONG_ROUNDS = 10
 HERE = Path(__file__).resolve().parent
 JOBS = HERE / "jobs"
@@ -56,7 +58,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         end = time.monotonic() + float(options.minutes) * 60
         chaos.run_rounds(c, first, lambda _: time.monotonic() > end)
 
-    plain, standby = [*scenarios.PLAIN, *scenarios.PYTHON], [*scenarios.HIGHLY_AVAILABLE, some_rounds]
+    plain, standby = [*scenarios.PLAIN, *scenarios.PYTHON], [*scenarios.HIGHLY_AVAILABLE, *scenarios.KAFKA, some_rounds]
     clusters: list[tuple[str, bool, list[Scenario]]] = [("plain", False, plain), ("standby", True, standby)]
     if options.minutes:
         clusters = [("chaos", True, [timed_rounds])]
@@ -67,12 +69,13 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         begin = time.monotonic()
         cluster = Machines(home, base / name, java_home, highly_available=highly_available)
         with contextlib.ExitStack() as stack:
+            broker = stack.enter_context(Broker(base / f"{name}-broker")) if highly_available else None
             cluster.environment["PATH"] = small_home().path
             cluster.environment["PYTHONPATH"] = os.pathsep.join(map(str, PYTHON_PATH))
             stack.enter_context(cluster)
             print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
             for scenario in chosen:
-                scenario(Context(suite, cluster, jars, seed))
+                scenario(Context(suite, cluster, jars, seed, broker))
 
 
 if __name__ == "__main__":

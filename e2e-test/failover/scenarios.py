@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import oracle
+from broker import Broker
 from checks import Suite
 from job_jars import Jars
 from ledger import ASIDE, Ledger
 from machines import Machines
+from rest import wait_for
 from story import Story
 
 COUNT = 400
@@ -28,10 +30,14 @@ class Context:
     cluster: Machines
     jars: Jars
     seed: int
+    broker: Broker | None = None
 
     def story(self, ledger: Ledger, count: int, options: dict[str, str], main: str = "Orders") -> Story:
-        """A new story."""
-        return Story(self.suite, self.cluster, self.jars, ledger, count, options, main=main)
+        """A new story; its journal is in Kafka if there is a broker."""
+        story = Story(self.suite, self.cluster, self.jars, ledger, count, options, main=main)
+        if self.broker:
+            story.store = self.broker.options(f"{self.cluster.base.name}-{story.directory.name}")
+        return story
 
 
 def check_enough(c: Context, story: Story, *, asked: bool) -> None:
@@ -207,7 +213,43 @@ def workers_and_task_managers(c: Context) -> None:
         check_enough(c, story, asked=True)
 
 
+def broker_away(c: Context) -> None:
+    """The broker of the journal stands still, dies, and is away during a recovery: everything waits for it, nothing is lost."""
+    broker = c.broker
+    if broker is None:
+        raise RuntimeError("there is no broker")
+    with c.suite.scenario("Kafka: broker stands still (SIGSTOP), killed (-9), away during a recovery"), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, OFTEN)
+        story.start(2)
+        story.progress(80)
+        broker.pause()
+        # What has been let begin comes to its end; then nothing may begin any more.
+        wait_for("calls to end", 60, lambda: story.is_quiet(1.0))
+        before = ledger.count()
+        c.suite.check("calls wait while the broker stands still", "" if story.is_quiet(1.0) and ledger.count() == before else "some begin")
+        broker.resume()
+        story.progress(60)
+        broker.restart()
+        story.progress(60)
+        c.suite.equal("failures so far", 0, story.failures())
+        story.hold(SOME)
+        victim, before = story.busiest()[0], story.failures()
+
+        def act() -> None:
+            broker.pause()
+            c.cluster.kill(victim)
+            c.cluster.complete()
+            c.cluster.patiently("the job to notice", 60, lambda: story.failures() > before)
+            # Its tasks run before their journal is read.
+            story.await_running()
+        story.disrupt("killed a TaskManager while the broker stood still", act, broker.resume, [victim])
+        story.finish()
+        story.check_causes()
+        check_enough(c, story, asked=False)
+
+
 Scenario = Callable[[Context], None]
 PLAIN: list[Scenario] = [undisturbed, killed_and_moved]
 HIGHLY_AVAILABLE: list[Scenario] = [taken_over]
 PYTHON: list[Scenario] = [workers_and_task_managers]
+KAFKA: list[Scenario] = [broker_away]

@@ -25,12 +25,16 @@ from rest import FINAL, RestError, wait_for
 # Of each of the three kinds.
 KEYS = 4
 AGENT = "action-execute-operator"
+# Seconds from the loss of ZooKeeper to that of the leadership, and from there until the job runs again, at most.
+SESSION = 10.0
+BACK = 60.0
 # A job that is restored from what one left that is gone makes it its own. Else its first checkpoint would have to be a whole
 # one, which changelogs cannot give.
 CLAIM = {"execution.state-recovery.claim-mode": "CLAIM"}
-# Where a worker was killed, and where a TaskManager stands still in the middle of a commit, and has the file locked.
+# Where a worker was killed, and where a TaskManager stands still in the middle of a commit, and has the file locked, or claims
+# its keys once more before it learns that it was given up.
 WORKER = re.compile(r".*Python worker")
-LOCKED = re.compile(r".*Action state store sqlite: .*database is locked")
+STOOD_STILL = re.compile(r".*Action state store (?:sqlite: .*database is locked|.*a later attempt of this job has taken over)")
 # What makes a job restart when a process of its cluster is lost: nothing else may.
 LOST = re.compile(
     r"^(?:org\.apache\.flink\.(?:runtime\.io\.network\.netty\.exception\.(?:RemoteTransportException|LocalTransportException)"
@@ -108,6 +112,15 @@ class Story:
     def progress(self, entries: int) -> None:
         """Waits until the ledger has so many more entries."""
         self.ledger.await_entries(self.ledger.count() + entries)
+
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether no call is under way, and none begins for so long."""
+        before = self.ledger.count()
+        try:
+            self.ledger.await_entries(before + 1, seconds)
+        except TimeoutError:
+            return not any(entry.under_way for entry in self.ledger.entries())
+        return False
 
     # ---- checkpoints
 
@@ -253,7 +266,7 @@ class Story:
         stood_still = any("stood still" in disruption.what for disruption in self.disruptions)
         worker = any("worker" in disruption.what for disruption in self.disruptions)
         wrong = [cause for cause in causes if not LOST.match(cause)
-                 and not (stood_still and LOCKED.match(cause)) and not (worker and WORKER.match(cause))]
+                 and not (stood_still and STOOD_STILL.match(cause)) and not (worker and WORKER.match(cause))]
         self.suite.check(f"{len(causes)} failures of the last job, all for lost processes", "; ".join(wrong[:3]))
 
     def judge(self) -> Verdict:
@@ -265,7 +278,12 @@ class Story:
                          difference(right, oracle.without_receipts(lines)))
         self.suite.check("outputs and memory have the ledger's receipts",
                          oracle.check_receipts(lines, entries, self.count, KEYS))
-        verdict = oracle.judge(entries, self.count, KEYS, self.disruptions)
+        lost = self.cluster.leaderships_lost()
+        survivors = frozenset(entry.process for entry in entries)
+        chances = [Disruption("leadership lost", at - SESSION, at + BACK, survivors) for at in lost]
+        if any(entries and entries[0].at <= at for at in lost):
+            print("  note   a JobManager lost its leadership by itself", flush=True)
+        verdict = oracle.judge(entries, self.count, KEYS, [*self.disruptions, *chances])
         self.suite.check(
             f"{len(entries)} entries of the ledger, {verdict.again} calls made again and {verdict.asked} times a reconciler asked,"
             f" {verdict.replayed} results from the journal within runs; {sum(self.hits)} calls under way at {len(self.hits)} disruptions",
