@@ -4,6 +4,10 @@
 #[macro_use]
 #[path = "../../runtime/tests/store_contract.rs"]
 mod store_contract;
+#[path = "../../runtime/tests/journal_faults.rs"]
+mod journal_faults;
+#[path = "../../runtime/tests/journal_puppet.rs"]
+mod journal_puppet;
 mod kafka;
 mod kafka_late;
 
@@ -271,4 +275,20 @@ fn a_listener_that_panics_ends_the_session_and_is_not_waited_for() {
     let error = told.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(error.to_string().contains("panicked: in the listener"), "{error}");
     session.close();
+}
+
+impl journal_faults::Hazards for Mock {
+    fn new(seed: u64) -> Mock {
+        <Mock as Place>::new(&format!("faults-{seed}"))
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.topic.with(|settings| settings.max_record_size = 1 << 20)
+    }
+}
+
+#[test]
+fn whatever_befalls_the_journal_nothing_acknowledged_is_done_again() {
+    // Each takes seconds; FLINK_AGENTS_MODEL_CASES multiplies them.
+    journal_faults::faults::<Mock>(8, &[("crash", 100), ("call made", 500)]);
 }
