@@ -54,13 +54,6 @@ class LocalChecksTest {
     }
 
     @Test
-    void aStoreIsRefusedWhereThereIsNoJournal() {
-        assertThatThrownBy(() -> run(new Sends(), "a", Map.of("actionStateStoreBackend", "SQLite")))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContainingAll("actionStateStoreBackend is sqlite", "Run it on Flink");
-    }
-
-    @Test
     void anEventThatNoCheckpointCouldHoldIsRefusedWhereItIsSent() throws Exception {
         fails(new Sends(), new Thread(), "'first'", "'Sends'", "event next", "things[0]", "java.lang.Thread");
     }
