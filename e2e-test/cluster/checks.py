@@ -20,12 +20,13 @@ BAD = re.compile(r" ERROR |^[\w.$]+(?:Exception|Error)\b|Caused by: |: [\w.$]+\.
 # What flink-agents itself complains of, whatever else may be in a log.
 REMARK = re.compile(r" (?:WARN|ERROR) +org\.apache\.flink\.agents")
 
-# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some have just ended. And Beam's, when a
+# Flink's own, when a periodic checkpoint is due before all tasks of a job run, or when some or all have just ended. And Beam's, when a
 # Python function of PyFlink's ends in the middle of its work, as in any job that is cancelled.
 HARMLESS = re.compile(
     r" ERROR org\.apache\.beam\.runners\.fnexecution\.control\.FnApiControlClient .* closed, clearing outstanding requests |"
     r"CheckpointException: .*("
     r"Checkpoint was declined \((?:tasks not ready|task is closing)\)"
+    r"|Checkpoint Coordinator is suspending"
     r"|TaskManager received a checkpoint request for unknown task)")
 
 # Flink's own as well, at level INFO: a job that ends cancels the materialization of its changelog that is under way. And
