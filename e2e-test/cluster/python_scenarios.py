@@ -333,7 +333,7 @@ class Walk:
     def await_middle(self, job: str) -> None:
         """Waits until the agent has read some inputs, and each of its tasks runs: one may have read them all."""
         rest = self.c.cluster.rest
-        wait_for("inputs read", 90, lambda: rest.records_read(job, AGENT) >= FIRST // 4 and rest.all_running(job))
+        wait_for("inputs read", 180, lambda: rest.records_read(job, AGENT) >= FIRST // 4 and rest.all_running(job))
 
     def finish(self, job: str, parallelism: int) -> None:
         """Lets it come to its end and compares everything."""
