@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import still_running
 from cluster import Cluster, Process
 from expected import difference, read_output
 from rest import wait_for
@@ -66,6 +67,8 @@ class Suite:
         self.passed = 0
         self.failed = 0
         self.name = ""
+        # The cluster that is asked what its jobs are doing when a scenario fails.
+        self.cluster: Cluster | None = None
 
     def check(self, what: str, problem: str = "") -> None:
         """Counts one check; ``problem`` says what is wrong, and is empty if nothing is."""
@@ -103,6 +106,7 @@ class Suite:
             yield
         except Exception as e:  # noqa: BLE001 - whatever it was, the other scenarios go on
             print("".join(traceback.format_exception(e)), flush=True)
+            self.tell_what_runs()
             self.check(name, f"{type(e).__name__}: {e}")
         for watch in watches:
             if cluster and watch.process in cluster.replaced:
@@ -112,6 +116,15 @@ class Suite:
         if cluster:
             self.cancel_leftovers(cluster)
         print(f"  {time.monotonic() - begin:.1f} s", flush=True)
+
+    def tell_what_runs(self) -> None:
+        """Prints what the jobs of the cluster are doing."""
+        if self.cluster is None:
+            return
+        try:
+            print(still_running.describe(self.cluster.rest), flush=True)
+        except Exception as e:  # noqa: BLE001 - the cluster may be what failed
+            print(f"  what runs cannot be told: {e}", flush=True)
 
     @staticmethod
     def cancel_leftovers(cluster: Cluster) -> None:

@@ -43,6 +43,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     config.write_text(config.read_text().replace(
         "      size: 1728m\n", "      size: 2200m\n    jvm-metaspace:\n      size: 640m\n"))
     with cluster:
+        suite.cluster = cluster
         for scenario in (*pending_scenarios(long=options.long), *SCENARIOS):
             if options.only in scenario.__name__:
                 scenario(PythonContext(suite, cluster, python, jars, data, options.long))

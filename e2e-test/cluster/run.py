@@ -46,6 +46,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
             continue
         begin = time.monotonic()
         with Cluster(home, base / name, java_home, libraries) as cluster:
+            suite.cluster = cluster
             print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
             for scenario in chosen:
                 scenario(Context(suite, cluster, jars, data, options.long, options.variant))

@@ -203,13 +203,19 @@ class Machines(Cluster):
 
     def patiently(self, what: str, seconds: float, probe: Callable[[], T | None]) -> T:
         """Waits for something of REST's, which may be away meanwhile."""
+        last: list[Exception] = []
+
         def patient() -> T | None:
             for process in self.processes():
                 if process.popen.poll() is not None:
                     raise RuntimeError(f"{process.name} ended with {process.popen.returncode}:\n{process.text()[-3000:]}")
             try:
                 return probe()
-            except (OSError, RestError, ValueError, KeyError):
+            except (OSError, RestError, ValueError, KeyError) as e:
+                last[:] = [e]
                 time.sleep(0.2)
                 return None
-        return wait_for(what, seconds, patient)
+        try:
+            return wait_for(what, seconds, patient)
+        except TimeoutError as e:
+            raise TimeoutError(f"{e}{'; the last attempt: ' if last else ''}{''.join(map(repr, last))}") from e

@@ -73,6 +73,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
             cluster.environment["PATH"] = small_home().path
             cluster.environment["PYTHONPATH"] = os.pathsep.join(map(str, PYTHON_PATH))
             stack.enter_context(cluster)
+            suite.cluster = cluster
             print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
             for scenario in chosen:
                 scenario(Context(suite, cluster, jars, seed, broker))
