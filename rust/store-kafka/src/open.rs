@@ -175,7 +175,7 @@ impl<'a> Opening<'a> {
             epoch: 0,
             max_parallelism: request.max_parallelism,
             key_groups: request.key_groups.clone(),
-            partitions: 0,
+            partitions: Partitions::wanted(self.topic.partitions, request.max_parallelism, &request.key_groups),
             first_partition: 0,
             positions: Vec::new(),
         };
@@ -194,7 +194,7 @@ impl<'a> Opening<'a> {
         // Before there are places: a claim that should not be would be in the way of those that should.
         self.registry
             .check_parallelism(&self.inner.place(), request.max_parallelism)?;
-        let partitions = self.partitions()?;
+        let partitions = self.partitions(claim.partitions)?;
         let split = partitions.split(&request.key_groups);
         let mut lows = Vec::with_capacity(split.len());
         for (partition, _) in &split {
@@ -251,22 +251,18 @@ impl<'a> Opening<'a> {
         .encode()
     }
 
-    /// The partitions that the first claim of the session's lineages was written with.
-    fn partitions(&self) -> Result<Partitions, StoreError> {
+    /// As many as the first claim of the session's lineages says: the own one, if there was none before.
+    fn partitions(&self, own: u32) -> Result<Partitions, StoreError> {
         let all = self.topic.partitions;
-        let max_parallelism = self.inner.request.max_parallelism;
-        let now = Partitions::of_topic(all, max_parallelism);
-        let Some(pinned) = self.registry.partitions() else {
-            return Ok(now);
-        };
-        if pinned > now.count {
+        let pinned = self.registry.partitions().unwrap_or(own);
+        if pinned > Partitions::of_topic(all) {
             return Err(wrong(
                 self.inner.place(),
                 format!("it has {all} partitions, and the job's records are in {pinned} besides that of the claims"),
                 "The topic was made again with fewer partitions. Let kafkaActionStateTopic name another topic",
             ));
         }
-        Ok(Partitions::pinned(pinned, all, max_parallelism))
+        Ok(Partitions::pinned(pinned, all, self.inner.request.max_parallelism))
     }
 
     fn check(&self, epoch: u64) -> Result<(), StoreError> {

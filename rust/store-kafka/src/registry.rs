@@ -197,7 +197,8 @@ impl Registry {
             .map(|found| found.epoch)
     }
 
-    /// The number of partitions that the first of these lineages was written with.
+    /// The number of partitions that these lineages are written with: what the first claim wants, so that all agree that read
+    /// claims up to their own.
     pub(crate) fn partitions(&self) -> Option<u32> {
         let counts = self.claims.iter().filter(|found| found.value.partitions != 0);
         counts
@@ -342,6 +343,31 @@ mod tests {
         registry
             .take(offset, Some(&key.encode()), Some(&value.encode()))
             .unwrap();
+    }
+
+    #[test]
+    fn the_first_claim_says_how_many_partitions_are_used_before_it_has_places() {
+        let mut registry = registry();
+        for (offset, nonce, partitions) in [(0, 1, 0), (1, 2, 8), (2, 3, 16)] {
+            let key = Key::Claim {
+                lineage: A,
+                nonce: [nonce; 16],
+                operator: "o",
+            };
+            let value = ClaimValue {
+                epoch: 0,
+                max_parallelism: 128,
+                key_groups: ALL,
+                partitions,
+                first_partition: 0,
+                positions: Vec::new(),
+            };
+            assert_eq!(registry.partitions(), [None, None, Some(8)][offset as usize]);
+            registry
+                .take(offset, Some(&key.encode()), Some(&value.encode()))
+                .unwrap();
+        }
+        assert_eq!(registry.partitions(), Some(8));
     }
 
     fn limit(registry: &Registry, epoch: u64) -> Option<Position> {

@@ -35,8 +35,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("client.id", "flink-agents"),
     // The consumer never joins this group: it is told what to read. librdkafka does not do without a name.
     ("group.id", "flink-agents"),
-    // What waits is sent with the next request: waiting longer would only delay the first record of a run.
-    ("linger.ms", "0"),
+    // Short beside a round trip, long enough that records of other keys come along.
+    ("linger.ms", "0.5"),
     // The caller bounds what is in flight; a second bound here would have to block somebody.
     ("queue.buffering.max.messages", "0"),
     ("queue.buffering.max.kbytes", "2147483647"),

@@ -119,7 +119,7 @@ impl<R: Router> Machine<R> {
     /// A machine without keys that writes down what its runs do.
     pub fn with_journal(router: R, limits: Limits, settings: JournalSettings) -> Self {
         let mut machine = Machine::new(router, limits);
-        machine.journal = Some(Journal::new(settings));
+        machine.journal = Some(Journal::new(settings, machine.router.action_count()));
         for index in 0..machine.router.action_count() {
             let action = ActionId(index as u16);
             let identity: Arc<str> = machine.router.action_identity(action).into();

@@ -57,7 +57,10 @@ impl<R: Router> Machine<R> {
             let value = self.events.remove(event as usize).value;
             self.effects.push_back(Effect::Release(value));
         }
+        let mut after = after;
         for action in selected.drain(..) {
+            // Those behind it wait as well: they begin in their order.
+            after = self.start_after(key, action, after);
             let nodes = &mut self.keys[key.0 as usize].nodes;
             let node = nodes.len() as u32;
             nodes.push(TaskNode {

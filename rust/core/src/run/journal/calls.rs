@@ -248,17 +248,12 @@ impl<R: Router> Machine<R> {
 
     /// Whether what a call comes after is acknowledged; writes what has to be written first.
     fn may_begin(&mut self, key: KeySlot, index: TaskIndex, number: u32) -> bool {
-        let begun = self.keys[key.0 as usize]
-            .journal
-            .as_ref()
-            .is_none_or(|journal| journal.progress.begun);
-        if !begun {
-            let run = Tail {
-                run: self.keys[key.0 as usize].sequence,
-                task: Vec::new(),
-                call: Vec::new(),
-            };
-            self.write(key, &run, 0, RecordBody::Run);
+        if !self.has_begun(key) {
+            self.begin(key);
+            let action = self.tasks[index as usize].action;
+            if let Some(journal) = &mut self.journal {
+                journal.wrote_first(action, true);
+            }
         }
         let task = &self.tasks[index as usize];
         let (Some(journal), Some(calls), Some(list)) =

@@ -40,6 +40,12 @@ impl<R: Router> Machine<R> {
         let tail = self.tail_of(index);
         self.check_calls_left(key, &tail);
         let body = RecordBody::Completion(self.completion(&self.tasks[index as usize], values));
+        let task = &self.tasks[index as usize];
+        if task.journalled.is_none()
+            && let Some(journal) = &mut self.journal
+        {
+            journal.wrote_first(task.action, false);
+        }
         let journal = self.keys[key.0 as usize].journal.get_or_insert_default();
         let after = journal.progress.completed;
         journal.progress.completed += 1;

@@ -2,7 +2,8 @@
 //! earlier attempt.
 //!
 //! *Waiting for acknowledgements* (journal before effect). Tickets of one key count as acknowledged when those before them
-//! are. A task starts after the completion of the task that sent its event. A durable call starts after the run's first
+//! are. A task starts after the completion of the task that sent its event; one of the input whose action is known to begin with
+//! a call, after the run's first record. A durable call starts after the run's first
 //! record and the calls before it in its action (`calls.rs`). An output leaves, and a run ends, after all records of the
 //! run so far. Memory is visible at once: whoever read it writes later records, which the store keeps in order.
 //!
@@ -98,11 +99,24 @@ impl KeyJournal {
 pub(crate) struct Journal {
     pub(super) settings: JournalSettings,
     written: Ticket,
+    /// By action: whether it made a durable call when it ran last, and that was the first of its run to be written.
+    calls_first: Vec<bool>,
 }
 
 impl Journal {
-    pub(super) fn new(settings: JournalSettings) -> Journal {
-        Journal { settings, written: 0 }
+    pub(super) fn new(settings: JournalSettings, actions: usize) -> Journal {
+        Journal {
+            settings,
+            written: 0,
+            calls_first: vec![false; actions],
+        }
+    }
+
+    /// What the first thing was that an action did of all that is written: a call that began its run, or its completion.
+    fn wrote_first(&mut self, action: ActionId, for_call: bool) {
+        if let Some(calls_first) = self.calls_first.get_mut(action.0 as usize) {
+            *calls_first = for_call;
+        }
     }
 }
 
@@ -194,6 +208,31 @@ impl<R: Router> Machine<R> {
 
     fn action_text(&self, action: ActionId) -> &Arc<str> {
         &self.identities[action.0 as usize]
+    }
+
+    /// The ticket a task starts after, whose event may start `after` another. An action that is known to begin with a durable
+    /// call starts when that call may: it would only have to wait in its midst, which costs the host a change of threads.
+    pub(super) fn start_after(&mut self, key: KeySlot, action: ActionId, after: Ticket) -> Ticket {
+        let calls_first = |journal: &Journal| journal.calls_first.get(action.0 as usize).is_some_and(|calls| *calls);
+        if !self.journal.as_ref().is_some_and(calls_first) || self.has_begun(key) {
+            return after;
+        }
+        after.max(self.begin(key))
+    }
+
+    fn has_begun(&self, key: KeySlot) -> bool {
+        let journal = self.keys[key.0 as usize].journal.as_ref();
+        journal.is_none_or(|journal| journal.progress.begun)
+    }
+
+    /// Writes the first record of a run, which fixes its identity.
+    fn begin(&mut self, key: KeySlot) -> Ticket {
+        let run = Tail {
+            run: self.keys[key.0 as usize].sequence,
+            task: Vec::new(),
+            call: Vec::new(),
+        };
+        self.write(key, &run, 0, RecordBody::Run)
     }
 
     /// Orders a record to be written. `after`: actions that had completed before what it tells of.

@@ -42,7 +42,7 @@ final class ActionContext implements RunnerContext, Runnable {
     private boolean calling;
     private Throwable thrown;
     /** Why the subtask has to fail, whatever the action makes of it. */
-    private ActionTaskExecutionException refusal;
+    private RuntimeException refusal;
     /** With a journal: the calls the action is making. */
     private JournalledCalls journalled;
     /** The subtask ends: what calls bring from now on is no outcome. */
@@ -330,17 +330,18 @@ final class ActionContext implements RunnerContext, Runnable {
     }
 
     /** Why the subtask has to fail; null if it need not. */
-    ActionTaskExecutionException refusal() {
+    RuntimeException refusal() {
         return refusal;
     }
 
     /** Something cannot be written down or read: the subtask has to fail, also when the action catches this. */
     ActionTaskExecutionException refused(final String what, final Throwable why) {
-        refusal = new ActionTaskExecutionException(what, why);
-        return refusal;
+        final ActionTaskExecutionException failure = new ActionTaskExecutionException(what, why);
+        refusal = failure;
+        return failure;
     }
 
-    /** Makes calls whose outcome is written down, or was before a crash. With a journal every action runs in a coroutine. */
+    /** Makes calls whose outcome is written down, or was before a crash. */
     private List<Object> recorded(
             final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun)
             throws Exception {
@@ -349,10 +350,7 @@ final class ActionContext implements RunnerContext, Runnable {
         journalled = calls;
         try {
             if (!calls.areDecided()) {
-                coroutine.suspend(calls);
-                if (!calls.areDecided()) {
-                    throw isEnding() ? cancellation() : holdsMonitor();
-                }
+                awaitDecision(calls);
             }
             final List<Call<?>> made = calls.toBeMade(cancelOnFailure);
             if (!made.isEmpty()) {
@@ -375,9 +373,34 @@ final class ActionContext implements RunnerContext, Runnable {
         }
     }
 
+    private void awaitDecision(final JournalledCalls calls) {
+        function.waitsForJournal(coroutine == null);
+        if (coroutine == null) {
+            try {
+                host.awaitDecision(calls, slot);
+            } catch (final RuntimeException e) {
+                refusal = e;
+            } catch (final Exception e) {
+                refusal = new ActionTaskExecutionException("While action '" + action.name() + "' waited for the journal: " + e, e);
+            }
+            if (refusal != null) {
+                throw refusal;
+            }
+        } else {
+            coroutine.suspend(calls);
+        }
+        if (!calls.areDecided()) {
+            throw isEnding() ? cancellation() : holdsMonitor();
+        }
+    }
+
     private void make(final CallGroup group, final boolean othersMayRun) {
         awaited = group;
         if (othersMayRun) {
+            // The next time it runs where it can be suspended.
+            function.waits();
+        }
+        if (othersMayRun && coroutine != null) {
             coroutine.suspend(group);
         } else {
             group.begin(true);

@@ -21,13 +21,17 @@ final class ActionFunction {
     /** Enough that an action that waits only now and then is known; few enough that their cost, microseconds each, is nothing. */
     private static final int TRIALS = 1000;
 
+    private static final int MOST_TRIALS = 1_000_000;
+
     private static final byte[] WAITING = "durableExecute".getBytes(StandardCharsets.US_ASCII);
 
     private final ActionDescriptor descriptor;
     private final MethodHandle handle;
     private final Method method;
-    /** How often it has to end without waiting before it may run where it cannot wait. */
+    /** How often it has to end without waiting before it may run where it cannot be suspended. */
     private int trials;
+    /** What that begins with when it has waited for the journal. */
+    private int patience = TRIALS;
 
     private boolean hasWaited;
 
@@ -100,9 +104,9 @@ final class ActionFunction {
     }
 
     /**
-     * Whether it has to run where it can wait, which on JVMs without virtual threads costs a change of threads. At first these
-     * are the actions whose class makes durable calls; one that does not wait in many runs needs it no more. An action that
-     * is not known to wait and does holds up the whole subtask, once.
+     * Whether it has to run where it can be suspended, which on JVMs without virtual threads costs a change of threads. At first
+     * these are the actions whose class makes durable calls; one that does not wait in many runs needs it no more. An action
+     * that is not known to wait and does holds up the whole subtask, once; for the journal, each time after twice as many runs.
      */
     boolean mayWait() {
         return hasWaited || trials > 0;
@@ -111,6 +115,19 @@ final class ActionFunction {
     /** It waits for a call. */
     void waits() {
         hasWaited = true;
+    }
+
+    /**
+     * It waits for the journal before it may make a call. One that makes a single call in a run hardly ever does: the core
+     * has it begin when the call may be made.
+     *
+     * @param holdsUp whether it holds up the subtask
+     */
+    void waitsForJournal(final boolean holdsUp) {
+        if (holdsUp) {
+            patience = Math.min(2 * patience, MOST_TRIALS);
+        }
+        trials = patience;
     }
 
     /** It has ended. */

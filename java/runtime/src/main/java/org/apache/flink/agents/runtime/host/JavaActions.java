@@ -48,6 +48,8 @@ final class JavaActions implements AutoCloseable {
     private final LockWatch locks = new LockWatch(this::holders, this::standsStill);
 
     private volatile Coroutine running;
+    /** The action that runs on the host's own thread, if one does. */
+    private ActionContext here;
     /** Why no action can go on; null while they can. */
     private volatile ActionTaskExecutionException standstill;
 
@@ -99,11 +101,12 @@ final class JavaActions implements AutoCloseable {
             host.runs(function.descriptor());
             checkUnchanged(event, keys.key(slot));
         }
-        // With a journal every durable call may have to wait, wherever the action makes it.
-        if (!function.mayWait() && host.journal() == null) {
+        if (!function.mayWait()) {
             host.runs(function.descriptor());
             locks.runs(Thread.currentThread());
+            here = context;
             context.run();
+            here = null;
             locks.runs(null);
             ended(context);
             return;
@@ -253,11 +256,12 @@ final class JavaActions implements AutoCloseable {
 
     /** The core says what is to be done with a durable call that had to wait. */
     void decided(final long task, final int call, final int step) {
-        final ActionContext context = waiting.get(task);
+        final boolean isHere = here != null && here.task() == task;
+        final ActionContext context = isHere ? here : waiting.get(task);
         if (context == null || context.journalled() == null) {
             throw new IllegalStateException("Task " + task + " does not wait for a durable call");
         }
-        if (context.journalled().decide(call, step)) {
+        if (context.journalled().decide(call, step) && !isHere) {
             core.wake(task);
         }
     }

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.api.OutputEvent;
@@ -28,6 +29,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class JavaHost implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(JavaHost.class);
+
+    /** Rare enough to cost nothing, often enough to be short beside the store. */
+    private static final long LOOK_AGAIN_NANOS = 100_000;
 
     private final String agent;
     private final AgentsCore core;
@@ -212,6 +216,22 @@ public final class JavaHost implements AutoCloseable {
             python.flush(false);
         }
         return left <= 0 && most > 0;
+    }
+
+    /**
+     * Carries out all but actions, until it is known what is to be done with the calls of the action that runs on this thread,
+     * where it cannot be suspended, or the subtask is cancelled.
+     */
+    void awaitDecision(final JournalledCalls awaited, final int slot) throws Exception {
+        boolean interrupted = false;
+        for (pump(0); !awaited.areDecided() && !calls().isCancelled(); pump(0)) {
+            LockSupport.parkNanos(this, LOOK_AGAIN_NANOS);
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        outlet.select(slot);
     }
 
     /** Takes in what actions that wait, and Python's, have done since the last time; {@link #pump} has to follow. */

@@ -131,6 +131,23 @@ class LocalJournalTest {
         }
     }
 
+    /** The threads on which actions began, in their order; null for one with two calls. */
+    private static final List<Thread> THREADS = new ArrayList<>();
+
+    /** Makes one call, and on some inputs one more. */
+    public static final class OneOrTwo extends Agent {
+        @Action(EventType.InputEvent)
+        public static void call(final Event event, final RunnerContext context) throws Exception {
+            final int number = (Integer) InputEvent.fromEvent(event).getInput();
+            THREADS.add(number < 0 ? null : Thread.currentThread());
+            String done = context.durableExecute(new Effect("first of " + number, "first"));
+            if (number < 0) {
+                done += ", " + context.durableExecute(new Effect("second of " + number, "second"));
+            }
+            context.sendEvent(new OutputEvent(done));
+        }
+    }
+
     private static Object element(final Object key, final Object value) {
         return Map.of("key", key, "value", value);
     }
@@ -185,6 +202,37 @@ class LocalJournalTest {
     @SuppressWarnings({"unchecked", "rawtypes"}) // each key is of the class that it was given with
     private static Map<String, Object> intKey(final Object output) {
         return (Map) Map.of(7, output);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"sqlite", "memory"})
+    void anActionThatMakesOneCallRunsOnTheHostsThreadAndMayStillWaitThere(final String store) throws Exception {
+        final List<Object> inputs = new ArrayList<>();
+        final List<String> effects = new ArrayList<>();
+        final List<Map<String, Object>> outputs = new ArrayList<>();
+        for (int i = 0; i < 2500; i++) {
+            // More runs than it takes to be known; then two that have to wait, and some after them.
+            final int number = i == 2200 || i == 2250 ? -i : i;
+            final String key = "k" + i % 5;
+            inputs.add(element(key, number));
+            effects.add("first of " + number);
+            final String first = "first of " + number + " done";
+            if (number < 0) {
+                effects.add("second of " + number);
+            }
+            outputs.add(Map.of(key, number < 0 ? first + ", second of " + number + " done" : first));
+        }
+        THREADS.clear();
+        assertThat(run(store, "run " + UUID.randomUUID(), new OneOrTwo(), inputs.toArray()))
+                .containsExactlyInAnyOrderElementsOf(outputs);
+        assertThat(EFFECTS.stream().map(effect -> effect.substring(0, effect.lastIndexOf(' '))))
+                .containsExactlyInAnyOrderElementsOf(effects);
+        final Thread host = Thread.currentThread();
+        assertThat(THREADS.get(0)).isNotSameAs(host);
+        // Keys take turns as they like: in the order in which the actions began.
+        final int waits = THREADS.indexOf(null);
+        assertThat(THREADS.subList(waits - 100, waits)).containsOnly(host);
+        assertThat(THREADS.get(THREADS.size() - 1)).as("after it had to wait").isNotSameAs(host);
     }
 
     @Test
