@@ -14,6 +14,7 @@ mod journal_crashes;
 mod kafka;
 mod kafka_faults;
 mod kafka_late;
+mod kafka_tool;
 mod kafka_topics;
 
 use journal_crashes::{Undying, check, check_late_claims};
@@ -59,4 +60,42 @@ fn a_journal_over_a_topic_with_zombies() {
     let store = Undying::of(topic.changed(|settings| settings.watch_interval = Duration::from_secs(3600)));
     check(&store);
     assert!(store.count() > 5, "{} live on", store.count());
+}
+
+#[test]
+fn a_topic_that_is_missing_is_not_made() {
+    kafka_tool::a_topic_that_is_missing_is_not_made(&Topic::at(&Broker::shared(), "absent"));
+}
+
+#[test]
+fn inspection_says_what_each_lineage_has() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::inspection_says_what_each_lineage_has(&topic, &store_contract::Place::store(&topic));
+}
+
+#[test]
+fn verification_names_everything_that_is_wrong_by_its_place() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::verification_names_everything_that_is_wrong_by_its_place(&topic, &store_contract::Place::store(&topic));
+}
+
+#[test]
+fn compaction_removes_what_no_session_reads() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::compaction_removes_what_no_session_reads(&topic, &store_contract::Place::store(&topic));
+}
+
+#[test]
+fn compaction_removes_what_was_abandoned_and_a_restore_is_told_so() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::compaction_removes_what_was_abandoned_and_a_restore_is_told_so(
+        &topic,
+        &store_contract::Place::store(&topic),
+    );
+}
+
+#[test]
+fn a_run_whose_history_was_removed_begins_anew() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::a_run_whose_history_was_removed_begins_anew(&topic, &store_contract::Place::store(&topic));
 }
