@@ -3,6 +3,7 @@
 use flink_agents_core::config::{ConfigError, ConfigMap};
 use flink_agents_runtime::store::sqlite::SqliteSettings;
 use flink_agents_runtime::store::tool::Tool;
+use flink_agents_store_kafka::KafkaSettings;
 
 /// The option that names the store.
 pub(crate) const BACKEND: &str = "actionStateStoreBackend";
@@ -29,10 +30,11 @@ pub(crate) fn of(config: &ConfigMap) -> Result<Box<dyn Tool>, String> {
         Some("memory") => Err(format!(
             "{BACKEND} is memory: such a store lies in the process of the job, and only that can look into it"
         )),
-        Some(other) => Err(format!(
-            "{BACKEND} is {other}: this release can look into sqlite stores only. A topic is looked at by Kafka's own tools, and \
-             Kafka compacts it by itself"
-        )),
+        Some("kafka") => match KafkaSettings::of(config) {
+            Ok(settings) => Ok(Box::new(settings)),
+            Err(error) => Err(error.to_string()),
+        },
+        Some(other) => Err(format!("{BACKEND} is {other}: use kafka or sqlite")),
         None => Err(format!(
             "which store? Name the file of a sqlite store, or the configuration of the job by --config FILE, or set \
              -Dagent.{BACKEND}=… and what belongs to it"

@@ -17,20 +17,23 @@ flink-agents store compact --plan|--apply [--abandoned AGE] [OPTION…] [FILE]
   verify    reads everything, and says what is wrong with it
   compact   --plan: what would be removed; --apply: removes it and gives back the space
 
-What compact removes are records that no checkpoint needs and that are older than action-state.retention. With
---abandoned AGE (such as 30d) also those of job lineages that have not claimed or written anything for so long: a restore
-of one of their savepoints then finds history missing.
+What compact removes are records that no checkpoint needs and that are older than action-state.retention; of a topic, what
+a job has left of these when it ended, and what attempts wrote after others had taken over. With --abandoned AGE (such as
+30d) also those of job lineages that have not claimed or written anything for so long: a restore of one of their savepoints
+then finds history missing.
 
 Where the store is:
   FILE                 the file of a sqlite store
   --config FILE        a configuration file of Flink; without it the one in the directory FLINK_CONF_DIR, if that is set
-  -Dagent.KEY=VALUE    an option, above that file: actionStateStoreBackend, sqlite.path, action-state.retention, …
+  -Dagent.KEY=VALUE    an option, above that file: actionStateStoreBackend, sqlite.path, kafkaBootstrapServers,
+                       kafkaActionStateTopic, kafka.properties.…, action-state.retention, …
 
   --json               the report as one line of JSON
   -h, --help           this text
 
 Exit status: 0 done; 1 verify found something wrong; 2 wrong arguments or configuration; 3 the store cannot be opened, read
-or written. Jobs may go on meanwhile; only giving back space then fails, with the reason.
+or written. Jobs may go on meanwhile; only giving back space to the file system then fails, with
+the reason.
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -244,7 +244,17 @@ fn wrong_arguments_name_what_is_wrong() {
         ),
         (
             &["store", "inspect", "-Dagent.actionStateStoreBackend=kafka"],
-            "is kafka: this release can look into sqlite stores only",
+            "kafkaActionStateTopic: it is not set",
+        ),
+        (
+            &[
+                "store",
+                "verify",
+                "-Dagent.actionStateStoreBackend=kafka",
+                "-Dagent.kafkaActionStateTopic=t",
+                "-Dagent.kafka.properties.sasl.password=${file:/nowhere/secret}",
+            ],
+            "kafka.properties.sasl.password: file /nowhere/secret",
         ),
         (
             &["store", "inspect", "-Dagent.actionStateStoreBackend=sqlight"],
@@ -290,4 +300,36 @@ fn a_file_may_begin_with_a_dash() {
         answer.errors
     );
     assert!(!Path::new("-x.sqlite").exists());
+}
+
+#[test]
+fn a_topic_that_cannot_be_reached_is_a_failure_after_a_bounded_wait_and_no_secret_is_told() {
+    let directory = Directory::new("kafka");
+    let (secret, config) = (directory.file("secret"), directory.file("config.yaml"));
+    fs::write(&secret, "not-to-be-told\n").unwrap();
+    // Nobody listens on a port that was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let options = format!(
+        "agent:\n  actionStateStoreBackend: kafka\n  kafkaBootstrapServers: {address}\n  kafkaActionStateTopic: journal\n  \
+         kafka.properties.message.timeout.ms: 1000\n  kafka.properties.sasl.password: ${{file:{secret}}}\n"
+    );
+    fs::write(&config, options).unwrap();
+    for words in [
+        &["inspect"][..],
+        &["verify"],
+        &["compact", "--plan"],
+        &["compact", "--apply"],
+    ] {
+        let answer = call(&[&["store"], words, &["--config", &config]].concat());
+        assert_eq!((answer.status, answer.output.as_str()), (EXIT_FAILED, ""), "{words:?}");
+        let said = answer.errors;
+        assert!(
+            said.contains("topic journal") && said.contains(&address.to_string()),
+            "{said}"
+        );
+        assert!(!said.contains("not-to-be-told"), "{said}");
+    }
 }

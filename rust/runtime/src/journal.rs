@@ -387,7 +387,9 @@ impl JournalDriver {
             .iter()
             .filter_map(|((group, _), key)| first(*group, &key.runs));
         let oldest: Vec<(u16, Position)> = open.chain(unclaimed).collect();
-        self.coverage().encode(&self.session.marker(&self.recovered, &oldest))
+        let heard: Vec<(u16, Position)> = self.now.ends().collect();
+        self.coverage()
+            .encode(&self.session.marker(&self.recovered, &heard, &oldest))
     }
 
     /// What a checkpoint taken now makes unnecessary.

@@ -176,8 +176,13 @@ impl Session for Overtaken {
         Ok(())
     }
 
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
-        self.session.marker(recovered, oldest)
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
+        self.session.marker(recovered, heard, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
@@ -226,8 +231,13 @@ impl Session for Undead {
         self.session.append(records)
     }
 
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
-        self.session.marker(recovered, oldest)
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
+        self.session.marker(recovered, heard, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

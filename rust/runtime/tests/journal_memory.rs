@@ -33,6 +33,14 @@ fn work(subtask: &mut Subtask, left: usize, ledger: &mut Ledger) {
     }
 }
 
+/// Waits for what the store has.
+fn read(subtask: &mut Subtask) {
+    while !subtask.driver.is_read() {
+        subtask.woken.recv_timeout(Duration::from_secs(60)).unwrap();
+        subtask.exchange().unwrap();
+    }
+}
+
 #[test]
 fn what_has_ended_is_not_held_whatever_the_number_of_keys() {
     let store = MemoryStore::threaded(MemorySettings::default()).unwrap();
@@ -70,10 +78,7 @@ fn runs_that_had_ended_at_the_checkpoint_neither_stay_in_memory_nor_hold_the_nex
     subtask.driver.close();
 
     let mut subtask = open(&store, vec![marker], state);
-    while !subtask.driver.is_read() {
-        subtask.woken.recv_timeout(Duration::from_secs(60)).unwrap();
-        subtask.exchange().unwrap();
-    }
+    read(&mut subtask);
     // Of key 7: that the run began, two calls, two actions. Those of the stuck key are claimed.
     assert_eq!(subtask.driver.unclaimed_records(), 5);
     subtask.input(7, 301);
@@ -93,10 +98,33 @@ fn runs_that_had_ended_at_the_checkpoint_neither_stay_in_memory_nor_hold_the_nex
     subtask.driver.close();
 
     let mut subtask = open(&store, vec![marker], state);
-    while !subtask.driver.is_read() {
-        subtask.woken.recv_timeout(Duration::from_secs(60)).unwrap();
-        subtask.exchange().unwrap();
-    }
+    read(&mut subtask);
     assert_eq!(subtask.driver.records_read(), 0, "a restart reads what was in flight");
+    subtask.driver.close();
+}
+
+#[test]
+fn pruning_by_a_checkpoint_leaves_what_was_durable_and_not_heard_of_then() {
+    // The retention of this store is nothing.
+    let store = MemoryStore::threaded(MemorySettings::default()).unwrap();
+    let mut ledger = Ledger::default();
+    let mut subtask = open(&store, Vec::new(), BTreeMap::new());
+    read(&mut subtask);
+    subtask.input(STUCK, 0);
+    while subtask.turn(&mut ledger) {}
+    subtask.driver.flush().unwrap();
+    subtask.woken.recv_timeout(Duration::from_secs(60)).unwrap();
+    let (_, unheard) = subtask.checkpoint(&mut ledger);
+    subtask.driver.prune(&unheard).unwrap();
+    // The run goes on: a later checkpoint has its first record in the store only.
+    assert!(subtask.exchange().unwrap());
+    work(&mut subtask, 1, &mut ledger);
+    assert_eq!((subtask.executing.len(), subtask.machine.unacknowledged()), (1, 0));
+    let (state, marker) = subtask.checkpoint(&mut ledger);
+    subtask.driver.close();
+
+    let mut subtask = open(&store, vec![marker], state);
+    read(&mut subtask);
+    assert_eq!(subtask.driver.records_read(), 1);
     subtask.driver.close();
 }

@@ -4,7 +4,6 @@
 use flink_agents_runtime::store::{
     Acked, Append, ErrorKind, Events, OpenSession, Position, Recovered, Session, Store, StoreError,
 };
-use flink_agents_testkit::rng::Rng;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex};
@@ -97,11 +96,6 @@ impl Strings {
         self.hand.lock().unwrap().waiting.len()
     }
 
-    /// Acknowledgements the subtask has not heard.
-    pub fn acks(&self) -> usize {
-        self.hand.lock().unwrap().acks.len()
-    }
-
     /// Gives the store the next records, and waits for what it says. `large`: the first of them is larger than allowed.
     pub fn give(&self, count: usize, large: bool) -> Given {
         let mut records: Vec<Append> = {
@@ -144,15 +138,10 @@ impl Strings {
         Given { durable, failed }
     }
 
-    /// The subtask hears of one durable record: the oldest of some key, which is returned.
-    pub fn acknowledge(&self, rng: &mut Rng) -> Option<Vec<u8>> {
+    /// The subtask hears of the next durable record, whose key is returned.
+    pub fn acknowledge(&self) -> Option<Vec<u8>> {
         let mut hand = self.hand.lock().unwrap();
-        if hand.acks.is_empty() {
-            return None;
-        }
-        let slot = hand.acks[rng.below(hand.acks.len())].slot;
-        let index = hand.acks.iter().position(|acked| acked.slot == slot)?;
-        let acked = hand.acks.remove(index)?;
+        let acked = hand.acks.pop_front()?;
         hand.events.as_ref()?.acked(&[acked]);
         hand.keys.remove(&(acked.slot, acked.ticket))
     }
@@ -275,9 +264,14 @@ impl Session for Hung {
         Ok(())
     }
 
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
         let session = self.0.session.lock().unwrap();
-        session.as_ref().unwrap().marker(recovered, oldest)
+        session.as_ref().unwrap().marker(recovered, heard, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

@@ -40,6 +40,18 @@ pub struct Heard {
     pub late: usize,
 }
 
+impl Heard {
+    /// By key group, the position after each record: the slots of tests are key groups.
+    fn ends(&self) -> Vec<(u16, Position)> {
+        let acked = self.acked.iter().map(|acked| (acked.slot as u16, acked.position));
+        let recovered = self.recovered.iter().map(|record| (record.key_group, record.position));
+        acked
+            .chain(recovered)
+            .map(|(key_group, position)| (key_group, Position(position.0 + 1)))
+            .collect()
+    }
+}
+
 /// Hears what a store tells.
 #[derive(Default)]
 pub struct Recorder {
@@ -151,8 +163,8 @@ impl Open {
 
     /// The marker of a caller that has taken in what the recorder heard.
     pub fn marker(&self, oldest: &[(u16, Position)]) -> Vec<u8> {
-        let recovered = self.recorder.with(|heard| heard.done.clone());
-        self.session.as_ref().unwrap().marker(&recovered, oldest)
+        let (recovered, heard) = self.recorder.with(|heard| (heard.done.clone(), heard.ends()));
+        self.session.as_ref().unwrap().marker(&recovered, &heard, oldest)
     }
 
     /// Appends records; tickets count from 0.
@@ -436,8 +448,8 @@ pub fn a_marker_covers_what_is_unfinished<P: Place>() {
     assert_eq!(read(&place.store(), restored(&finished)), ["6:4"]);
     let third = Open::start(&place.store(), restored(&unfinished));
     // The caller has not taken in the end of recovery yet, wherever the store is.
-    let early = third.session.as_ref().unwrap().marker(&[], &[]);
-    let half = third.session.as_ref().unwrap().marker(&[6..=127], &[]);
+    let early = third.session.as_ref().unwrap().marker(&[], &[], &[]);
+    let half = third.session.as_ref().unwrap().marker(&[6..=127], &[], &[]);
     third.end();
     assert_eq!(read(&place.store(), restored(&early)), ["5:2", "5:3", "6:4"]);
     assert_eq!(read(&place.store(), restored(&half)), ["5:2", "5:3"]);
@@ -595,12 +607,12 @@ pub fn a_checkpoint_of_another_store_is_noticed<P: Place>() {
 pub fn the_marker_of_a_session_that_has_read_nothing_prunes_nothing<P: Place>() {
     let place = P::new("unread");
     let mut first = Open::begin(&place.store(), request(A));
-    let unread = first.session().marker(&[], &[]);
+    let unread = first.session().marker(&[], &[], &[]);
     first.session().prune(&unread).unwrap();
     first.write(vec![note("a")]);
     first.session().prune(&unread).unwrap();
     let needed = [(5, first.position(0))];
-    let marker = first.session().marker(std::slice::from_ref(&(0..=127)), &needed);
+    let marker = first.session().marker(std::slice::from_ref(&(0..=127)), &[], &needed);
     first.end();
     let restored = |lineage, ancestors: &[Lineage]| OpenSession {
         markers: vec![marker.clone()],
@@ -608,7 +620,7 @@ pub fn the_marker_of_a_session_that_has_read_nothing_prunes_nothing<P: Place>() 
     };
     for request in [restored(A, &[]), restored(B, &[A])] {
         let mut open = Open::begin(&place.store(), request);
-        let unread = open.session().marker(&[], &[]);
+        let unread = open.session().marker(&[], &[], &[]);
         open.session().prune(&unread).unwrap();
         open.write(vec![record(5, b"k", 2, "b")]);
         open.session().prune(&unread).unwrap();
@@ -669,6 +681,32 @@ pub fn pruned_records_stay_removed_and_are_missed<P: Place>() {
         ["7", "8", "9", "of b"],
         "the records of another lineage were left"
     );
+}
+
+/// A checkpoint that was taken when records were durable of which the caller had not heard: they are in its snapshot, but a
+/// later checkpoint needs them in the store, and the retention is nothing.
+pub fn what_the_caller_had_not_heard_of_is_not_pruned<P: Place>() {
+    let place = P::new("unheard");
+    let mut open = Open::start(&place.store(), request(A));
+    open.write((0..10).map(|run| record(5, b"k", run, &run.to_string())).collect());
+    let all = open.marker(&[(5, open.position(0))]);
+    let later = open.marker(&[(5, open.position(3))]);
+    let heard = [(5, Position(open.position(2).0 + 1))];
+    let unheard = open.session().marker(std::slice::from_ref(&(0..=127)), &heard, &[]);
+    open.session().prune(&unheard).unwrap();
+    open.end();
+    let restored = |marker: &[u8], missing_history| OpenSession {
+        markers: vec![marker.to_vec()],
+        missing_history,
+        ..request(A)
+    };
+    let deadline = std::time::Instant::now() + LONG;
+    while read(&place.store(), restored(&all, MissingHistory::Reexecute)).len() == 10 {
+        assert!(std::time::Instant::now() < deadline, "nothing is pruned");
+        std::thread::yield_now();
+    }
+    let expected: Vec<String> = (3..10).map(|run| run.to_string()).collect();
+    assert_eq!(read(&place.store(), restored(&later, MissingHistory::Fail)), expected);
 }
 
 pub fn a_damaged_record_is_named<P: Place>() {
@@ -772,6 +810,7 @@ macro_rules! contract {
             a_checkpoint_of_another_store_is_noticed,
             the_marker_of_a_session_that_has_read_nothing_prunes_nothing,
             pruned_records_stay_removed_and_are_missed,
+            what_the_caller_had_not_heard_of_is_not_pruned,
             a_damaged_record_is_named,
             a_closed_session_hears_nothing_more,
             every_key_has_a_prefix_of_what_was_appended_that_holds_all_acknowledged,

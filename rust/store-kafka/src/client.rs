@@ -7,11 +7,13 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -144,6 +146,17 @@ impl ClientContext for Shared {
 }
 
 impl ConsumerContext for Shared {}
+
+/// Of producers that are asked afterwards what went wrong first. A session's has a context of its own.
+impl ProducerContext for Shared {
+    type DeliveryOpaque = Arc<OnceLock<RDKafkaErrorCode>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, failed: Self::DeliveryOpaque) {
+        if let Err((e, _)) = result {
+            let _ = failed.set(code_of(e));
+        }
+    }
+}
 
 /// Kafka's code for an error; that of an administrative request is not where the others are.
 pub(crate) fn code_of(error: &KafkaError) -> RDKafkaErrorCode {

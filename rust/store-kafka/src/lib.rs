@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod compact;
 mod confirm;
 mod envelope;
 mod marker;
@@ -27,6 +28,7 @@ mod registry;
 mod report;
 mod session;
 mod settings;
+mod tool;
 mod topic;
 
 pub use report::{Report, Reports};

@@ -76,13 +76,7 @@ impl<'a> Opening<'a> {
     fn begin(inner: &'a Arc<Inner>) -> Result<(), StoreError> {
         let settings = &inner.settings;
         let config = settings.client()?;
-        let broken = |e: &KafkaError| {
-            wrong(
-                "kafka.properties",
-                settings.scrub(&e.to_string()),
-                "Correct the properties",
-            )
-        };
+        let broken = |e: &KafkaError| settings.broken(e);
         let consumer = || BaseConsumer::from_config_and_context(&config, inner.shared.clone());
         let confirm = consumer().map_err(|e| broken(&e))?;
         let consumer = consumer().map_err(|e| broken(&e))?;

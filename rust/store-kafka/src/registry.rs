@@ -58,8 +58,8 @@ pub(crate) fn unreadable(place: &str, offset: u64, why: Unreadable) -> StoreErro
         ),
         Unreadable::Damaged(_) => (
             ErrorKind::Damaged,
-            "Let no other program write to the topic. Look at the record with 'flink-agents store inspect'; if nothing of it is \
-             needed, delete it or use another topic",
+            "Let no other program write to the topic. All that cannot be read is named by 'flink-agents store verify'; if \
+             nothing of it is needed, use another topic",
         ),
     };
     StoreError::new(kind, STORE, format!("{place}, offset {offset}"), why.reason(), remedy)
@@ -67,15 +67,20 @@ pub(crate) fn unreadable(place: &str, offset: u64, why: Unreadable) -> StoreErro
 
 impl Registry {
     pub(crate) fn new(request: &OpenSession) -> Registry {
-        let mut lineages = vec![request.lineage];
+        let mut registry = Registry::of(request.lineage, &request.operator);
         for ancestor in &request.ancestors {
-            if !lineages.contains(ancestor) {
-                lineages.push(*ancestor);
+            if !registry.lineages.contains(ancestor) {
+                registry.lineages.push(*ancestor);
             }
         }
+        registry
+    }
+
+    /// Of one lineage alone.
+    pub(crate) fn of(lineage: Lineage, operator: &str) -> Registry {
         Registry {
-            operator: request.operator.clone(),
-            lineages,
+            operator: operator.to_owned(),
+            lineages: vec![lineage],
             claims: Vec::new(),
             late: Vec::new(),
             pruned: Vec::new(),
@@ -182,6 +187,16 @@ impl Registry {
         operator == self.operator && self.lineages.contains(&lineage)
     }
 
+    /// All claims that count.
+    pub(crate) fn claims(&self) -> &[Found] {
+        &self.claims
+    }
+
+    /// The claims of the own lineage that no session needs any more once nothing of it is there: those that do not count, too.
+    pub(crate) fn nonces(&self) -> impl Iterator<Item = [u8; 16]> {
+        self.claims.iter().chain(&self.late).map(|found| found.nonce)
+    }
+
     /// Whether there is a claim of this lineage besides the session's own.
     pub(crate) fn knows(&self, lineage: Lineage, own_epoch: u64) -> bool {
         self.claims
@@ -279,6 +294,25 @@ impl Registry {
                     .any(|late| late.epoch < found.epoch && late.overlaps(&found.value.key_groups))
         });
         older.map(|found| found.nonce).collect()
+    }
+
+    /// The number of partitions that the lineage was written with, and the maximum parallelism.
+    pub(crate) fn pinned(&self) -> Option<(u32, u16)> {
+        let placed = self.claims.iter().find(|found| found.placed())?;
+        Some((self.partitions()?, placed.value.max_parallelism))
+    }
+
+    /// Whether no session of the lineage, or of one that stems from it, reads a record of this epoch that lies there: a later
+    /// session had its places before it.
+    pub(crate) fn passed_over(&self, partition: u32, epoch: u64, key_group: u16, offset: u64) -> bool {
+        let later = self
+            .claims
+            .iter()
+            .filter(|found| found.lineage == self.lineages[0] && found.epoch > epoch)
+            .filter(|found| found.value.key_groups.contains(&key_group));
+        later
+            .filter_map(|found| found.value.position(partition))
+            .any(|position| offset >= position.0)
     }
 
     /// How far the records of a key group were pruned, in one of these lineages or in the own one.

@@ -216,14 +216,7 @@ impl Inner {
             return;
         }
         match told {
-            Ok((partition, offset)) => {
-                let first = state.writer.as_ref().map_or(partition, |writer| {
-                    writer.partitions.of(*self.request.key_groups.start())
-                });
-                // Not only when it is confirmed: what the caller has not seen acknowledged is part of its snapshot.
-                if let Some(end) = state.ends.get_mut((partition - first) as usize) {
-                    *end = (*end).max(offset + 1);
-                }
+            Ok((_, offset)) => {
                 state.delivered.push(Acked {
                     slot,
                     ticket,
@@ -425,7 +418,12 @@ impl Session for KafkaSession {
         Ok(())
     }
 
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
         let request = &self.inner.request;
         let first = *request.key_groups.start();
         let state = self.inner.state();
@@ -433,9 +431,16 @@ impl Session for KafkaSession {
         let mut positions: Vec<Option<Position>> = state.starts.clone();
         if let Some(partitions) = &partitions {
             let own = partitions.of(first);
+            let mut ends = state.ends.clone();
+            for (key_group, position) in heard {
+                let index = partitions.of(*key_group).checked_sub(own).map(|index| index as usize);
+                if let Some(end) = index.and_then(|index| ends.get_mut(index)) {
+                    *end = (*end).max(position.0);
+                }
+            }
             for (index, key_group) in request.key_groups.clone().enumerate() {
                 if recovered.iter().any(|range| range.contains(&key_group)) {
-                    positions[index] = Some(Position(state.ends[(partitions.of(key_group) - own) as usize]));
+                    positions[index] = Some(Position(ends[(partitions.of(key_group) - own) as usize]));
                 }
             }
         }

@@ -4,6 +4,7 @@ use crate::STORE;
 use flink_agents_core::config::{ConfigError, ConfigMap};
 use flink_agents_runtime::store::{ErrorKind, StoreError};
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -223,6 +224,15 @@ impl KafkaSettings {
         Ok(config)
     }
 
+    /// The error for properties that librdkafka refuses all together.
+    pub(crate) fn broken(&self, error: &KafkaError) -> StoreError {
+        wrong(
+            "kafka.properties",
+            self.scrub(&error.to_string()),
+            "Correct the properties",
+        )
+    }
+
     /// How long brokers may take to confirm what they have written: as long as they may take to write it.
     pub(crate) fn patience(&self) -> Duration {
         let given = ["message.timeout.ms", "delivery.timeout.ms"]
@@ -261,7 +271,7 @@ fn one(key: &str, value: &str) -> Result<(), String> {
     config.set(key, value);
     match config.create_native_config() {
         Ok(_) => Ok(()),
-        Err(rdkafka::error::KafkaError::ClientConfig(_, why, ..)) => Err(why),
+        Err(KafkaError::ClientConfig(_, why, ..)) => Err(why),
         Err(e) => Err(e.to_string()),
     }
 }

@@ -27,8 +27,9 @@ pub(crate) struct Topic {
     pub(crate) max_message: Option<usize>,
 }
 
-struct Seen {
-    partitions: u32,
+/// What the brokers say of the topic.
+pub(crate) struct Seen {
+    pub(crate) partitions: u32,
     replicas: usize,
 }
 
@@ -64,6 +65,21 @@ impl Preparation<'_> {
             None => return Ok(None),
         };
         self.check(&seen)
+    }
+
+    /// How many partitions the topic has. It is not made.
+    ///
+    /// # Errors
+    /// When there is none, or no broker answers.
+    pub(crate) fn existing(&self) -> Result<Seen, StoreError> {
+        match self.look()? {
+            Some(Some(seen)) => Ok(seen),
+            _ => Err(wrong(
+                self.place(),
+                format!("there is no such topic at {}", self.settings.bootstrap_servers),
+                "Let kafkaActionStateTopic and kafkaBootstrapServers name what the job ran with",
+            )),
+        }
     }
 
     fn wait_for_topic(&self) -> Result<Option<Seen>, StoreError> {
@@ -195,7 +211,8 @@ impl Preparation<'_> {
         Ok(Some(()))
     }
 
-    fn check(&self, seen: &Seen) -> Result<Option<Topic>, StoreError> {
+    /// Refuses settings by which records get lost. `None` when the session ended.
+    pub(crate) fn check(&self, seen: &Seen) -> Result<Option<Topic>, StoreError> {
         if !self.settings.check_topic {
             return Ok(Some(Topic {
                 partitions: seen.partitions,

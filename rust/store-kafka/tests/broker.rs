@@ -11,13 +11,20 @@ mod store_contract;
 mod journal_agent;
 #[path = "../../runtime/tests/journal_crashes.rs"]
 mod journal_crashes;
+#[path = "../../runtime/tests/journal_faults.rs"]
+mod journal_faults;
+#[path = "../../runtime/tests/journal_puppet.rs"]
+mod journal_puppet;
 mod kafka;
 mod kafka_faults;
 mod kafka_late;
+mod kafka_tool;
 mod kafka_topics;
 
+use flink_agents_runtime::store::Store;
 use journal_crashes::{Undying, check, check_late_claims};
 use kafka::{Broker, Topic};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 contract!(kafka_store, super::kafka::Topic);
@@ -59,4 +66,69 @@ fn a_journal_over_a_topic_with_zombies() {
     let store = Undying::of(topic.changed(|settings| settings.watch_interval = Duration::from_secs(3600)));
     check(&store);
     assert!(store.count() > 5, "{} live on", store.count());
+}
+
+#[test]
+fn a_topic_that_is_missing_is_not_made() {
+    kafka_tool::a_topic_that_is_missing_is_not_made(&Topic::at(&Broker::shared(), "absent"));
+}
+
+#[test]
+fn inspection_says_what_each_lineage_has() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::inspection_says_what_each_lineage_has(&topic, &store_contract::Place::store(&topic));
+}
+
+#[test]
+fn verification_names_everything_that_is_wrong_by_its_place() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::verification_names_everything_that_is_wrong_by_its_place(&topic, &store_contract::Place::store(&topic));
+}
+
+#[test]
+fn compaction_removes_what_no_session_reads() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::compaction_removes_what_no_session_reads(&topic, &store_contract::Place::store(&topic));
+}
+
+#[test]
+fn compaction_removes_what_was_abandoned_and_a_restore_is_told_so() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::compaction_removes_what_was_abandoned_and_a_restore_is_told_so(
+        &topic,
+        &store_contract::Place::store(&topic),
+    );
+}
+
+#[test]
+fn a_run_whose_history_was_removed_begins_anew() {
+    let topic = Topic::at(&Broker::shared(), "tool");
+    kafka_tool::a_run_whose_history_was_removed_begins_anew(&topic, &store_contract::Place::store(&topic));
+}
+
+/// A topic of its own that is deleted while sessions use it. The case goes on with another topic, as an operator would.
+struct Deleted {
+    topics: Mutex<Vec<Topic>>,
+}
+
+impl journal_faults::Hazards for Deleted {
+    fn new(seed: u64) -> Deleted {
+        Deleted {
+            topics: Mutex::new(vec![Topic::at(&Broker::shared(), &format!("faults-{seed}"))]),
+        }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        let topics = self.topics.lock().unwrap();
+        topics
+            .last()
+            .unwrap()
+            .with(|settings| settings.max_record_size = 1 << 20)
+    }
+}
+
+#[test]
+fn whatever_befalls_the_journal_nothing_acknowledged_is_done_again() {
+    // Each takes seconds; FLINK_AGENTS_MODEL_CASES multiplies them.
+    journal_faults::faults::<Deleted>(8, &[("crash", 100), ("call made", 500)]);
 }

@@ -10,6 +10,7 @@ mod journal_faults;
 mod journal_puppet;
 mod kafka;
 mod kafka_late;
+mod kafka_tool;
 
 use flink_agents_runtime::store::{ErrorKind, Position, Store};
 use kafka::{Broker, PARTITIONS, Topic};
@@ -275,6 +276,36 @@ fn a_listener_that_panics_ends_the_session_and_is_not_waited_for() {
     let error = told.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(error.to_string().contains("panicked: in the listener"), "{error}");
     session.close();
+}
+
+#[test]
+fn inspection_says_what_each_lineage_has() {
+    let mock = Mock::new("tool");
+    kafka_tool::inspection_says_what_each_lineage_has(&mock.topic, &mock.store());
+}
+
+#[test]
+fn verification_names_everything_that_is_wrong_by_its_place() {
+    let mock = Mock::new("tool");
+    kafka_tool::verification_names_everything_that_is_wrong_by_its_place(&mock.topic, &mock.store());
+}
+
+#[test]
+fn compaction_removes_what_no_session_reads() {
+    let mock = Mock::new("tool");
+    kafka_tool::compaction_removes_what_no_session_reads(&mock.topic, &mock.store());
+}
+
+#[test]
+fn compaction_removes_what_was_abandoned_and_a_restore_is_told_so() {
+    let mock = Mock::new("tool");
+    kafka_tool::compaction_removes_what_was_abandoned_and_a_restore_is_told_so(&mock.topic, &mock.store());
+}
+
+#[test]
+fn a_run_whose_history_was_removed_begins_anew() {
+    let mock = Mock::new("tool");
+    kafka_tool::a_run_whose_history_was_removed_begins_anew(&mock.topic, &mock.store());
 }
 
 impl journal_faults::Hazards for Mock {

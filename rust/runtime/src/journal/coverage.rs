@@ -69,6 +69,13 @@ impl Coverage {
         }
     }
 
+    /// How far the journal has come, of the key groups that have one.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (u16, Position)> + '_ {
+        (self.first..)
+            .zip(self.ends.iter().copied())
+            .filter(|(_, end)| *end > Position(0))
+    }
+
     /// A key has an unfinished run.
     pub(super) fn keep(&mut self, key: KeyDigest) {
         self.unfinished.insert(key);

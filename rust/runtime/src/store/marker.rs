@@ -3,7 +3,7 @@
 //! Layout, little endian: format (1 byte: 1), kind of store (1 byte), identity of the store (16 bytes), maximum parallelism
 //! (u16), number of ranges (u32), and for each first and last key group (u16 each) and position (u64).
 
-use super::{Acked, ErrorKind, OpenSession, Position, StoreError};
+use super::{ErrorKind, OpenSession, Position, StoreError};
 use std::ops::RangeInclusive;
 
 const FORMAT: u8 = 1;
@@ -150,8 +150,8 @@ pub(super) struct Progress {
     starts: Vec<Option<Position>>,
     /// Unknown until the store is open.
     store: [u8; 16],
-    /// What a marker says of key groups that are read and have no unfinished runs.
-    acked: Position,
+    /// The end of the store when it was opened.
+    end: Position,
     markers: Vec<Marker>,
 }
 
@@ -207,7 +207,7 @@ impl Progress {
             key_groups: key_groups.clone(),
             starts,
             store: markers.first().map_or(UNKNOWN, |marker| marker.store),
-            acked: Position(0),
+            end: Position(0),
             markers,
         })
     }
@@ -223,7 +223,7 @@ impl Progress {
             self.starts.fill(None);
         }
         self.store = store;
-        self.acked = next;
+        self.end = next;
         known
     }
 
@@ -231,12 +231,6 @@ impl Progress {
     pub(super) fn start(&self, key_group: u16) -> Option<Position> {
         let index = key_group.checked_sub(*self.key_groups.start())?;
         self.starts.get(usize::from(index)).copied().flatten()
-    }
-
-    pub(super) fn acked(&mut self, records: &[Acked]) {
-        for record in records {
-            self.acked = self.acked.max(Position(record.position.0 + 1));
-        }
     }
 
     /// The marker of a checkpoint of this session. One from before the store was open excludes nothing.
@@ -265,13 +259,20 @@ impl Progress {
         ))
     }
 
-    pub(super) fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
+    pub(super) fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
+        let heard = heard.iter().map(|(_, position)| *position).max();
+        let end = heard.map_or(self.end, |heard| heard.max(self.end));
         let first = *self.key_groups.start();
         let read = |key_group| recovered.iter().any(|range| range.contains(&key_group));
         let mut positions: Vec<Position> = (first..)
             .zip(&self.starts)
             .map(|(key_group, start)| match read(key_group) {
-                true => self.acked,
+                true => end,
                 false => start.unwrap_or(Position(0)),
             })
             .collect();

@@ -30,21 +30,13 @@ fn marker(starts: &[(RangeInclusive<u16>, u64)]) -> Vec<u8> {
     .encode(Kind::Sqlite)
 }
 
-fn acked(position: u64) -> Acked {
-    Acked {
-        slot: 0,
-        ticket: 0,
-        position: Position(position),
-    }
-}
-
 #[test]
 fn a_marker_names_what_is_unfinished_and_else_the_end() {
     let mut progress = Progress::new(Kind::Sqlite, &request(0..=127, Vec::new())).unwrap();
     assert!(progress.opened(HERE, Position(10)));
-    progress.acked(&[acked(10), acked(11), acked(12)]);
     let bytes = progress.marker(
         &[64..=127, 0..=63],
+        &[(5, Position(13)), (127, Position(11))],
         &[
             (5, Position(11)),
             (5, Position(12)),
@@ -71,20 +63,22 @@ fn a_marker_before_the_end_of_recovery_is_the_former_one() {
     let former = vec![marker(&[(0..=63, 40)]), marker(&[(64..=127, 50)])];
     let mut progress = Progress::new(Kind::Sqlite, &request(32..=95, former)).unwrap();
     assert_eq!(
-        Marker::decode(Kind::Sqlite, &progress.marker(&[], &[])).unwrap().starts,
+        Marker::decode(Kind::Sqlite, &progress.marker(&[], &[], &[]))
+            .unwrap()
+            .starts,
         [(32..=63, Position(40)), (64..=95, Position(50))]
     );
     assert!(progress.opened(HERE, Position(90)));
-    progress.acked(&[acked(90)]);
+    let heard = [(64, Position(91))];
     assert_eq!(
-        Marker::decode(Kind::Sqlite, &progress.marker(&[], &[]))
+        Marker::decode(Kind::Sqlite, &progress.marker(&[], &heard, &[]))
             .unwrap()
             .lowest(),
         Position(40),
         "what was recovered so far says nothing of the rest"
     );
     assert_eq!(
-        Marker::decode(Kind::Sqlite, &progress.marker(&[32..=95], &[]))
+        Marker::decode(Kind::Sqlite, &progress.marker(&[32..=95], &heard, &[]))
             .unwrap()
             .starts,
         [(32..=95, Position(91))]
@@ -173,7 +167,7 @@ fn pruning_takes_markers_of_the_session_only() {
     let mut progress = Progress::new(Kind::Sqlite, &request(0..=63, Vec::new())).unwrap();
     progress.opened(HERE, Position(5));
     assert_eq!(
-        progress.own(&progress.marker(&[0..=63], &[])).unwrap().lowest(),
+        progress.own(&progress.marker(&[0..=63], &[], &[])).unwrap().lowest(),
         Position(5)
     );
     assert_eq!(
@@ -188,7 +182,7 @@ fn pruning_takes_markers_of_the_session_only() {
 fn a_marker_from_before_the_store_was_open_means_the_beginning() {
     let early = Progress::new(Kind::Sqlite, &request(0..=63, Vec::new()))
         .unwrap()
-        .marker(&[], &[]);
+        .marker(&[], &[], &[]);
     let mut progress = Progress::new(Kind::Sqlite, &request(0..=63, vec![early.clone()])).unwrap();
     assert!(progress.opened(HERE, Position(50)));
     assert_eq!(progress.start(3), None);

@@ -1,8 +1,8 @@
 //! A store in memory, for tests: a log that outlives its sessions, and every freedom a real store has.
 //!
 //! Driven by hand, nothing happens but by [`MemoryStore::step`], on the caller's thread: a test chooses from
-//! [`MemoryStore::steps`] which record of which key becomes durable or is acknowledged next, and so plays late and lost
-//! acknowledgements, any order between keys, and crashes at any point. Records of a session that was closed stay on their way
+//! [`MemoryStore::steps`] which record of which key becomes durable next, or whether one is acknowledged, and so plays late and
+//! lost acknowledgements, any order between keys, and crashes at any point. Records of a session that was closed stay on their way
 //! and may still arrive: that is a zombie. With [`MemoryStore::threaded`] everything happens as soon as it can.
 //!
 //! Pruning takes place at once: the retention of this store is nothing.
@@ -534,12 +534,14 @@ impl Attempt {
         let recover = (self.recovery.is_some() && !over).then_some(Step::Recover(session));
         let refuse = (self.refused.is_some() && !over).then_some(Step::Refuse(session));
         let writes = self.waiting.iter().filter(|_| self.claim.is_some());
-        let acks = self.durable.iter().filter(move |_| !over);
+        // In the order of their positions: a later marker must not exclude what is acknowledged after it.
+        let position = |lane: &&u32| self.lanes[**lane as usize].durable.front().map(|acked| acked.position);
+        let acks = self.durable.iter().min_by_key(position).filter(move |_| !over);
         claim
             .into_iter()
             .chain(recover)
             .chain(writes.map(move |lane| Step::Write(session, *lane)))
-            .chain(acks.map(move |lane| Step::Ack(session, *lane)))
+            .chain(acks.into_iter().map(move |lane| Step::Ack(session, *lane)))
             .chain(refuse)
     }
 
@@ -567,7 +569,6 @@ impl Attempt {
         if queue.durable.is_empty() {
             self.durable.remove(&lane);
         }
-        lock(&self.progress).acked(&acked);
         Some(Tell::Acked(acked))
     }
 
@@ -644,8 +645,13 @@ impl Session for MemorySession {
         Ok(())
     }
 
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
-        lock(&self.progress).marker(recovered, oldest)
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
+        lock(&self.progress).marker(recovered, heard, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

@@ -11,6 +11,8 @@
 //! *Constraints*, which one suite of tests holds against every store:
 //! * The records of a key become durable in the order in which they were appended, and are acknowledged in that order. If one
 //!   is durable, those of its key before it are.
+//! * Acknowledgements come in the order of their positions, as far as there is one: a file has one order, a topic one in each
+//!   partition.
 //! * While one commit is under way, what is appended meanwhile goes into the next, all together.
 //! * The records of a session are refused, or passed over when read, from the moment at which a later session of the same job
 //!   lineage and operator has claimed some of its key groups: it is a zombie.
@@ -185,16 +187,23 @@ pub trait Session: Send {
     fn append(&mut self, records: Vec<Append>) -> Result<(), StoreError>;
 
     /// Bytes for the checkpoint (versioned), by which a later session knows from where to read a key group: from the lowest
-    /// position that `oldest` names for it, else from what is acknowledged now; and never less than what the markers say that
-    /// this session was opened with, as long as its recovery is not done.
+    /// position that `oldest` names for it, else from behind what the caller has heard of; and never less than what the
+    /// markers say that this session was opened with, as long as its recovery is not done.
     ///
-    /// `recovered` are the key groups whose [`Events::recovery_done`] the caller has taken in, in any order. It is the caller
-    /// who says so because the store may be further: what the caller has not seen yet it cannot name.
+    /// `recovered` are the key groups whose [`Events::recovery_done`] the caller has taken in, in any order; `heard` has, by
+    /// key group, the position after the last record that it has heard of, read back or acknowledged. It is the caller who
+    /// says so because the store may be further: what the caller has not seen yet it cannot name.
     ///
     /// `oldest` names, by key group, the lowest position that must still be read after a restore: of the records of runs in
     /// flight, and of recovered ones that no input has claimed yet. A key group may be named several times. Records whose
-    /// acknowledgement the caller has not seen belong into its snapshot; they need not be named.
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8>;
+    /// acknowledgement the caller has not seen belong into its snapshot; they need not be named, and are not excluded: a later
+    /// checkpoint may need them, of which pruning by this one must not rob it, however short the retention.
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8>;
 
     /// Says that no checkpoint older than the one with this marker will be restored: the records of this lineage that it does
     /// not cover are removed in the background once they are older than the store's retention. Pruning by position instead of

@@ -38,11 +38,11 @@ pub struct Inspection {
     pub place: String,
     /// Version of the layout.
     pub format: i64,
-    /// When it was made, UTC, and by what.
+    /// When it was made, UTC, and by what, as far as that is known.
     pub created: String,
-    /// Bytes on disk, unused ones and logs included.
+    /// Bytes on disk, unused ones and logs included; of a topic those of its messages before they are compressed.
     pub bytes: u64,
-    /// Bytes that compaction gives back without removing a record.
+    /// Bytes that compaction gives back without removing a record; of a topic, that of the brokers.
     pub unused_bytes: u64,
     /// Every job lineage and operator that has claimed something.
     pub lineages: Vec<LineageReport>,
@@ -104,9 +104,9 @@ pub struct Compaction {
     pub applied: bool,
     /// Of which lineages.
     pub removals: Vec<Removal>,
-    /// Bytes on disk before.
+    /// Bytes before, as in [`Inspection::bytes`].
     pub bytes_before: u64,
-    /// Bytes on disk after; none for a plan.
+    /// Bytes after; none for a plan, and where the brokers give them back later.
     pub bytes_after: Option<u64>,
 }
 
@@ -131,7 +131,20 @@ impl Verification {
         self.wrong == 0
     }
 
-    pub(super) fn problem(&mut self, text: String) {
+    /// Of a store that nothing was looked at of yet.
+    pub fn new(store: &'static str, place: String) -> Verification {
+        Verification {
+            store,
+            place,
+            records: 0,
+            claims: 0,
+            wrong: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Something is wrong.
+    pub fn problem(&mut self, text: String) {
         self.wrong += 1;
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(text);
@@ -222,6 +235,7 @@ impl fmt::Display for Compaction {
         }
         match self.bytes_after {
             Some(after) => writeln!(f, "{} on disk before, {} now", size(self.bytes_before), size(after)),
+            None if self.applied => writeln!(f, "{} on disk until the brokers compact it", size(self.bytes_before)),
             None => writeln!(f, "{} on disk now", size(self.bytes_before)),
         }
     }

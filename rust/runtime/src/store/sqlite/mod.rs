@@ -282,8 +282,13 @@ impl Session for SqliteSession {
         Ok(())
     }
 
-    fn marker(&self, recovered: &[RangeInclusive<u16>], oldest: &[(u16, Position)]) -> Vec<u8> {
-        lock(&self.attempt.progress).marker(recovered, oldest)
+    fn marker(
+        &self,
+        recovered: &[RangeInclusive<u16>],
+        heard: &[(u16, Position)],
+        oldest: &[(u16, Position)],
+    ) -> Vec<u8> {
+        lock(&self.attempt.progress).marker(recovered, heard, oldest)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

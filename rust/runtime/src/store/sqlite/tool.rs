@@ -118,14 +118,7 @@ pub fn inspect(settings: &SqliteSettings) -> Result<Inspection, StoreError> {
 pub fn verify(settings: &SqliteSettings) -> Result<Verification, StoreError> {
     let place = settings.place();
     let connection = open(settings)?;
-    let mut report = Verification {
-        store: KIND.name(),
-        place: place.clone(),
-        records: 0,
-        claims: 0,
-        wrong: 0,
-        problems: Vec::new(),
-    };
+    let mut report = Verification::new(KIND.name(), place.clone());
     let pages = connection.prepare("PRAGMA integrity_check").and_then(|mut statement| {
         let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
         lines.collect::<rusqlite::Result<Vec<_>>>()

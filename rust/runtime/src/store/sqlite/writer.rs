@@ -161,7 +161,6 @@ impl Writer {
 
     fn tell(&mut self, commit: Commit) {
         for (attempt, acks) in commit.acks {
-            lock(&attempt.progress).acked(&acks);
             attempt.gate.acked(&acks);
         }
         for (attempt, error) in commit.failures {
