@@ -271,6 +271,43 @@ fn a_replay_is_one_run_whose_events_are_shown_once() {
 }
 
 #[test]
+fn what_is_inside_an_execution_stays_there_when_it_is_replayed_under_the_same_id() {
+    let mut log = Log(Vec::new());
+    log.event(0.0, "s1", "_input_event", None, json!({}))
+        .phase(0.1, "s", "started", "action", "read", json!({}))
+        .phase(
+            0.2,
+            "s",
+            "started",
+            "tool",
+            "find",
+            json!({"parentExecutionId": "s-read"}),
+        )
+        .phase(
+            0.3,
+            "s",
+            "finished",
+            "tool",
+            "find",
+            json!({"parentExecutionId": "s-read"}),
+        )
+        .phase(0.4, "s", "finished", "action", "read", json!({}))
+        .phase(9.0, "s", "reused", "action", "read", json!({}));
+    let directory = Directory::new("trace-inside");
+    let document = document(&["trace", &directory.write("log", &log.lines())]);
+    let run = (document["runs"].as_array().unwrap().iter())
+        .find(|run| run["id"] != "s1")
+        .unwrap();
+    let parents: Vec<_> = run["executions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| (&e["status"], &e["parent"]))
+        .collect();
+    assert_eq!(json!(parents), json!([["done", null], ["done", 0], ["reused", null]]));
+}
+
+#[test]
 fn what_became_of_a_run_is_told_by_what_happened_last() {
     let failed = json!({"eventAttributes": {"errorType": "E", "errorMessage": "m"}});
     let again = json!({"executionId": "second"});

@@ -272,10 +272,14 @@ impl<'i> Runs<'i> {
                 }
             }
         }
-        let by_execution: FxHashMap<u32, usize> = (detail.executions.iter().enumerate())
-            .map(|(at, execution)| (self.entry(execution.first).execution, at))
-            .filter(|(id, _)| *id != NONE)
-            .collect();
+        // One id may have been begun several times.
+        let mut by_execution: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
+        for (at, execution) in detail.executions.iter().enumerate() {
+            let id = self.entry(execution.first).execution;
+            if id != NONE {
+                by_execution.entry(id).or_default().push(at);
+            }
+        }
         // Events that an action sent name its execution: what they came from is what it got.
         let mut of_sent: FxHashMap<(u32, u32), usize> = FxHashMap::default();
         for event in &detail.events {
@@ -293,7 +297,8 @@ impl<'i> Runs<'i> {
             let told = [first.upstream, last.upstream]
                 .into_iter()
                 .find_map(|id| by_id.get(&id).copied());
-            let parent = by_execution.get(&first.parent).copied().filter(|parent| *parent < at);
+            let parents = by_execution.get(&first.parent).map_or(&[][..], Vec::as_slice);
+            let parent = parents.iter().rev().find(|parent| **parent < at).copied();
             let trigger = told.or_else(|| of_sent.get(&(first.execution, first.name)).copied());
             let execution = &mut detail.executions[at];
             execution.parent = parent;

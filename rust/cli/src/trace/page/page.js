@@ -310,7 +310,8 @@
     }
     for (const node of events) {
       for (const tries of node.actions.values()) {
-        tries.forEach((attempt, at) => { if (tries.length > 1) attempt.attempt = `${at + 1} of ${tries.length}`; });
+        const begun = tries.filter((attempt) => attempt.status !== "reused");
+        if (begun.length > 1) begun.forEach((attempt, at) => { attempt.attempt = `${at + 1} of ${begun.length}`; });
         node.children.push(...tries);
       }
     }
@@ -589,8 +590,12 @@
   const logs = data.files.length === 1 ? data.files[0].name : `${data.files.length} files`;
   $("about").textContent = `${data.summary.records.toLocaleString("en")} records, ${logs}`;
   $("about").title = data.files.map((file) => `${file.name}: ${file.records} records`).join("\n");
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  chosen = data.runs.find((run) => run.id && run.id === wanted) || null;
+  function named() {
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    return data.runs.find((run) => run.id && run.id === wanted) || null;
+  }
+  addEventListener("hashchange", () => { if (named() && shown.includes(named())) choose(named()); });
+  chosen = named();
   apply();
   drawDetail();
   $("list").focus({ preventScroll: true });
