@@ -187,9 +187,10 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def picture(self, file: Path) -> None:
-        """Write what is to be seen as PNG."""
+        """Write what is to be seen, as PNG or WebP."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        shot = {"format": "webp", "quality": 90} if file.suffix == ".webp" else {"format": "png"}
+        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", **shot)["data"]))
 
     def complaints(self) -> list[str]:
         """Return errors of scripts, what the policy of the page refused, and requests to a network."""

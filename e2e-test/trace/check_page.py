@@ -250,14 +250,14 @@ CHECKS: tuple[Callable[[Browser], None], ...] = (first_sight, filters, tree, rep
 
 def pictures(browser: Browser) -> None:
     """Those of the documents."""
-    browser.call("Emulation.setDeviceMetricsOverride", width=1100, height=590, deviceScaleFactor=1, mobile=False)
+    browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=680, deviceScaleFactor=1, mobile=False)
     browser.open(WORK / "outage.html")
     browser.click("#errors button", "HttpTimeout")
-    browser.picture(DOCS / "trace-failed.png")
+    browser.picture(DOCS / "trace-failed.webp")
     run = next(run for run in document(WORK / "outage") if run.get("reused") and run["status"] == "done")
     browser.dark(True)
     browser.open(WORK / "outage.html", "#" + run["id"])
-    browser.picture(DOCS / "trace-replayed.png")
+    browser.picture(DOCS / "trace-replayed.webp")
 
 
 def main() -> int:

@@ -240,6 +240,9 @@
       const open = run.executions.filter((e) => e.status === "unfinished").map((e) => e.name);
       return `no end of ${[...new Set(open)].join(", ")}`;
     }
+    // Without a key it is the input that people know.
+    const input = run.key === undefined && run.events[0] && run.events[0].attributes;
+    if (input) return JSON.stringify(input.input === undefined ? input : input.input).slice(0, 200);
     const actions = [...new Set(run.events.map((e) => e.action).filter(Boolean))];
     return (run.reused ? `${run.reused} replayed · ` : "") + (actions.join(" → ") || run.events.map((e) => e.type).slice(0, 3).join(", "));
   }
