@@ -50,6 +50,7 @@ STEPS: tuple[Step, ...] = (
     # It is also the first that builds OpenSSL and librdkafka for the profile "release"; clippy is, for "dev".
     Step("Python environment", ("scripts/python-env",), 25),
     Step("Python tests", ("target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
+    Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line"),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
     Step("mvn verify",
          ("mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",

@@ -2,12 +2,13 @@
 package apache-flink.
 
     flink-agents store inspect journal.sqlite
+    flink-agents trace logs --format html --out runs.html
     flink-agents flink run --python job.py -pyfs my_agent.py
     flink-agents flink start-cluster
     flink-agents flink stop-cluster
     flink-agents version
 
-``flink-agents store --help`` says what can be done with the store of a journal.
+``flink-agents store --help`` says what can be done with the store of a journal, ``flink-agents trace --help`` what event logs tell.
 
 ``flink-agents flink NAME …`` runs the script NAME.sh of Flink's bin directory if there is one, and otherwise
 ``bin/flink NAME …``. Both get FLINK_HOME (that of the package apache-flink, unless it is set), JAVA_HOME (unless it is
@@ -52,6 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
         file=sys.stdout if wanted else sys.stderr,
     )
     return 0 if wanted else 2
+
+
+def trace_tree() -> int:
+    """Run the command ``flink-agents-trace-tree``; return the exit status."""
+    return main(["trace-tree", *sys.argv[1:]])
 
 
 def _native_commands() -> list[str]:

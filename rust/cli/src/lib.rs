@@ -7,6 +7,7 @@
 mod arguments;
 mod backends;
 mod store;
+mod trace;
 
 /// What the front end prints, and the status it exits with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,10 +30,17 @@ pub const EXIT_USAGE: u8 = 2;
 pub const EXIT_FAILED: u8 = 3;
 
 /// Name and purpose of every command.
-pub const COMMANDS: &[(&str, &str)] = &[(
-    "store",
-    "looks into the store of a journal, checks it, makes it smaller",
-)];
+pub const COMMANDS: &[(&str, &str)] = &[
+    (
+        "store",
+        "looks into the store of a journal, checks it, makes it smaller",
+    ),
+    ("trace", "shows what became of the runs that event logs tell of"),
+    (
+        "trace-tree",
+        "prints trees of events, as the command flink-agents-trace-tree does",
+    ),
+];
 
 impl Answer {
     fn done(output: String) -> Answer {
@@ -55,6 +63,8 @@ impl Answer {
 pub fn main(words: &[String]) -> Answer {
     match words.split_first() {
         Some((name, rest)) if name == "store" => store::run(rest),
+        Some((name, rest)) if name == "trace" => trace::run(rest),
+        Some((name, rest)) if name == "trace-tree" => trace::run_tree(rest),
         Some((help, _)) if matches!(help.as_str(), "-h" | "--help" | "help") => Answer::done(usage()),
         Some((name, _)) => Answer::error(EXIT_USAGE, &format!("there is no command '{name}'.\n\n{}", usage())),
         None => Answer {
@@ -68,7 +78,7 @@ pub fn main(words: &[String]) -> Answer {
 fn usage() -> String {
     let mut text = String::from("flink-agents COMMAND …\n\n");
     for (name, purpose) in COMMANDS {
-        text.push_str(&format!("  {name:<8} {purpose}\n"));
+        text.push_str(&format!("  {name:<10} {purpose}\n"));
     }
     text.push_str("\n`flink-agents COMMAND --help` says more.\n");
     text

@@ -1,14 +1,17 @@
 //! What the command says, and the status it exits with.
 #![allow(clippy::unwrap_used)]
 
-use flink_agents_cli::{Answer, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_WRONG, main};
+mod common;
+
+use common::{Directory, call, done, refused};
+use flink_agents_cli::{EXIT_DONE, EXIT_FAILED, EXIT_WRONG, main};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{
     Acked, Append, Events, Lineage, MissingHistory, OpenSession, Recovered, Store, StoreError,
 };
 use std::fs;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
@@ -29,22 +32,7 @@ impl Events for Acks {
     fn recovery_done(&self, _: RangeInclusive<u16>) {}
 }
 
-/// A directory that goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("flink-agents-cli-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Directory(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    /// A store with three records of two keys, written in 1970: whatever the retention, they are old.
+impl StoreIn for Directory {
     fn store(&self) -> String {
         let path = self.file("journal.sqlite");
         let settings = SqliteSettings {
@@ -83,31 +71,9 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn call(words: &[&str]) -> Answer {
-    main(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
-}
-
-fn done(words: &[&str]) -> String {
-    let answer = call(words);
-    assert_eq!((answer.status, answer.errors.as_str()), (EXIT_DONE, ""), "{words:?}");
-    answer.output
-}
-
-fn refused(words: &[&str]) -> String {
-    let answer = call(words);
-    assert_eq!(
-        (answer.status, answer.output.as_str()),
-        (EXIT_USAGE, ""),
-        "{words:?}: {}",
-        answer.errors
-    );
-    answer.errors
+trait StoreIn {
+    /// A store with three records of two keys, written in 1970: whatever the retention, they are old.
+    fn store(&self) -> String;
 }
 
 #[test]
