@@ -42,6 +42,7 @@ class Browser:
         self.inp, from_browser = os.pipe()
         # Chromium reads orders from 3 and answers on 4, in its children too.
         command = [find_chromium(), "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                   "--disable-background-networking", "--disable-component-update", "--disable-sync",
                    "--hide-scrollbars", "--force-device-scale-factor=1", f"--user-data-dir={self.folder.name}", "about:blank"]
         script = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         self.process = subprocess.Popen(["bash", "-c", script, "chromium", *command], pass_fds=(to_browser, from_browser),
