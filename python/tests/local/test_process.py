@@ -187,6 +187,9 @@ def test_an_interrupt_ends_a_run_whose_actions_wait():
     done = run_program(HEAD, """
         import asyncio, os, signal
 
+        # As at a prompt: what a shell starts in the background ignores interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
         class Mine(Agent):
             @action(InputEvent.EVENT_TYPE)
             @staticmethod
