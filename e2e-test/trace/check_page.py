@@ -215,7 +215,7 @@ def many(browser: Browser) -> None:
 def plain(browser: Browser) -> None:
     """A log without execution records, of several jobs, with lines that are none."""
     folder = WORK / "plain"
-    (folder / "events-another-task-0.log").write_text('{"timestamp":"2026-01-31T03:00:00Z","eventId":"x","eventType":"_input_event","eventAttributes":{"input":"<img src=x onerror=alert(1)></script>"}}\n{"cut')
+    (folder / "events-another-task-0.log").write_text('{"timestamp":"2026-01-31T03:00:00Z","eventId":"x","eventType":"_input_event","eventAttributes":{"input":"<img src=x onerror=alert(1)></script>","order":9007199254740993}}\n{"cut')
     page_of("plain", folder)
     browser.open(WORK / "plain.html")
     same(browser.texts("#statuses .failed"), [])
@@ -228,6 +228,7 @@ def plain(browser: Browser) -> None:
     browser.wait('document.getElementById("count").innerText.startsWith("1 of")')
     assert "<img src=x onerror=alert(1)></script>" in browser.text("#inspect pre")
     same(browser.run('document.querySelectorAll("img").length'), 0)
+    assert '"order": 9007199254740993' in browser.text("#inspect pre"), "numbers are as in the log"
     browser.key("Escape")
     browser.key("x")
     browser.click("#statuses button", "done")

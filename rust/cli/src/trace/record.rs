@@ -1,6 +1,6 @@
 //! A record of the event log, in its present form and in that of 0.3.1.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -109,8 +109,20 @@ struct Legacy<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Problem {
+    #[serde(default, deserialize_with = "whole_or_cut")]
     pub(super) error_type: Option<String>,
+    #[serde(default, deserialize_with = "whole_or_cut")]
     pub(super) error_message: Option<String>,
+}
+
+/// A text, also one that was too long for the log; nothing if it is something else.
+fn whole_or_cut<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let mut value = serde_json::Value::deserialize(from)?;
+    let cut = value.get_mut("truncatedString").map(serde_json::Value::take);
+    Ok(match cut.unwrap_or(value) {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
 }
 
 impl<'a> Record<'a> {
@@ -242,6 +254,28 @@ mod tests {
         ] {
             let error = Record::parse(text.as_bytes()).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_also_when_its_message_was_cut_or_is_missing() {
+        for (attributes, error_type, message) in [
+            (r#"{"errorType":"E","errorMessage":"m"}"#, Some("E"), Some("m")),
+            (
+                r#"{"errorType":"E","errorMessage":{"truncatedString":"mm...","omittedChars":7}}"#,
+                Some("E"),
+                Some("mm..."),
+            ),
+            (r#"{"errorType":"E","errorMessage":null}"#, Some("E"), None),
+            (r#"{"errorType":7}"#, None, None),
+            ("[]", None, None),
+        ] {
+            let text = format!(
+                r#"{{"timestamp":"2026-01-01T00:00:00Z","eventId":"a","eventType":"b","eventAttributes":{attributes}}}"#
+            );
+            let problem = Record::parse(text.as_bytes()).unwrap().problem();
+            let found = (problem.error_type.as_deref(), problem.error_message.as_deref());
+            assert_eq!(found, (error_type, message), "{attributes}");
         }
     }
 

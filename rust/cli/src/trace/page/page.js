@@ -2,7 +2,12 @@
 // Shows the document that `flink-agents trace --format json` describes. Texts of a log become text nodes only, never markup.
 (() => {
   const $ = (id) => document.getElementById(id);
-  const data = JSON.parse($("data").textContent);
+  const data = (() => {
+    const text = $("data").textContent;
+    // Numbers of 64 bits stay what they are in the log, in browsers that can; to look at each is slow, and seldom needed.
+    const exact = (name, value, { source }) => typeof value === "number" && source.length > 15 && String(value) !== source ? JSON.rawJSON(source) : value;
+    return JSON.parse(text, JSON.rawJSON && /\d{16}/.test(text) ? exact : undefined);
+  })();
   $("data").textContent = "";
 
   const STATUS = {
@@ -235,11 +240,12 @@
   }
   const title = (run) => run.key !== undefined ? run.key : run.status === "unlinked" ? "Events without lineage" : run.id;
   function sentence(run) {
-    if (run.cause) return `${run.errorName}: ${firstLine(run.cause.errorMessage)}`;
+    const error = run.cause ? `${run.errorName}: ${firstLine(run.cause.errorMessage)}` : "";
     if (run.status === "unfinished") {
       const open = run.executions.filter((e) => e.status === "unfinished").map((e) => e.name);
-      return `no end of ${[...new Set(open)].join(", ")}`;
+      return `no end of ${[...new Set(open)].join(", ")}${error && `; ${error}`}`;
     }
+    if (error) return error;
     // Without a key it is the input that people know.
     const input = run.key === undefined && run.events[0] && run.events[0].attributes;
     if (input) return JSON.stringify(input.input === undefined ? input : input.input).slice(0, 200);
@@ -371,7 +377,8 @@
     }
     parts.push(el("div", { class: "panes" }, tree, el("div", { class: "inspect", id: "inspect", "aria-live": "polite" })));
     pane.replaceChildren(...parts);
-    const start = (cause && rows.find((node) => node.execution === cause)) || rows.find((node) => node.status === "unfinished") || rows[0];
+    const open = run.status === "unfinished" && rows.find((node) => node.status === "unfinished");
+    const start = open || (cause && rows.find((node) => node.execution === cause)) || rows[0];
     if (start) pick(start);
   }
 
