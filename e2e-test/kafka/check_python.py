@@ -196,6 +196,35 @@ class Kafka(unittest.TestCase):
         self.assertEqual(json.loads(out), self.expected(200))
         self.check_ledger(200, 0)
 
+    def look(self, *words: str) -> dict[str, Any]:
+        """What ``flink-agents store`` says of the topic, with a configuration file and a login as a job has them."""
+        secret = self.directory / "password"
+        secret.write_text(self.told["users"]["alice"] + "\n")
+        options = self.login("SCRAM-SHA-512", f"${{file:{secret}}}")
+        config = self.directory / f"{self._testMethodName}.yaml"
+        config.write_text("agent:\n" + "".join(f"  {key}: {json.dumps(value)}\n" for key, value in options.items()))
+        command = [str(PYTHON), "-m", "flink_agents.cli", "store", *words, "--json", "--config", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def test_the_command_shows_checks_and_empties_the_topic(self) -> None:
+        self.run_to_end(self.config(), 8)
+        part = self.look("inspect")["lineages"][0]
+        self.assertEqual((part["claims"], part["keys"]), (1, KEYS))
+        records = part["records"]
+        # Three calls and one action for each input at least.
+        self.assertGreaterEqual(records, 4 * 8)
+        self.assertEqual((self.look("verify")["records"], self.look("verify")["wrong"]), (records, 0))
+        self.assertEqual(self.look("compact", "--apply", "--abandoned", "1h")["removals"], [])
+        self.assertEqual(self.look("compact", "--plan", "--abandoned", "1 ms")["removals"][0]["records"], records)
+        self.look("compact", "--apply", "--abandoned", "1 ms")
+        self.assertEqual(self.look("inspect")["lineages"], [])
+        # The run has forgotten everything, and does it again.
+        self.run_to_end(self.config(), 8)
+        self.assertEqual(len(self.lines()), 2 * 3 * 8)
+
     def test_a_single_replica_is_logged(self) -> None:
         _, said = self.run_to_end(self.config(), 1)
         self.assertIn("WARNING Agent 'Walker': Action state store kafka: topic", said)

@@ -120,6 +120,8 @@ class Executor:
         Its name, for messages.
     resources, config, metrics
         What contexts give to actions.
+    verify
+        Default of option ``values.verify``: whether results of durable calls are compared with what would come back.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Executor:
         resources: ResourceContext,
         config: ReadableConfiguration,
         metrics: MetricGroup,
+        verify: bool = False,
     ) -> None:
         self.link = link
         self.agent = agent
@@ -161,6 +164,7 @@ class Executor:
         self._drive: Any = None
         self._new_task: Any = None
         self.call_timeout: float | None = link.call_timeout
+        self.verify = config.get_bool("values.verify", verify)
         self.closing = False
         self._interrupted = False
 

@@ -139,7 +139,7 @@ class JournalledCall(DurableCall):
         most = context.executor.link.max_record_size
         try:
             if failure is None:
-                self._record = result_record(self._func, result, most)
+                self._record = result_record(self._func, result, most, verify=context.executor.verify)
             else:
                 self._record = failure_record(self._func, failure, most)
                 self._failed = True
@@ -295,7 +295,7 @@ def call_here(
             failed = True
             outcome = failure_record(func, error, most)
             raise
-        outcome = result_record(func, result, most)
+        outcome = result_record(func, result, most, verify=executor.verify)
         return result
     except NotRecordableError as error:
         executor.fail(context, error)

@@ -74,6 +74,7 @@ class LocalRun:
             resources=self._resources,
             config=plan.config,
             metrics=self.metrics,
+            verify=True,
         )
         limit = plan.config.get_int("max-in-flight", 10_000)
         # What asynchronous actions of so many inputs wait for is under way at a time, and so is what the store is to write.

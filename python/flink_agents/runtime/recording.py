@@ -33,12 +33,18 @@ _AGAIN = (
 )
 
 
-def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
-    """Return the record of a result."""
+def result_record(func: Callable[..., Any], result: Any, most: int, *, verify: bool = False) -> bytes:
+    """Return the record of a result.
+
+    Parameters
+    ----------
+    verify
+        Whether what would come back is compared with the result: option ``values.verify``.
+    """
     try:
-        record = _pickled(result)
+        record = _pickled(result, verify=verify)
     except Exception as error:
-        path, part = _culprit("result", result)
+        path, part = _culprit("result", result, verify)
         where = "" if part is result else f" with a part of type '{type(part).__name__}' at {path},"
         msg = (
             f"Durable call '{name_of(func)}' returned a value of type '{type(result).__name__}'{where or ','} which cannot be "
@@ -50,7 +56,7 @@ def result_record(func: Callable[..., Any], result: Any, most: int) -> bytes:
     return record
 
 
-def _pickled(value: Any) -> bytes:
+def _pickled(value: Any, *, verify: bool) -> bytes:
     """Return the bytes of a value that can be read again: later its run could never go on."""
     record = pickle.dumps(value, PROTOCOL)
     if _CLASS in record:
@@ -62,10 +68,22 @@ def _pickled(value: Any) -> bytes:
         if type(back) is not type(value):
             msg = f"it comes back as a value of type '{type(back).__name__}'"
             raise TypeError(msg)
+        # What is not equal to itself when it has been read twice (nan, objects without __eq__) tells nothing by its equality.
+        if verify and not _equal(value, back) and _equal(back, pickle.loads(record)):
+            msg = "it comes back as another value, by ==; found by values.verify. Check its __eq__ and what pickle keeps of it"
+            raise ValueError(msg)
     return record
 
 
-def _culprit(path: str, value: Any, depth: int = 0) -> tuple[str, Any]:
+def _equal(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:
+        # Such as arrays, which compare each part for itself: that it came back at all must do.
+        return True
+
+
+def _culprit(path: str, value: Any, verify: bool, depth: int = 0) -> tuple[str, Any]:
     """Return the part of a value that cannot be recorded though its own parts can, and the path to it."""
     if isinstance(value, dict):
         parts = [(f"{path}[{key!r}]", part) for key, part in value.items()]
@@ -75,9 +93,9 @@ def _culprit(path: str, value: Any, depth: int = 0) -> tuple[str, Any]:
         parts = [(f"{path}.{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
     for where, part in parts if depth < _DEEPEST else ():
         try:
-            _pickled(part)
+            _pickled(part, verify=verify)
         except Exception:
-            return _culprit(where, part, depth + 1)
+            return _culprit(where, part, verify, depth + 1)
     return path, value
 
 

@@ -49,9 +49,11 @@ def go(tmp_path, monkeypatch):
     monkeypatch.delenv("FLINK_CONF_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
 
-    def go(inputs, *actions, name="run"):
+    def go(inputs, *actions, name="run", **options):
         env = AgentsExecutionEnvironment.get_execution_environment()
         env.get_config().set_str("actionStateStoreBackend", "sqlite")
+        for key, value in options.items():
+            env.get_config().set_str(key.replace("_", "."), value)
         built = env.from_list([{"key": key, "value": value} for key, value in inputs]).apply(agent_of(*actions))
         outputs = built.to_list()
         env.execute(name)
@@ -382,6 +384,34 @@ class Unreadable:
 def _refuses():
     msg = "not made to be read"
     raise TypeError(msg)
+
+
+class Forgetful(Point):
+    """Comes back without its label."""
+
+    def __reduce__(self):
+        return Forgetful, (self.x,)
+
+
+def forgetful(kind):
+    CALLS.append(kind)
+    return [Forgetful(1, "lost")]
+
+
+def test_results_that_come_back_as_others_are_refused_unless_that_is_switched_off(go):
+    def start(event, ctx):
+        result = ctx.durable_execute(forgetful, event.get_attr("input"))
+        ctx.send_event(OutputEvent(output=result[0].label))
+
+    async def start_async(event, ctx):
+        result = await ctx.durable_execute_async(forgetful, event.get_attr("input"))
+        ctx.send_event(OutputEvent(output=result[0].label))
+
+    for action in (start, start_async):
+        with pytest.raises(ActionExecutionError, match=r"'Forgetful' at result\[0\].* another value, by ==; found by values.verify"):
+            go([("k", "x")], (INPUT, action), name=action.__name__)
+        assert go([("k", "x")], (INPUT, action), name=action.__name__, values_verify="false") == [("k", "lost")]
+    assert len(CALLS) == 4
 
 
 REFUSED = {

@@ -240,7 +240,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     with("kafkaActionStateTopicNumPartitions", POSITIVE, "64", "Partitions of the topic if it is created, besides the one for claims"),
     unset("kafkaActionStateTopicReplicationFactor", REPLICAS, "the brokers' own (`default.replication.factor`)", "Replicas of the topic if it is created; -1 leaves them to the brokers"),
     unset("kafka.properties.<property>", TEXT, "", "Passed to the Kafka producer, consumer and admin client as the librdkafka property of that name; `${env:NAME}` and `${file:PATH}` stand for what is there where the tasks run"),
-    with("values.verify", Kind::Bool, "false", "Reads every value back when it is stored and compares it; encodes and compares events and sensory memory too, where they are sent and set. In Java runs without Flink it is on unless set to `false`"),
+    with("values.verify", Kind::Bool, "false", "Reads every value back when it is stored and compares it; encodes and compares events and sensory memory too, where they are sent and set. Of Python it compares results of durable calls. In runs without Flink it is on unless set to `false`"),
     with("flussBootstrapServers", TEXT, "localhost:9123", FLUSS),
     with("flussActionStateDatabase", TEXT, "flink_agents", FLUSS),
     unset("flussActionStateTable", TEXT, "", FLUSS),

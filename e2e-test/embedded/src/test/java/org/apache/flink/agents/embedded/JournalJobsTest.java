@@ -60,7 +60,7 @@ class JournalJobsTest {
         Bookkeeper.reset();
     }
 
-    private static String input(final long index) {
+    static String input(final long index) {
         return "k" + index % KEYS + "/" + index;
     }
 
@@ -148,6 +148,63 @@ class JournalJobsTest {
         outputs.addAll(secondOutputs);
         assertThat(Cluster.byKey(outputs)).isEqualTo(expected(1_000));
         assertThat(Bookkeeper.checkLedger()).as("calls made again").isLessThanOrEqualTo(KEYS * 3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"memory", "sqlite"})
+    void twoJobsOfOneSavepointDoNotMix(final String store) throws Exception {
+        checkForks(directory, store(store));
+    }
+
+    /** Two jobs go on from one savepoint, side by side, and one of them fails on the way: each does everything itself. */
+    static void checkForks(final Path directory, final Map<String, String> options) throws Exception {
+        final int records = 700;
+        final StreamExecutionEnvironment first = Cluster.env(2, config("hashmap", 25));
+        final Queue<Object> firstOutputs = Cluster.emitted(job(first, records, RateLimiterStrategy.perCheckpoint(2), options));
+        final JobClient client = first.executeAsync("stops");
+        Asker.until("some outputs have come", () -> firstOutputs.size() >= 30);
+        final String savepoint =
+                client.stopWithSavepoint(false, directory.toUri().toString(), SavepointFormatType.CANONICAL).get();
+        final Set<String> begun = Bookkeeper.ledger().stream().map(line -> line.input).collect(Collectors.toSet());
+        assertThat(begun).as("inputs of the first job").hasSizeLessThan(records - 200);
+
+        Bookkeeper.reset();
+        Bookkeeper.STEPS_TO_FAILURE.set(3_000);
+        final List<Queue<Object>> outputs = new ArrayList<>();
+        final List<JobClient> forks = new ArrayList<>();
+        for (final String name : List.of("one", "other")) {
+            final Configuration config = config("hashmap", 25);
+            config.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
+            final StreamExecutionEnvironment fork = Cluster.env(2, config);
+            outputs.add(Cluster.emitted(job(fork, records, RateLimiterStrategy.perCheckpoint(10), options)));
+            forks.add(fork.executeAsync(name));
+        }
+        for (final JobClient fork : forks) {
+            fork.getJobExecutionResult().get();
+        }
+        assertThat(Bookkeeper.STEPS_TO_FAILURE.get()).as("one did fail").isLessThanOrEqualTo(0);
+        final Set<String> rest = new HashSet<>(expected(records));
+        rest.removeAll(new HashSet<>(Cluster.byKey(firstOutputs)));
+        for (final Queue<Object> fork : outputs) {
+            // Those after the last checkpoint before the failure come twice here, and are the same.
+            assertThat(new HashSet<>(Cluster.byKey(fork))).isEqualTo(rest);
+        }
+        // What the first job had begun, either goes on with. Of the rest each makes every call, and each with keys of its own but for
+        // inputs that had come to the first job and waited.
+        final Map<String, List<String>> keys = new HashMap<>();
+        int lines = 0;
+        for (final Bookkeeper.Line line : Bookkeeper.ledger()) {
+            if (!begun.contains(line.input)) {
+                keys.computeIfAbsent(line.toString(), call -> new ArrayList<>()).add(line.key);
+                lines++;
+            }
+        }
+        assertThat(keys).hasSize((records - begun.size()) * Bookkeeper.CALLS);
+        assertThat(keys.values()).as("each call was made by each job").allMatch(made -> made.size() >= 2);
+        assertThat(keys.values()).as("one key in each job").allMatch(made -> new HashSet<>(made).size() <= 2);
+        assertThat(lines - 2 * keys.size()).as("calls made again").isBetween(0, KEYS * 3);
+        final String last = new Bookkeeper.Line(input(records - 1), 0, "charge", "").toString();
+        assertThat(new HashSet<>(keys.get(last))).as("keys of the last input").hasSize(2);
     }
 
     @Test

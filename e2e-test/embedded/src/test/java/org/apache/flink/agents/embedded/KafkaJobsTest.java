@@ -1,8 +1,10 @@
 package org.apache.flink.agents.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
@@ -15,6 +17,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.stream.Collectors;
+import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
@@ -31,7 +35,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Whole jobs whose journal is in a topic of a real broker. */
+/** Whole jobs, and runs without Flink, whose journal is in a topic of a real broker. */
 @Timeout(value = 240, threadMode = ThreadMode.SEPARATE_THREAD)
 class KafkaJobsTest {
     private static final int KEYS = 7;
@@ -117,6 +121,61 @@ class KafkaJobsTest {
     }
 
     @Test
+    void twoJobsOfOneSavepointDoNotMix() throws Exception {
+        JournalJobsTest.checkForks(directory, store());
+    }
+
+    // ---- without Flink
+
+    private List<String> runHere(final String name, final int records) throws Exception {
+        final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment();
+        store().forEach(agents.getConfig()::setStr);
+        final List<Object> inputs = new ArrayList<>();
+        for (int index = 0; index < records; index++) {
+            inputs.add(Map.of("key", "k" + index % KEYS, "value", JournalJobsTest.input(index)));
+        }
+        final List<Map<String, Object>> outputs = agents.fromList(inputs).apply(new Bookkeeper()).toList();
+        agents.execute(name);
+        return Cluster.byKey(outputs.stream().flatMap(output -> output.values().stream()).collect(Collectors.toList()));
+    }
+
+    @Test
+    void aRunWithoutFlinkThatIsStartedAgainGoesOnWhereItWas() throws Exception {
+        int failures = 0;
+        for (int steps = 300; steps <= 900; steps += 300) {
+            Bookkeeper.STEPS_TO_FAILURE.set(steps);
+            assertThatThrownBy(() -> runHere("here", 100)).hasStackTraceContaining("A failure that the test asked for");
+            failures++;
+        }
+        Bookkeeper.STEPS_TO_FAILURE.set(-1);
+        assertThat(runHere("here", 100)).isEqualTo(JournalJobsTest.expected(100));
+        assertThat(Bookkeeper.checkLedger()).as("calls made again").isLessThanOrEqualTo(failures * KEYS * 3);
+        // A run that has finished returns the same, and does nothing; what is new at the end of its list is done.
+        final int made = Bookkeeper.ledger().size();
+        assertThat(runHere("here", 100)).isEqualTo(JournalJobsTest.expected(100));
+        assertThat(Bookkeeper.ledger()).hasSize(made);
+        assertThat(runHere("here", 101)).isEqualTo(JournalJobsTest.expected(101));
+        assertThat(Bookkeeper.ledger()).hasSize(made + Bookkeeper.CALLS);
+        // Under another name it is another run.
+        assertThat(runHere("there", 10)).isEqualTo(JournalJobsTest.expected(10));
+        assertThat(Bookkeeper.ledger()).hasSize(made + 11 * Bookkeeper.CALLS);
+    }
+
+    @Test
+    void withoutFlinkToNobodyThereIsSaidAfterABoundedWait() throws Exception {
+        final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment();
+        store().forEach(agents.getConfig()::setStr);
+        final String address = "127.0.0.1:" + freePort();
+        agents.getConfig().setStr("kafkaBootstrapServers", address);
+        agents.getConfig().setStr("kafka.properties.message.timeout.ms", "3000");
+        agents.fromList(List.of(Map.of("key", "k0", "value", JournalJobsTest.input(0)))).apply(new Bookkeeper());
+        assertThatThrownBy(() -> agents.execute("nowhere"))
+                .hasStackTraceContaining(address + " within 3s")
+                .hasStackTraceContaining("kafkaBootstrapServers");
+        assertThat(Bookkeeper.ledger()).isEmpty();
+    }
+
+    @Test
     void aBrokerThatIsKilledOnlyDelays() throws Exception {
         final Configuration config = JournalJobsTest.config("hashmap", 100);
         config.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
@@ -145,12 +204,15 @@ class KafkaJobsTest {
         return text.toString();
     }
 
+    private static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return free.getLocalPort();
+        }
+    }
+
     @Test
     void nobodyThereIsSaidAfterABoundedWait() throws Exception {
-        final int port;
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        }
+        final int port = freePort();
         final Map<String, String> options = store();
         options.put("kafkaBootstrapServers", "127.0.0.1:" + port);
         options.put("kafka.properties.message.timeout.ms", "3000");
