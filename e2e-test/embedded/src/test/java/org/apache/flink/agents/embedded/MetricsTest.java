@@ -8,6 +8,7 @@ import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
@@ -186,6 +187,19 @@ class MetricsTest {
         assertThat(count(metrics, "numOfActionsReplayed")).isZero();
         assertThat(count(metrics, "numOfEventProcessed")).isEqualTo(3L * INPUTS.size());
         assertThat(gauge(client.getJobID(), "numOfHeldOutputs")).isEqualTo(0L);
+    }
+
+    @Test
+    void restartsOfWorkersAreShown() throws Exception {
+        final StreamExecutionEnvironment flink = Cluster.env(1, PythonJobsTest.config());
+        final Queue<Object> seen = Cluster.emitted(PythonJobsTest.job(flink, "Walker", Map.of(), true));
+        final JobClient client = flink.executeAsync("restarted");
+        Asker.until("some outputs have come", () -> seen.size() >= PythonJobsTest.RECORDS / 5);
+        PythonTools.workers().forEach(ProcessHandle::destroyForcibly);
+        client.getJobExecutionResult().get();
+        // The reporter keeps those of former attempts.
+        assertThat(Cluster.metrics().findMetrics(client.getJobID(), "numOfWorkerRestarts").values())
+                .anySatisfy(metric -> assertThat((Long) ((Gauge<?>) metric).getValue()).isPositive());
     }
 
     @Test
