@@ -57,6 +57,25 @@ def uuid_of(bits: int) -> uuid.UUID:
 def validate_plan(plan_json: str) -> str:
     """Check a plan as far as the client can and return it in the current form; ``ValueError`` names the place."""
 
+def metrics_page(snapshots: str) -> str:
+    """Return the text page of Prometheus for a JSON list of snapshots; ``ValueError`` if it cannot be read."""
+
+class MetricsServer:
+    """Serves that page at a port of 127.0.0.1, at ``/metrics``. May be used by any thread."""
+
+    def __init__(self, port: int) -> None:
+        """Serve at a port, 0 for one that is free; ``OSError`` if it cannot be had."""
+
+    @property
+    def port(self) -> int:
+        """Where it is served."""
+
+    def publish(self, snapshots: str) -> None:
+        """Replace what is shown."""
+
+    def close(self) -> None:
+        """End it; the port is free afterwards."""
+
 def load_config(request_json: str) -> str:
     """Merge the sources of configuration: JSON in, JSON out."""
 
@@ -117,6 +136,9 @@ class Local:
 
     def kept_values(self) -> int:
         """Return the number of events and memory values kept for unfinished runs (for tests)."""
+
+    def figures(self) -> dict[str, Any]:
+        """Return what it has counted, by the names of metrics; ``executed`` and ``took`` (µs since the last call) are by action."""
 
     def fileno(self) -> int:
         """Return a descriptor that can be read when the store has something to say; -1 without a journal."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextvars import copy_context
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from flink_agents.api.durable_call import _CURRENT
@@ -102,6 +103,7 @@ class DurableCall(AsyncExecutionResult):
     _task: asyncio.Task[None] | None = None
     # Of a blocking one: whether a thread has begun it, and what came of it.
     _called = False
+    _nanos = 0
     _variables: Any = None
     _result: Any = None
     _failure: BaseException | None = None
@@ -167,6 +169,7 @@ class DurableCall(AsyncExecutionResult):
         SCOPE.set(Scope(self._context, -1, self._func))
         _CURRENT.set(self._info or CallInfo(name_of(self._func)))
         result = failure = None
+        began = perf_counter_ns()
         try:
             result = await self._func(*self._args, **self._kwargs)
         except asyncio.CancelledError as error:
@@ -180,6 +183,7 @@ class DurableCall(AsyncExecutionResult):
         except BaseException as error:
             failure = deliverable(self._func, error)
         self._task = None
+        self._measured(perf_counter_ns() - began)
         self._end(result, failure)
 
     def make(self) -> None:
@@ -187,16 +191,23 @@ class DurableCall(AsyncExecutionResult):
             # Given up before its turn.
             return
         self._called = True
+        began = perf_counter_ns()
         try:
             self._result = self._variables.run(_call, self)
         except BaseException as error:
             self._failure = deliverable(self._func, error)
+        self._nanos = perf_counter_ns() - began
 
     def made(self) -> None:
         result, failure = self._result, self._failure
         self._result = self._failure = self._variables = None
         if self._called:
+            self._measured(self._nanos)
             self._end(result, failure)
+
+    def _measured(self, nanos: int) -> None:
+        if not self._over:
+            self._context.executor.called(self._context.action, nanos)
 
     # ---- its end
 
@@ -411,6 +422,7 @@ class CallHere:
         self._ended = threading.Lock()
         self._ended.acquire()
         self._called = self._given_up = False
+        self._nanos = 0
         self._result: Any = None
         self._failure: BaseException | None = None
 
@@ -425,6 +437,7 @@ class CallHere:
             self._given_up = True
             raise too_long(self._context, self._func, waited=not self._called)
         threads.deliver()
+        self._context.executor.called(self._context.action, self._nanos)
         if self._failure is not None:
             raise self._failure
         return self._result
@@ -432,10 +445,12 @@ class CallHere:
     def make(self) -> None:
         if not self._given_up:
             self._called = True
+            began = perf_counter_ns()
             try:
                 self._result = self._variables.run(_call, self)
             except BaseException as error:
                 self._failure = deliverable(self._func, error)
+            self._nanos = perf_counter_ns() - began
         self._ended.release()
 
     def made(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, model_serializer
@@ -318,6 +319,7 @@ class ActionContext(RunnerContext):
             return self.executor.call_with_limit(self, func, args, kwargs, info)
         # Other code of the action does not run meanwhile.
         link, self.link = self.link, Refusing(func)
+        began = perf_counter_ns()
         token = SCOPE.set(Scope(self, -1, func))
         current = _CURRENT.set(info or CallInfo(name_of(func)))
         try:
@@ -326,6 +328,7 @@ class ActionContext(RunnerContext):
             _CURRENT.reset(current)
             SCOPE.reset(token)
             self.link = link
+            self.executor.called(self.action, perf_counter_ns() - began)
 
     def durable_execute_async(
         self, func: Callable[..., Any], *args: Any, reconciler: Callable[[], Any] | None = None, **kwargs: Any

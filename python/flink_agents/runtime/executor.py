@@ -140,6 +140,7 @@ class Executor:
         self.resources = resources
         self.config = config
         self.metrics = metrics
+        self._call_latencies: dict[str, Any] = {}
         by_name = {action.name: action for action in actions}
         # Those of other languages are missing.
         self._actions: list[Any] = [by_name.get(name) for name in link.actions]
@@ -455,6 +456,14 @@ class Executor:
         self._resumes[task] = wait
         self.link.wake(task)
         self.kick()
+
+    def called(self, action: Action, nanos: int) -> None:
+        """Note how long a durable call of an action took."""
+        latency = self._call_latencies.get(action.name)
+        if latency is None:
+            group: Any = self.metrics.get_sub_group("action", action.name)
+            latency = self._call_latencies[action.name] = group.get_sampled_histogram("callLatencyUs")
+        latency.update((nanos + 500) // 1000)
 
     def late(self) -> None:
         """Count what a call has brought after it was given up."""

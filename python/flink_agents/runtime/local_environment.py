@@ -2,7 +2,7 @@
 
 Values between actions are JSON-plain, as on the cluster: a pydantic model that is sent arrives as a dict, and what
 could not travel is refused where it is sent. Short-term memory ends with ``execute()``. There are no checkpoints,
-watermarks or timestamps; metrics are kept, and reported to nobody.
+watermarks or timestamps; metrics are shown by ``metrics()``, and to Prometheus if ``prometheus.port`` is set.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from flink_agents.api.agents.agent import Agent
     from flink_agents.api.configuration import Configuration
+    from flink_agents.runtime.local_metrics import LocalMetrics, MetricsSnapshot
 
 _NO_INPUT = (
     "There is nothing to execute: call from_list(…) or from_iterable(…), then apply(agent) and to_list(), first."
@@ -41,6 +42,7 @@ class LocalAgentBuilder(AgentBuilder):
         self._agent: tuple[Agent, str | None] | None = None
         self._outputs: list[dict[Any, Any]] | None = None
         self._executed = False
+        self.metrics: LocalMetrics | None = None
 
     def apply(self, agent: Agent | str) -> LocalAgentBuilder:
         if self._agent is not None:
@@ -102,6 +104,7 @@ class LocalAgentBuilder(AgentBuilder):
         shows = sys.stderr is not None and sys.stderr.isatty()
         run = LocalRun(plan, self._inputs, self._source, name=name, progress=shows)
         self._executed = True
+        self.metrics = run.metrics
         return run
 
 
@@ -180,6 +183,19 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
         if self._builder is None:
             raise RuntimeError(_NO_INPUT)
         self._builder.run(job_name)
+
+    def metrics(self) -> MetricsSnapshot:
+        """Return what the metrics show: of the end of the run; while it goes on, of a moment within the last second or so.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing was executed yet.
+        """
+        if self._builder is None or self._builder.metrics is None:
+            msg = "There are no metrics yet: call execute(), or begin with execute_stream(), before metrics()."
+            raise RuntimeError(msg)
+        return self._builder.metrics.last
 
     def compile(self, agent: Agent, name: str | None = None) -> AgentPlan:
         """Return the plan of an agent, with the configuration and resources of now."""

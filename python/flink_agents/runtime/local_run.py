@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 from flink_agents import _core
 from flink_agents.runtime.executor import Executor, actions_of
 from flink_agents.runtime.local_inputs import InputReader
+from flink_agents.runtime.local_metrics import LocalMetrics
 from flink_agents.runtime.metrics import MemoryMetricGroup
 from flink_agents.runtime.resources import ResourceCache
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Generator, Iterable, Iterator
 
+    from flink_agents.plan.actions.action import Action
     from flink_agents.plan.agent_plan import AgentPlan
 
 # Enough for keys to take turns, as they do on a cluster when actions wait.
@@ -35,7 +37,7 @@ _END = object()
 class LocalRun:
     """Runs a plan over inputs.
 
-    *Owned state*: the core with all unfinished runs and memory, the executor with the loop, resources, metrics.
+    *Owned state*: the core with all unfinished runs and memory, the executor with the loop, resources, metrics and their page.
     *Lifecycle*: for one input, used up by :meth:`results`. *Constraint*: one thread from beginning to end.
 
     Parameters
@@ -65,7 +67,15 @@ class LocalRun:
         self._total: int = len(self._inputs) if progress and hasattr(self._inputs, "__len__") else 0
         self._core = _core.Local(plan.to_json(), name, os.getcwd())
         self._progress = _Progress(plan.agent_name, self._total)
-        self.metrics = MemoryMetricGroup()
+        group = MemoryMetricGroup()
+        try:
+            port = plan.config.get_int("prometheus.port", None)
+            # Most agents use none of those that are built in.
+            own = [name for name, action in plan.actions.items() if not _is_built_in(action)]
+            self.metrics = LocalMetrics(plan.agent_name, self._core, group, own, port)
+        except OSError:
+            self._core.close()
+            raise
         self._resources = ResourceCache(plan)
         self._executor = Executor(
             self._core,
@@ -73,7 +83,7 @@ class LocalRun:
             agent=plan.agent_name,
             resources=self._resources,
             config=plan.config,
-            metrics=self.metrics,
+            metrics=group,
             verify=True,
         )
         limit = plan.config.get_int("max-in-flight", 10_000)
@@ -101,12 +111,7 @@ class LocalRun:
         if patient:
             gc.set_threshold(*_COLLECT_EVERY)
         try:
-            if hasattr(self._inputs, "__aiter__"):
-                yield from self._pull_async()
-            else:
-                yield from self._pull()
-            self._core.end_of_input()
-            yield from self._drain()
+            yield from self._run()
         except GeneratorExit:
             # Closed by whoever reads: that is no failure.
             raise
@@ -120,6 +125,14 @@ class LocalRun:
                 gc.set_threshold(*thresholds)
             self._progress.clear()
             self._close(failed)
+
+    def _run(self) -> Iterator[list[tuple[Any, Any]]]:
+        if hasattr(self._inputs, "__aiter__"):
+            yield from self._pull_async()
+        else:
+            yield from self._pull()
+        self._core.end_of_input()
+        yield from self._drain()
 
     def _pull(self) -> Iterator[list[tuple[Any, Any]]]:
         core, pump, reader, window = self._core, self._executor.pump, self._reader, self._window
@@ -156,6 +169,7 @@ class LocalRun:
                 pump()
             if not listed and taken >= _SLOW_SECONDS:
                 self._give_time(taken)
+            self.metrics.progress()
             outputs = core.outputs()
             if outputs:
                 yield outputs
@@ -202,6 +216,7 @@ class LocalRun:
                         yield from self._drain()
                         raise
             executor.pump()
+            self.metrics.progress()
             outputs = core.outputs()
             if outputs:
                 yield outputs
@@ -218,6 +233,7 @@ class LocalRun:
         executor, core = self._executor, self._core
         executor.pump()
         while core.in_flight():
+            self.metrics.progress()
             outputs = core.outputs()
             if outputs:
                 yield outputs
@@ -245,6 +261,8 @@ class LocalRun:
         try:
             self._executor.close()
         finally:
+            self.metrics.take()
+            self.metrics.close()
             self._core.close()
             try:
                 self._resources.close()
@@ -252,6 +270,10 @@ class LocalRun:
                 # The failure of the run says more.
                 if not failed:
                     raise
+
+
+def _is_built_in(action: Action) -> bool:
+    return getattr(action.exec, "module", "").startswith("flink_agents.plan.actions.")
 
 
 async def _anext(iterator: Any) -> tuple[Any, BaseException | None]:

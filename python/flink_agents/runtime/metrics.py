@@ -1,11 +1,18 @@
-"""Metrics kept in memory: what actions see without Flink, reported to nobody."""
+"""Metrics kept in memory: what actions see, without Flink and in a worker."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from flink_agents.api.metric_group import Counter, Gauge, Histogram, Meter, MetricGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
 
 _WINDOW_SECONDS = 60
 # Flink takes room for all values of a window at once.
@@ -16,14 +23,17 @@ _TOO_LARGE = 1 << 63
 class MemoryMetricGroup(MetricGroup):
     """A group of metrics. Asking twice for the same name gives the same object.
 
+    A name that another kind of metric has gives one that works and is not shown, with one warning: measuring must not fail a job.
+
     Parameters
     ----------
     scope
-        The names of the groups above and of this one.
+        The groups above and this one: their names, those with a value with that too.
     """
 
-    def __init__(self, scope: tuple[str, ...] = ()) -> None:
+    def __init__(self, scope: tuple[tuple[str, ...], ...] = ()) -> None:
         self.scope = scope
+        self._unshown: dict[tuple[str, str], Any] = {}
         self._groups: dict[tuple[str, str | None], MemoryMetricGroup] = {}
         self._metrics: dict[str, MemoryCounter | MemoryMeter | MemoryGauge | MemoryHistogram] = {}
 
@@ -32,7 +42,7 @@ class MemoryMetricGroup(MetricGroup):
         if group is None:
             _check_group(name, value)
             below = (name,) if value is None else (name, value)
-            group = self._groups[(name, value)] = MemoryMetricGroup((*self.scope, *below))
+            group = self._groups[(name, value)] = MemoryMetricGroup((*self.scope, below))
         return group
 
     def get_counter(self, name: str) -> MemoryCounter:
@@ -45,26 +55,55 @@ class MemoryMetricGroup(MetricGroup):
         return self._metric(name, MemoryGauge)
 
     def get_histogram(self, name: str, window_size: int = 100) -> MemoryHistogram:
-        return self._metric(name, MemoryHistogram, window_size)
+        return self._metric(name, MemoryHistogram, (window_size,))
+
+    def get_sampled_histogram(self, name: str) -> MemoryHistogram:
+        """Return a histogram of which a part of the values is enough."""
+        return self.get_histogram(name)
 
     def values(self) -> dict[str, float]:
         """Return all counts, rates, values and means of this group and those below, by dotted name."""
-        prefix = "".join(f"{part}." for part in self.scope)
-        found = {f"{prefix}{name}": metric.value() for name, metric in self._metrics.items()}
-        for group in self._groups.values():
-            found.update(group.values())
-        return found
+        return {dotted(scope, name): metric.value() for scope, name, metric in self.all()}
 
-    def _metric(self, name, kind, *args):
+    def all(self) -> Iterator[tuple[tuple[tuple[str, ...], ...], str, Any]]:
+        """Yield the metrics of this group and those below, each with its groups and its name."""
+        for name, metric in self._metrics.items():
+            yield self.scope, name, metric
+        for group in self._groups.values():
+            yield from group.all()
+
+    def show(self, name: str, metric: Any) -> None:
+        """Have a metric that was made elsewhere."""
+        self._metrics[name] = metric
+
+    def _metric(
+        self, name: str, plain: Any, args: tuple[Any, ...] = (), shown: Callable[..., Any] | None = None
+    ) -> Any:
         metric = self._metrics.get(name)
         if metric is None:
             _check_text("a metric", name)
-            metric = self._metrics[name] = kind(*args)
-        elif type(metric) is not kind:
-            scope = ".".join((*self.scope, name))
-            msg = f"The metric {scope} is a {type(metric).__name__[6:].lower()} already; use another name."
-            raise ValueError(msg)
+            metric = self._metrics[name] = plain(*args) if shown is None else shown(*args)
+        elif metric.KIND != plain.KIND:
+            return self._not_shown(name, metric, plain, args)
         return metric
+
+    def _not_shown(self, name: str, shown: Any, plain: Any, args: tuple[Any, ...]) -> Any:
+        metric = self._unshown.get((plain.KIND, name))
+        if metric is None:
+            metric = self._unshown[plain.KIND, name] = plain(*args)
+            logger.warning(
+                "The metric '%s' is a %s already: the %s of this name that was asked for besides counts, and is not shown; "
+                "give it another name",
+                dotted(self.scope, name),
+                shown.KIND,
+                plain.KIND,
+            )
+        return metric
+
+
+def dotted(scope: tuple[tuple[str, ...], ...], name: str) -> str:
+    """Return the name of a metric with those of its groups before it."""
+    return ".".join((*(part for group in scope for part in group), name))
 
 
 def _check_text(of: str, name: str) -> None:
@@ -107,6 +146,7 @@ def _number(of: str, value: float) -> float:
 class MemoryCounter(Counter):
     """A count."""
 
+    KIND = "counter"
     __slots__ = ("_count",)
 
     def __init__(self) -> None:
@@ -127,6 +167,7 @@ class MemoryCounter(Counter):
 class MemoryMeter(Meter):
     """A rate over the last minute, or over the time since the first mark if that is shorter."""
 
+    KIND = "meter"
     __slots__ = ("_clock", "_count", "_seconds")
 
     def __init__(self, clock=time.monotonic) -> None:
@@ -154,6 +195,10 @@ class MemoryMeter(Meter):
 
     value = get_rate
 
+    def get_count(self) -> int:
+        """Return how often it has happened."""
+        return self._count
+
     def _forget(self, second: int) -> None:
         while len(self._seconds) > 1 and self._seconds[0][0] < second - _WINDOW_SECONDS:
             self._seconds.popleft()
@@ -162,6 +207,7 @@ class MemoryMeter(Meter):
 class MemoryGauge(Gauge):
     """The last value."""
 
+    KIND = "gauge"
     __slots__ = ("_value",)
 
     def __init__(self) -> None:
@@ -179,7 +225,8 @@ class MemoryGauge(Gauge):
 class MemoryHistogram(Histogram):
     """The last values."""
 
-    __slots__ = ("_values",)
+    KIND = "histogram"
+    __slots__ = ("_seen", "_values")
 
     def __init__(self, window_size: int) -> None:
         if not isinstance(window_size, int) or isinstance(window_size, bool):
@@ -188,10 +235,12 @@ class MemoryHistogram(Histogram):
         if not 1 <= window_size <= _WIDEST:
             msg = f"The window of a histogram must hold at least one value, and {_WIDEST:,} at most, not {window_size:,}."
             raise ValueError(msg)
+        self._seen = 0
         self._values: deque[int] = deque(maxlen=window_size)
 
     def update(self, value: int) -> None:
         self._values.append(_number("histogram", value))
+        self._seen += 1
 
     def get_mean(self) -> float:
         return sum(self._values) / len(self._values) if self._values else 0.0
@@ -203,3 +252,18 @@ class MemoryHistogram(Histogram):
         return min(self._values, default=0)
 
     value = get_mean
+
+    def get_count(self) -> int:
+        """Return how many values there were, those outside of the window too."""
+        return self._seen
+
+    def quantiles(self, wanted: tuple[float, ...]) -> list[float]:
+        """Return quantiles of the values in the window, linear between the two nearest; 0 if there are none."""
+        values = sorted(self._values)
+        found = []
+        for quantile in wanted:
+            at = quantile * max(0, len(values) - 1)
+            below = int(at)
+            above = min(below + 1, len(values) - 1)
+            found.append(float(values[below] + (at - below) * (values[above] - values[below])) if values else 0.0)
+        return found

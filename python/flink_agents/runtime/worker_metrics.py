@@ -22,6 +22,7 @@ class WorkerMetrics:
         self._sums: dict[tuple[str, str, str], int] = {}
         self._lasts: dict[tuple[str, str], float] = {}
         self._samples: list[tuple[str, str, int]] = []
+        self._latest: dict[tuple[str, str], int] = {}
         self.root = WorkerMetricGroup(self)
 
     def add(self, group: str, name: str, change: str, by: int) -> None:
@@ -40,26 +41,34 @@ class WorkerMetrics:
         with self._lock:
             self._samples.append((group, name, value))
 
+    def latest(self, group: str, name: str, value: int) -> None:
+        """Note a value of a histogram for which one a batch is enough."""
+        with self._lock:
+            self._latest[group, name] = value
+
     def send(self, link: Any) -> None:
         """Hand all changes over to a link."""
-        if not (self._sums or self._lasts or self._samples):
+        if not (self._sums or self._lasts or self._samples or self._latest):
             return
         with self._lock:
             sums, self._sums = self._sums, {}
             lasts, self._lasts = self._lasts, {}
             samples, self._samples = self._samples, []
+            latest, self._latest = self._latest, {}
         for (group, name, change), by in sums.items():
             link.metric(group, name, change, by)
         for (group, name), value in lasts.items():
             link.metric(group, name, "gauge", value)
         for group, name, value in samples:
             link.metric(group, name, "sample", value)
+        for (group, name), value in latest.items():
+            link.metric(group, name, "sample", value)
 
 
 class WorkerMetricGroup(MemoryMetricGroup):
     """A group whose metrics tell :class:`WorkerMetrics` of every change."""
 
-    def __init__(self, metrics: WorkerMetrics, scope: tuple[str, ...] = (), path: str = "") -> None:
+    def __init__(self, metrics: WorkerMetrics, scope: tuple[tuple[str, ...], ...] = (), path: str = "") -> None:
         super().__init__(scope)
         self._all = metrics
         # Names of the groups, each with a line feed behind it; a name and its value have a tab between them.
@@ -75,16 +84,23 @@ class WorkerMetricGroup(MemoryMetricGroup):
         return group
 
     def get_counter(self, name: str) -> MemoryCounter:
-        return self._metric(name, WorkerCounter, self._all, self._path, name)
+        return self._metric(name, MemoryCounter, (), lambda: WorkerCounter(self._all, self._path, name))
 
     def get_meter(self, name: str) -> MemoryMeter:
-        return self._metric(name, WorkerMeter, self._all, self._path, name)
+        return self._metric(name, MemoryMeter, (), lambda: WorkerMeter(self._all, self._path, name))
 
     def get_gauge(self, name: str) -> MemoryGauge:
-        return self._metric(name, WorkerGauge, self._all, self._path, name)
+        return self._metric(name, MemoryGauge, (), lambda: WorkerGauge(self._all, self._path, name))
 
     def get_histogram(self, name: str, window_size: int = 100) -> MemoryHistogram:
-        return self._metric(name, WorkerHistogram, self._all, self._path, name, window_size)
+        return self._metric(
+            name, MemoryHistogram, (window_size,), lambda width: WorkerHistogram(self._all, self._path, name, width)
+        )
+
+    def get_sampled_histogram(self, name: str) -> MemoryHistogram:
+        return self._metric(
+            name, MemoryHistogram, (100,), lambda width: SampledHistogram(self._all, self._path, name, width)
+        )
 
 
 class WorkerCounter(MemoryCounter):
@@ -151,3 +167,14 @@ class WorkerHistogram(MemoryHistogram):
         super().update(value)
         metrics, path, name = self._told
         metrics.sample(path, name, self._values[-1])
+
+
+class SampledHistogram(WorkerHistogram):
+    """Values of which Flink keeps one a batch: telling each would cost more than measuring it."""
+
+    __slots__ = ()
+
+    def update(self, value: int) -> None:
+        MemoryHistogram.update(self, value)
+        metrics, path, name = self._told
+        metrics.latest(path, name, self._values[-1])

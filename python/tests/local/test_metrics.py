@@ -39,6 +39,29 @@ def test_all_kinds():
     assert group.values() == {"c": 3, "g": 1.5, "h": 2, "action.run.n": 1}
 
 
+def test_a_name_of_another_kind_works_is_not_shown_and_is_warned_of_once(caplog):
+    group = MemoryMetricGroup().get_sub_group("a", "b")
+    group.get_counter("x").inc(2)
+    other = group.get_gauge("x")
+    other.update(5)
+    assert group.get_gauge("x") is other and other.get_value() == 5
+    assert group.get_counter("x").get_count() == 2
+    assert group.values() == {"a.b.x": 2}
+    assert [record.getMessage() for record in caplog.records] == [
+        "The metric 'a.b.x' is a counter already: the gauge of this name that was asked for besides counts, and is not shown; "
+        "give it another name"
+    ]
+
+
+def test_quantiles_are_of_the_values_in_the_window():
+    histogram = MemoryMetricGroup().get_histogram("h", 4)
+    assert histogram.quantiles((0.5, 1.0)) == [0.0, 0.0]
+    for value in (100, 4, 1, 3, 2):
+        histogram.update(value)
+    assert histogram.quantiles((0.0, 0.5, 1.0)) == [1, 2.5, 4]
+    assert histogram.get_count() == 5
+
+
 def test_a_meter_is_a_rate_over_the_last_minute():
     now = [1000.0]
     meter = MemoryMeter(clock=lambda: now[0])
@@ -58,9 +81,6 @@ def test_wrong_uses_are_refused():
     group = MemoryMetricGroup()
     with pytest.raises(ValueError, match="'='"):
         group.get_sub_group("a=b")
-    group.get_counter("x")
-    with pytest.raises(ValueError, match="x is a counter already"):
-        group.get_gauge("x")
     with pytest.raises(ValueError, match="at least one value"):
         group.get_histogram("y", 0)
     with pytest.raises(ValueError, match="1,000,000 at most, not 3,000,000,000"):

@@ -77,14 +77,27 @@ def test_numbers_of_any_kind_become_what_java_holds():
     assert told(metrics) == [("", "m", "gauge", 1.5)]
 
 
-def test_asking_twice_gives_the_same_metric_and_another_kind_is_refused():
-    group = WorkerMetrics().root
+def test_asking_twice_gives_the_same_metric_and_another_kind_is_not_told():
+    metrics = WorkerMetrics()
+    group = metrics.root
     assert group.get_counter("x") is group.get_counter("x")
+    group.get_gauge("x").update(3)
+    assert group.get_gauge("x").get_value() == 3
+    assert told(metrics) == []
     assert group.get_sub_group("k", "v") is group.get_sub_group("k", "v")
-    with pytest.raises(ValueError, match="x is a counter already"):
-        group.get_gauge("x")
     with pytest.raises(ValueError, match="="):
         group.get_sub_group("a=b")
+
+
+def test_of_a_sampled_histogram_the_last_value_of_a_batch_is_told():
+    metrics = WorkerMetrics()
+    histogram = metrics.root.get_sampled_histogram("took")
+    assert metrics.root.get_histogram("took") is histogram
+    for value in (5, 6, 7):
+        histogram.update(value)
+    assert told(metrics) == [("", "took\n100", "sample", 7)]
+    assert told(metrics) == []
+    assert histogram.get_count() == 3
 
 
 def test_threads_may_count_while_changes_are_sent():

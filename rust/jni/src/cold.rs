@@ -25,6 +25,7 @@ pub extern "system" fn JNI_OnLoad(_vm: *mut JavaVM, _reserved: *mut c_void) -> j
 pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
     crate::worker::unload();
     crate::stores::unload();
+    crate::metrics::unload();
     let _ = std::panic::take_hook();
     handles::unload();
 }
@@ -257,6 +258,15 @@ handled! {
             usize::from(machine.has_ready()),
         ];
         env.new_ints(&counts.map(|count| jint::try_from(count).unwrap_or(jint::MAX)))
+    }
+}
+
+handled! {
+    /// Where figures are to be told after each poll, see [`crate::hot`]: the address of six numbers of 8 bytes, aligned to 8,
+    /// which Java keeps as long as the engine.
+    fn Java_org_apache_flink_agents_core_Natives_figures(_env, engine, address: jlong) -> () = (); {
+        engine.figures = address;
+        Ok(())
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Engine {
     /// How long a durable call may take that sets no limit itself.
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) journal: Option<Box<Journal>>,
+    /// Where the host reads its figures, by any thread; 0 while it has not said.
+    pub(crate) figures: i64,
     inside: bool,
 }
 
@@ -85,6 +87,7 @@ impl Engine {
             description,
             call_timeout,
             journal,
+            figures: 0,
             inside: false,
         })
     }

@@ -36,6 +36,7 @@ use flink_agents_core::memory::{Lookup, Node, Space, Written};
 use flink_agents_core::run::{CallIn, Effect, EventIn, Marker, ScopeKind};
 use jni_sys::{JNIEnv, jclass, jint, jlong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs the body of a native with the engine of `handle`.
 #[inline]
@@ -278,7 +279,33 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
     } else {
         0
     };
+    tell_figures(engine);
     Ok((engine.machine.in_flight() as i64) << 32 | more | collect | i64::from(count))
+}
+
+/// Numbers that the host's metrics show, each 8 bytes: events processed, unfinished inputs, waiting inputs, suspended tasks,
+/// held outputs, held markers.
+const FIGURES: usize = 6;
+
+/// Writes the figures where any thread of the host may read them.
+fn tell_figures(engine: &Engine) {
+    if engine.figures == 0 {
+        return;
+    }
+    let figures = engine.machine.figures();
+    let all: [u64; FIGURES] = [
+        figures.events,
+        figures.unfinished_inputs as u64,
+        figures.waiting_inputs as u64,
+        figures.suspended_tasks as u64,
+        figures.held_outputs as u64,
+        figures.held_markers as u64,
+    ];
+    // SAFETY: Java owns so many numbers at that address, aligned to 8, as long as the engine lives; other threads only read.
+    let told = unsafe { &*(engine.figures as *const [AtomicU64; FIGURES]) };
+    for (place, figure) in told.iter().zip(all) {
+        place.store(figure, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn record(kind: u32, key: u32, task: u64, a: u32, b: u32, c: u64) -> [u64; 4] {

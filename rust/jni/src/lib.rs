@@ -27,6 +27,7 @@ mod handles;
 mod hot;
 mod job_state;
 mod journal;
+mod metrics;
 mod stores;
 mod threads;
 mod upcall;

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod keys;
 mod local;
+mod metrics;
 mod plan;
 mod refusal;
 mod threads;
@@ -72,6 +73,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(local::args_digest, module)?)?;
     module.add_function(wrap_pyfunction!(plan::validate_plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::load_config, module)?)?;
+    module.add_function(wrap_pyfunction!(metrics::metrics_page, module)?)?;
+    module.add_class::<metrics::MetricsServer>()?;
     module.add_class::<local::Local>()?;
     module.add_class::<worker::Worker>()?;
     module.add("ABSENT", local::absent(py)?)?;

@@ -7,6 +7,7 @@
 
 mod calls;
 mod errors;
+mod figures;
 mod journal;
 mod turns;
 
@@ -19,6 +20,7 @@ use crate::{Marker, plan, uuid};
 pub(crate) use calls::args_digest;
 use errors::{from_access, from_input, from_task};
 pub(crate) use errors::{from_memory, space};
+use figures::Meter;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
 use flink_agents_core::plan::Routes;
@@ -35,6 +37,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 pub(crate) use turns::log_warning;
 use turns::{Turn, warn};
 
@@ -105,6 +108,8 @@ struct Task {
     key: u32,
     event: ValueHandle,
     action: ActionId,
+    /// When it was handed to Python.
+    since: Instant,
 }
 
 /// The machine of one agent, with everything that a host keeps for it.
@@ -133,6 +138,7 @@ pub(crate) struct Local {
     ending: bool,
     /// The core has said that it cannot go on; what it ordered after that is not carried out.
     failed: bool,
+    meter: Meter,
 }
 
 impl Local {
@@ -291,6 +297,7 @@ impl Local {
         let choice = Choice::of(&plan, name, Path::new(directory)).map_err(wrong)?;
         let names = routes.actions().iter();
         let action_names = names.map(|action| PyString::new(py, &action.name).unbind()).collect();
+        let meter = Meter::new(routes.actions().len());
         let machine = match &choice {
             Some(choice) => Machine::with_journal(routes, limits, choice.settings),
             None => Machine::new(routes, limits),
@@ -314,6 +321,7 @@ impl Local {
             queued: VecDeque::new(),
             ending: false,
             failed: false,
+            meter,
         })
     }
 
@@ -409,6 +417,11 @@ impl Local {
     /// Inputs that are not finished.
     fn in_flight(&self) -> usize {
         self.machine.in_flight() + self.queued.len()
+    }
+
+    /// How the run is doing, for metrics.
+    fn figures<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.tell_figures(py)
     }
 
     /// A descriptor that can be read when the store has something to say; -1 without a journal.
@@ -580,10 +593,13 @@ impl Local {
     /// The action's code has returned: writes are committed, events routed.
     fn finish(&mut self, task: u64) -> PyResult<()> {
         let task = TaskId::from_bits(task);
+        let entry = self.task(task).map_err(from_task)?;
         match self.journal {
-            None => self.machine.handle_finished(task).map_err(from_task),
-            Some(_) => self.complete(task),
+            None => self.machine.handle_finished(task).map_err(from_task)?,
+            Some(_) => self.complete(task)?,
         }
+        self.meter.finished(entry.action, entry.since.elapsed());
+        Ok(())
     }
 
     /// The action failed. Without Flink there is nobody to tell: whoever runs the agent raises the error.
@@ -650,6 +666,7 @@ impl Local {
         };
         let begun = self.machine.handle_call(TaskId::from_bits(task), scope, call);
         let (number, step) = begun.map_err(from_task)?;
+        self.meter.decided(&step);
         // The store works while the call is made.
         self.flush()?;
         let (step, payload) = calls::step(py, &step);

@@ -28,6 +28,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
+use std::time::Instant;
 
 /// Interned texts are looked through for unused ones when there are more than this, and then at twice what is left.
 const MANY_SYMBOLS: usize = 4096;
@@ -48,6 +49,8 @@ struct Task {
     calls: Option<TaskCalls>,
     /// The same as far as the host's journal knows them.
     told: Told,
+    /// When it was handed to Python.
+    since: Instant,
 }
 
 /// The socket's end, with the tasks that run here.
@@ -405,8 +408,10 @@ impl Worker {
     fn finish(slf: &Bound<'_, Self>, task: u64) -> PyResult<()> {
         let mut this = slf.borrow_mut();
         let warning = this.calls_under_way(slf.py(), task);
+        let since = this.tasks.get(&task).map(|entry| entry.since);
         this.commit(task)?;
-        this.link.put(&FromWorker::Finish { task })?;
+        let micros = since.map_or(0, |since| since.elapsed().as_micros() as u64);
+        this.link.put(&FromWorker::Finish { task, micros })?;
         drop(this);
         warning.map_or(Ok(()), |text| log_warning(slf.py(), &text))
     }

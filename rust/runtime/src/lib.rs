@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod journal;
+pub mod metrics;
 pub mod store;
 pub mod worker;

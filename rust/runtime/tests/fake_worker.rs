@@ -120,7 +120,7 @@ fn answered(socket: &UnixStream, (task, call): (u64, u32), step: Step, key: &str
             attributes,
         },
     )?;
-    say(socket, &FromWorker::Finish { task })
+    say(socket, &FromWorker::Finish { task, micros: 40 })
 }
 
 fn work(mut socket: &UnixStream, how: &str, tasks: Vec<(u64, Vec<u8>)>, batch: u32) -> Result<(), Error> {
@@ -210,7 +210,13 @@ fn work(mut socket: &UnixStream, how: &str, tasks: Vec<(u64, Vec<u8>)>, batch: u
                 attributes,
             },
         )?;
-        say(socket, &FromWorker::Finish { task: *task })?;
+        say(
+            socket,
+            &FromWorker::Finish {
+                task: *task,
+                micros: 40,
+            },
+        )?;
     }
     say(socket, &FromWorker::Mark { batch })
 }

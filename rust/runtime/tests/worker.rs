@@ -160,6 +160,7 @@ fn calls_are_told_and_their_answers_come_to_the_worker() {
         ended.extend(b"\xfc\xff\xff\xffend");
         ended.extend(blob(payload.as_bytes()));
         ended.extend(head(3, 1));
+        ended.extend(40_u64.to_le_bytes());
         ended.extend(head(11, u64::from(batch)));
         assert_eq!(heard(&worker, &woken, ended.len()), ended);
     }
@@ -189,6 +190,7 @@ fn tasks_go_there_and_their_results_come_back_in_order() {
         expected.extend(b"\xfb\xff\xff\xffseen");
         expected.extend(blob(attributes));
         expected.extend(head(3, task));
+        expected.extend(40_u64.to_le_bytes());
         if task > 1 {
             expected.extend(head(11, task - 1));
         }
@@ -362,11 +364,11 @@ fn a_worker_that_cannot_start_is_told_with_the_reason() {
     );
     assert_says(
         &refusal("other protocol", |_| {}),
-        "of another release: version 1.2.3 (protocol 4, Python 3.11.7)",
+        "of another release: version 1.2.3 (protocol 5, Python 3.11.7)",
     );
     assert_says(
         &refusal("other build", |settings| settings.build = "1.2.4".to_owned()),
-        "where the job's jar is 1.2.4 (protocol 3). Install 1.2.4 there",
+        "where the job's jar is 1.2.4 (protocol 4). Install 1.2.4 there",
     );
     assert_says(
         &refusal("no such program", |settings| {

@@ -282,3 +282,28 @@ fn a_reconciler_is_asked_instead_of_the_call() {
     assert_eq!(run(&agent, &["p"], &mut world).len(), 1);
     assert_eq!((executions(&world), world.counts["reconciler asked"]), (1, 1));
 }
+
+#[test]
+fn outputs_that_wait_for_their_records_are_counted_until_they_leave() {
+    let agent = Agent::new().on("say", &[INPUT_EVENT], [out("a"), out("b")]);
+    let mut world = World::default();
+    let mut attempt = attempt(&agent, &mut world);
+    attempt.input(KEY, "x", true, &mut world);
+    while attempt.is_running() || attempt.turn(&mut world) {
+        if attempt.is_running() {
+            attempt.operation(&mut world);
+        }
+    }
+    let figures = attempt.machine.figures();
+    assert_eq!(
+        (figures.events, figures.held_outputs, figures.unfinished_inputs),
+        (3, 2, 1)
+    );
+    settle(&mut attempt, &mut world);
+    let figures = attempt.machine.figures();
+    assert_eq!(
+        (figures.events, figures.held_outputs, figures.unfinished_inputs),
+        (3, 0, 0)
+    );
+    assert_eq!(world.outputs[KEY], ["a", "b"]);
+}

@@ -33,7 +33,7 @@ use super::input::MAX_SLOT_GAP;
 use super::journal::{Journal, KeyJournal};
 use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, Task, TaskIndex, TaskState, Waiting};
 use super::segments::Segments;
-use super::{Effect, EventIn, InputError, Limits, Marker, Router, TaskError};
+use super::{Effect, EventIn, Figures, InputError, Limits, Marker, Router, TaskError};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::journal::{Digest, JournalSettings, Ticket};
 use crate::symbols::Symbols;
@@ -66,6 +66,7 @@ pub struct Machine<R: Router> {
     pub(super) segments: Segments,
     pub(super) dirty: Vec<KeySlot>,
     pub(super) unfinished: usize,
+    pub(super) figures: Figures,
     pub(super) journal: Option<Journal>,
     /// Keys whose replay is to be looked at when there is nothing else to do.
     pub(super) replaying: VecDeque<KeySlot>,
@@ -102,6 +103,7 @@ impl<R: Router> Machine<R> {
             segments: Segments::default(),
             dirty: Vec::new(),
             unfinished: 0,
+            figures: Figures::default(),
             journal: None,
             replaying: VecDeque::new(),
             identities: Vec::new(),
@@ -146,17 +148,26 @@ impl<R: Router> Machine<R> {
 
     /// Inputs waiting behind a busy key.
     pub fn waiting_inputs(&self) -> usize {
-        self.keys.iter().map(|key| key.waiting.len()).sum()
+        self.figures.waiting_inputs
     }
 
     /// Tasks that wait for something.
     pub fn suspended_tasks(&self) -> usize {
-        self.keys.iter().map(|key| key.suspended.len()).sum()
+        self.figures.suspended_tasks
     }
 
     /// Markers held back by unfinished inputs.
     pub fn held_markers(&self) -> usize {
         self.segments.held()
+    }
+
+    /// How the machine is doing. Costs nothing to ask: all of it is counted on the way.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            unfinished_inputs: self.unfinished,
+            held_markers: self.segments.held(),
+            ..self.figures
+        }
     }
 
     /// Whether [`Machine::poll_effect`] with `may_run` would run something.
@@ -234,6 +245,7 @@ impl<R: Router> Machine<R> {
             attributes: event.attributes,
         }) as EventIndex;
         self.mark_dirty(key);
+        self.figures.waiting_inputs += 1;
         let state = &mut self.keys[key.0 as usize];
         state.waiting.push_back(Waiting { event, digest, segment });
         if !state.active {
@@ -329,6 +341,7 @@ impl<R: Router> Machine<R> {
         let state = &mut self.keys[key.0 as usize];
         state.running = None;
         state.suspended.push(index);
+        self.figures.suspended_tasks += 1;
         self.settle(key);
         Ok(())
     }
@@ -400,6 +413,7 @@ impl<R: Router> Machine<R> {
             task.state = TaskState::Running;
             let suspended = &mut self.keys[key.0 as usize].suspended;
             suspended.retain(|other| *other != index);
+            self.figures.suspended_tasks -= 1;
             return Some(Effect::Resume { task: id, key });
         }
         task.state = TaskState::Running;

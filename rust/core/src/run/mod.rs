@@ -2,6 +2,7 @@
 
 mod calls;
 mod effect;
+mod figures;
 mod input;
 mod journal;
 mod key;
@@ -18,6 +19,7 @@ mod turns;
 
 pub use calls::{ACTION, CallError, ScopeKind, TaskCalls};
 pub use effect::{Effect, Marker, RecordOut};
+pub use figures::Figures;
 pub use input::{EventIn, InputError, Limits, TaskError};
 pub use journal::{CallIn, CallOutcome, CallStep};
 pub use machine::Machine;

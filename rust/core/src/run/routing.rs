@@ -19,6 +19,7 @@ impl<R: Router> Machine<R> {
             return;
         }
         state.events_seen += 1;
+        self.figures.events += 1;
         let header = &mut self.events[event as usize];
         if self.limits.observe_events {
             self.effects.push_back(Effect::Processed {

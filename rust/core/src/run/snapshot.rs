@@ -536,6 +536,7 @@ impl<R: Router> Machine<R> {
             entry.segment = segment;
             state.waiting.push_back(entry);
         }
+        self.figures.waiting_inputs += inputs - usize::from(plan.active);
         self.count_restored(inputs);
         let journal = plan.journal;
         let held = journal.held.iter().map(|event| indexes[*event]).collect();

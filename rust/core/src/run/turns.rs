@@ -29,6 +29,7 @@ impl<R: Router> Machine<R> {
         let Some(Waiting { event, segment, .. }) = state.waiting.pop_front() else {
             return false;
         };
+        self.figures.waiting_inputs -= 1;
         state.active = true;
         state.segment = segment;
         state.timestamp = self.events[event as usize].timestamp;

@@ -12,6 +12,7 @@ use flink_agents_runtime::journal::JournalError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use std::time::Instant;
 
 /// Bytes that a record has besides its values, at most: names and paths.
 const REST: usize = 1 << 12;
@@ -112,6 +113,7 @@ impl Local {
             key: key.0,
             event,
             action,
+            since: Instant::now(),
         };
         if slot >= self.tasks.len() {
             self.tasks.resize(slot + 1, entry);
@@ -140,6 +142,7 @@ impl Local {
         completion: &Completion,
     ) -> PyResult<()> {
         self.enter(task, key, ValueHandle(u32::MAX), action);
+        self.meter.replayed(action);
         let mut handles = Vec::with_capacity(completion.values.len());
         let mut attributes = Vec::with_capacity(completion.events.len());
         for (number, bytes) in completion.values.iter().enumerate() {

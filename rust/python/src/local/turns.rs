@@ -75,6 +75,7 @@ impl Local {
             // Inputs of a key come in the order of the list: what is not the next one will never come.
             Effect::AwaitInput { key, run } => self.machine.handle_await_over(key, run),
             Effect::Diverged { key, reason } => {
+                self.meter.diverged();
                 let text = format!("Agent '{}', key {}: {reason}", self.agent, self.shown_key(py, key)?);
                 self.warnings.push(text);
             }
@@ -160,6 +161,7 @@ impl Local {
                     return Ok(Turn::Step(task.to_bits().into_pyobject(py)?.into_any()));
                 }
                 Effect::CallReady { task, call, step, .. } => {
+                    self.meter.decided(&step);
                     let (step, payload) = calls::step(py, &step);
                     let told = (task.to_bits(), call, step, payload);
                     return Ok(Turn::Step(told.into_pyobject(py)?.to_list().into_any()));

@@ -15,6 +15,7 @@ use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rustc_hash::FxHashMap;
+use std::time::Instant;
 
 /// Names that are known by numbers, from the host and to it.
 #[derive(Default)]
@@ -137,6 +138,7 @@ impl Worker {
             suspended: false,
             calls: None,
             told: Told::default(),
+            since: Instant::now(),
         };
         let key = key.text.bind(py);
         let attributes = read(py, run.attributes)?;

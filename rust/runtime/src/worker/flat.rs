@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | 1 send | task | id: upper `u64`, lower `u64`; name of the type; blob of attributes |
 //! | 2 write | task | memory `u8` (0 sensory, 1 short-term); node `u8` (1 object, 2 value); name of the path; blob |
-//! | 3 finish | task | |
+//! | 3 finish | task | microseconds it took `u64` |
 //! | 4 fail | task | blob of text |
 //! | 5 suspend | task | |
 //! | 6 wake | task | |
@@ -74,7 +74,10 @@ pub(crate) fn put(frame: &FromWorker<'_>, out: &mut Vec<u8>) {
             put_name(path, out);
             put_blob(bytes, out);
         }
-        FromWorker::Finish { task } => head(out, 3, *task),
+        FromWorker::Finish { task, micros } => {
+            head(out, 3, *task);
+            out.extend_from_slice(&micros.to_le_bytes());
+        }
         FromWorker::Fail { task, reason } => {
             head(out, 4, *task);
             put_blob(reason.as_bytes(), out);

@@ -37,7 +37,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -305,6 +305,8 @@ pub enum FromWorker<'a> {
     Finish {
         /// The task.
         task: u64,
+        /// How long it took from its first line to its last, its waits included.
+        micros: u64,
     },
     /// A task failed.
     Fail {

@@ -302,6 +302,7 @@ impl<R: Router> Machine<R> {
                 return;
             };
             let timestamp = state.timestamp;
+            self.figures.held_outputs -= 1;
             self.emit(key, event, timestamp);
         }
     }
@@ -312,6 +313,7 @@ impl<R: Router> Machine<R> {
             Some(journal) if !journal.unacknowledged.is_empty() || !journal.held.is_empty() => {
                 let last = journal.unacknowledged.back().map_or(0, |record| record.ticket);
                 journal.held.push_back((last, event));
+                self.figures.held_outputs += 1;
                 true
             }
             _ => false,
@@ -339,6 +341,7 @@ impl<R: Router> Machine<R> {
             return;
         };
         journal.progress = progress;
+        self.figures.held_outputs += held.len();
         journal.held = held.into_iter().map(|event| (0, event)).collect();
         journal.rewritten = unacknowledged;
         if !journal.unread {

@@ -1,5 +1,12 @@
 package org.apache.flink.agents.embedded;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -28,16 +35,27 @@ final class Cluster {
     static final int SLOTS = 4;
 
     private static final InMemoryReporter METRICS = InMemoryReporter.createWithRetainedMetrics();
+    private static final int PROMETHEUS_PORT = freePort();
     private static final Map<Integer, Queue<Object>> COLLECTED = new ConcurrentHashMap<>();
     private static final AtomicInteger COLLECTORS = new AtomicInteger();
 
     private Cluster() {}
+
+    private static int freePort() {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
     private static final class Started {
         private static final MiniCluster CLUSTER = start();
 
         private static MiniCluster start() {
             final Configuration config = METRICS.addToConfiguration(new Configuration());
+            config.setString("metrics.reporter.prom.factory.class", "org.apache.flink.metrics.prometheus.PrometheusReporterFactory");
+            config.setString("metrics.reporter.prom.port", Integer.toString(PROMETHEUS_PORT));
             config.set(RestOptions.BIND_PORT, "0");
             config.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(128));
             final MiniCluster cluster =
@@ -59,6 +77,13 @@ final class Cluster {
 
     static MiniCluster flink() {
         return Started.CLUSTER;
+    }
+
+    /** What a Prometheus gets of this Flink. */
+    static String prometheus() throws Exception {
+        flink();
+        final URI page = URI.create("http://127.0.0.1:" + PROMETHEUS_PORT + "/metrics");
+        return HttpClient.newHttpClient().send(HttpRequest.newBuilder(page).build(), BodyHandlers.ofString()).body();
     }
 
     static InMemoryReporter metrics() {

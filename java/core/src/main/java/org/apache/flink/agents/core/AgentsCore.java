@@ -142,6 +142,8 @@ public final class AgentsCore implements AutoCloseable {
     private int inFlight;
     private Object effectValue;
 
+    private final CoreFigures figures = new CoreFigures();
+
     /** Null without. */
     private final CoreJournal journal;
 
@@ -150,6 +152,7 @@ public final class AgentsCore implements AutoCloseable {
         this.journal = journalled ? new CoreJournal(this) : null;
         this.symbols = new Symbols(handle);
         this.address = Natives.addressOf(effects);
+        Natives.figures(handle, Natives.addressOf(figures.memory()));
         final JsonNode description = read(Natives.describe(handle));
         this.actions = readActions(description.get("actions"));
         this.conditionAttributes = new ArrayList<>();
@@ -251,6 +254,11 @@ public final class AgentsCore implements AutoCloseable {
     /** Events and memory values kept for the core. */
     public int heldValues() {
         return values.size();
+    }
+
+    /** How it is doing, as of the last poll or input; may be read by any thread. */
+    public CoreFigures figures() {
+        return figures;
     }
 
     /** Unfinished inputs, waiting inputs, suspended tasks, held markers, interned texts, 1 if a task is ready to run. */

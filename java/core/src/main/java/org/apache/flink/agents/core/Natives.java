@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore}, {@link CommandLine}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore}, {@link CommandLine}, {@link MetricsPage}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -14,7 +14,7 @@ public final class Natives {
      * What the numbers mean that cross: raised, together with that of {@code rust/jni/src/version.rs}, whenever an effect, a
      * result or a flag changes its meaning while the types below stay.
      */
-    public static final int LAYOUT = 2;
+    public static final int LAYOUT = 3;
 
     /** The build that the library comes from, as {@link org.apache.flink.agents.core.loader.NativeLibrary#jarBuild} has it. */
     public static native String version();
@@ -88,6 +88,8 @@ public final class Natives {
 
     static native int[] counts(long handle);
 
+    static native void figures(long handle, long address);
+
     static native int[] takeDirty(long handle);
 
     static native byte[] snapshotKey(long handle, int key);
@@ -139,6 +141,16 @@ public final class Natives {
     static native byte[] journalState(long handle);
 
     static native void journalPrune(long handle, byte[] state);
+
+    // ---- metrics without Flink
+
+    static native byte[] metricsPage(byte[] snapshots);
+
+    static native long metricsServe(int port);
+
+    static native void metricsPublish(long server, byte[] snapshots);
+
+    static native void metricsStop(long server);
 
     // ---- threads
 

@@ -40,7 +40,7 @@ public final class PythonWorker implements AutoCloseable {
     public static final int SEND = 1;
     /** A task that is about to finish wrote: {@link #task}, {@link #memory}, {@link #name} (the path), {@link #node}, {@link #bytes}. */
     public static final int WRITE = 2;
-    /** {@link #task} is done. */
+    /** {@link #task} is done, after {@link #micros}. */
     public static final int FINISH = 3;
     /** {@link #task} failed: {@link #text}. */
     public static final int FAIL = 4;
@@ -119,6 +119,7 @@ public final class PythonWorker implements AutoCloseable {
     private String[] theirs = new String[64];
     private int kind;
     private long number;
+    private long micros;
     private long idHigh;
     private long idLow;
     private int memory;
@@ -447,6 +448,9 @@ public final class PythonWorker implements AutoCloseable {
                     name = readName();
                     bytes = in.readRaw(in.readInt());
                     return true;
+                case FINISH:
+                    micros = in.readLong();
+                    return true;
                 case FAIL:
                     bytes = in.readRaw(in.readInt());
                     return true;
@@ -558,6 +562,11 @@ public final class PythonWorker implements AutoCloseable {
     /** Encoded attributes or value, in an array of its own. */
     public byte[] bytes() {
         return bytes;
+    }
+
+    /** How long a task took that is done, from its first line to its last, its waits included, in microseconds. */
+    public long micros() {
+        return micros;
     }
 
     /** How a task failed. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.runtime.local.LocalInput;
+import org.apache.flink.agents.runtime.local.LocalReport;
 import org.apache.flink.agents.runtime.local.LocalRun;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.api.Schema;
@@ -49,11 +50,14 @@ final class LocalAgentBuilder extends OneAgentBuilder {
         throw LocalExecutionEnvironment.needsFlink("toTable");
     }
 
-    /** @param index among the lists that are executed under this name */
-    void run(@Nullable final String name, final int index) throws Exception {
+    /**
+     * @param index among the lists that are executed under this name
+     * @param report gets what the metrics show
+     */
+    void run(@Nullable final String name, final int index, final LocalReport report) throws Exception {
         final ClassLoader context = Thread.currentThread().getContextClassLoader();
         final ClassLoader userCode = context == null ? LocalAgentBuilder.class.getClassLoader() : context;
-        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add, name, index)) {
+        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add, name, index, report)) {
             run.run(inputs);
         }
     }

@@ -6,7 +6,10 @@ import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.AgentBuilder;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
+import org.apache.flink.agents.api.configuration.ConfigOption;
 import org.apache.flink.agents.api.configuration.Configuration;
+import org.apache.flink.agents.runtime.local.LocalReport;
+import org.apache.flink.agents.runtime.metrics.MetricsSnapshot;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.table.api.Table;
@@ -27,11 +30,16 @@ import org.apache.flink.table.api.Table;
  * <p>What a cluster could have to store is checked, unless option {@code values.verify} is false: an event that an action sends,
  * and a value that it sets in short-term or sensory memory, has to come back from Flink's state as the same, and an event must
  * not be changed after it was sent, nor the objects in it. Inputs and outputs are neither checked nor copied. There are no
- * checkpoints, watermarks, timestamps or expiry of memory. Metrics are kept, and reported to nobody. Used from one thread.
+ * checkpoints, watermarks, timestamps or expiry of memory. {@link #metrics()} shows what was counted; with option {@code
+ * prometheus.port} Prometheus may read it while agents run. Used from one thread.
  */
 public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment {
+    private static final ConfigOption<Integer> PROMETHEUS_PORT = new ConfigOption<>("prometheus.port", Integer.class, null);
+
     private final EnvironmentConfiguration config;
     private final List<LocalAgentBuilder> builders = new ArrayList<>();
+    /** Of the last execution; null before the first. */
+    private LocalReport last;
 
     /**
      * Reads the configuration file of Flink, if {@code FLINK_CONF_DIR} is set.
@@ -118,8 +126,24 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
         final List<LocalAgentBuilder> runs = new ArrayList<>(builders);
         builders.clear();
         int index = 0;
-        for (final LocalAgentBuilder builder : runs) {
-            builder.run(jobName, index++);
+        final Integer port = config.merged().get(PROMETHEUS_PORT);
+        try (LocalReport report = new LocalReport(port)) {
+            last = report;
+            for (final LocalAgentBuilder builder : runs) {
+                builder.run(jobName, index++, report);
+            }
         }
+    }
+
+    /**
+     * What the metrics showed when what was executed last had ended, of all its agents; also after a failure.
+     *
+     * @throws IllegalStateException if nothing was executed yet
+     */
+    public MetricsSnapshot metrics() {
+        if (last == null) {
+            throw new IllegalStateException("There are no metrics yet: call execute() before metrics()");
+        }
+        return last.snapshot();
     }
 }

@@ -26,6 +26,8 @@ import org.apache.flink.agents.runtime.coroutine.Coroutine;
  * refuses its task.
  */
 final class ActionContext implements RunnerContext, Runnable {
+    static final long NOT_MEASURED = Long.MIN_VALUE;
+
     private final JavaHost host;
     private final ActionFunction function;
     private final ActionDescriptor action;
@@ -41,6 +43,7 @@ final class ActionContext implements RunnerContext, Runnable {
     /** In a durable call: only the call's own code may run, and it may not touch the context. */
     private boolean calling;
     private Throwable thrown;
+    private long since = NOT_MEASURED;
     /** Why the subtask has to fail, whatever the action makes of it. */
     private RuntimeException refusal;
     /** With a journal: the calls the action is making. */
@@ -263,11 +266,20 @@ final class ActionContext implements RunnerContext, Runnable {
     private <T> T here(final DurableCallable<T> callable) throws Exception {
         host.core().callBegin(task, AgentsCore.ACTION_SCOPE);
         calling = true;
+        final long began = System.nanoTime();
         try {
             return callable.call(new RandomKey());
         } finally {
+            host.metrics().called(action, System.nanoTime() - began);
             calling = false;
             callsEnded(1);
+        }
+    }
+
+    private void measured(final CallGroup group) {
+        // When the subtask ends, others may be at the metrics.
+        if (group != null && !host.calls().isCancelled()) {
+            group.measured(nanos -> host.metrics().called(action, nanos));
         }
     }
 
@@ -291,8 +303,9 @@ final class ActionContext implements RunnerContext, Runnable {
             throws Exception {
         callsBegin(callables.size());
         calling = true;
+        CallGroup group = null;
         try {
-            final CallGroup group = host.calls().prepare(this, callables, cancelOnFailure);
+            group = host.calls().prepare(this, callables, cancelOnFailure);
             awaited = group;
             if (othersMayRun && coroutine != null) {
                 coroutine.suspend(group);
@@ -308,8 +321,21 @@ final class ActionContext implements RunnerContext, Runnable {
         } finally {
             calling = false;
             awaited = null;
+            measured(group);
             callsEnded(callables.size());
         }
+    }
+
+    /** Remembers when it began, or went on, if that is to be measured and was not remembered before. */
+    void measure(final boolean due) {
+        if (due && since == NOT_MEASURED) {
+            since = System.nanoTime();
+        }
+    }
+
+    /** When it began, as {@link System#nanoTime} has it, or {@link #NOT_MEASURED}. */
+    long measuredSince() {
+        return since;
     }
 
     // ---- with a journal
@@ -406,6 +432,7 @@ final class ActionContext implements RunnerContext, Runnable {
             group.begin(true);
             group.awaitHere();
         }
+        measured(group);
     }
 
     private ActionTaskExecutionException holdsMonitor() {

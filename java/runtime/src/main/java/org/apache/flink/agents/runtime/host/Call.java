@@ -35,6 +35,8 @@ final class Call<T> implements Runnable {
     private Thread thread;
     private CompletionStage<? extends T> stage;
     private Future<?> timeout;
+    private long began;
+    private long nanos = -1;
 
     Call(final DurableCallable<? extends T> callable, final Duration limit) {
         this(callable, limit, new RandomKey(), null);
@@ -95,6 +97,7 @@ final class Call<T> implements Runnable {
                 return;
             }
             thread = Thread.currentThread();
+            began = System.nanoTime();
         }
         T made = null;
         Throwable thrown = null;
@@ -115,6 +118,9 @@ final class Call<T> implements Runnable {
     void begin() {
         if (hasEnded()) {
             return;
+        }
+        synchronized (this) {
+            began = System.nanoTime();
         }
         final CompletionStage<? extends T> begun;
         try {
@@ -155,6 +161,7 @@ final class Call<T> implements Runnable {
                 ended = true;
                 result = made;
                 failure = thrown;
+                nanos = System.nanoTime() - began;
                 if (timeout != null) {
                     timeout.cancel(false);
                 }
@@ -203,6 +210,11 @@ final class Call<T> implements Runnable {
 
     synchronized boolean hasEnded() {
         return ended;
+    }
+
+    /** How long it took, in nanoseconds; negative if it was not made to its end. */
+    synchronized long nanos() {
+        return nanos;
     }
 
     /** What the call threw, or why it was given up; null if it has a result. */

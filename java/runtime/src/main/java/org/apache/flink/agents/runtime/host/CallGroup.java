@@ -6,6 +6,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
 
 /**
@@ -113,6 +114,16 @@ final class CallGroup implements Coroutine.Wait {
     void giveUp(final Throwable reason) {
         for (final Call<?> member : members) {
             member.giveUp(reason);
+        }
+    }
+
+    /** Tells how long each call took that was made to its end, in nanoseconds. */
+    void measured(final LongConsumer took) {
+        for (final Call<?> member : members) {
+            final long nanos = member.nanos();
+            if (nanos >= 0) {
+                took.accept(nanos);
+            }
         }
     }
 

@@ -148,6 +148,7 @@ final class HostJournal {
         host.runs(action);
         core.replayed(task, values, attributes.size() == 0 ? null : attributes.toByteArray());
         actionsReplayed.inc();
+        host.metrics().executed(action);
     }
 
     // ---- calls

@@ -105,6 +105,7 @@ final class JavaActions implements AutoCloseable {
             host.runs(function.descriptor());
             locks.runs(Thread.currentThread());
             here = context;
+            context.measure(host.metrics().latency(function.descriptor()).isDue());
             context.run();
             here = null;
             locks.runs(null);
@@ -124,6 +125,7 @@ final class JavaActions implements AutoCloseable {
     private void begin(final ActionContext context) {
         final Coroutine coroutine = context.coroutine();
         host.runs(context.function().descriptor());
+        context.measure(host.metrics().latency(context.function().descriptor()).isDue());
         takesTurn(coroutine);
         left(context, coroutine.run(context));
     }
@@ -165,6 +167,8 @@ final class JavaActions implements AutoCloseable {
                 throw context.refusal();
             }
             locks.start();
+            // What waits takes long enough to be measured: what it has taken so far is next to nothing.
+            context.measure(true);
             core.suspend(context.task());
             waiting.put(context.task(), context);
             return;
@@ -192,6 +196,10 @@ final class JavaActions implements AutoCloseable {
         }
         if (context.thrown() != null) {
             throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
+        }
+        final long since = context.measuredSince();
+        if (since != ActionContext.NOT_MEASURED) {
+            host.metrics().latency(action).took(System.nanoTime() - since);
         }
         host.finishedInJava(context.task(), action, context.slot());
     }

@@ -1,7 +1,6 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
@@ -17,14 +16,13 @@ import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
-import org.apache.flink.metrics.Counter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Carries out what a core asks for; {@link JavaActions} runs the Java actions, {@link PythonHosts} have Python's run.
  *
- * <p><i>Owned state</i>: the metrics of the plan's actions. <i>Lifecycle</i>: made when the core is open,
+ * <p><i>Owned state</i>: the metrics of the plan's actions and runs. <i>Lifecycle</i>: made when the core is open,
  * closed before it. <i>Constraint</i>: used by one thread, the mailbox thread on Flink.
  */
 public final class JavaHost implements AutoCloseable {
@@ -40,10 +38,7 @@ public final class JavaHost implements AutoCloseable {
     private String lastAction = "";
     private final PlanServices services;
     private final JavaActions actions;
-    private final Counter[] executed;
-    private final Counter eventsProcessed;
-    private final Counter actionsExecuted;
-    private final FlinkAgentsMetricGroup[] actionMetrics;
+    private final HostMetrics metrics;
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
     private final PlainData plain = new PlainData();
@@ -66,15 +61,7 @@ public final class JavaHost implements AutoCloseable {
         this.services = services;
         this.keys = keys;
         this.outlet = outlet;
-        final List<ActionDescriptor> planned = core.actions();
-        executed = new Counter[planned.size()];
-        actionMetrics = new FlinkAgentsMetricGroup[planned.size()];
-        eventsProcessed = HostMetrics.counter(services.metrics(), "numOfEventProcessed");
-        actionsExecuted = HostMetrics.counter(services.metrics(), "numOfActionsExecuted");
-        for (final ActionDescriptor action : planned) {
-            actionMetrics[action.id()] = services.metrics().getSubGroup("action", action.name());
-            executed[action.id()] = HostMetrics.counter(actionMetrics[action.id()], "numOfActionsExecuted");
-        }
+        metrics = new HostMetrics(core, services.metrics());
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
@@ -112,7 +99,6 @@ public final class JavaHost implements AutoCloseable {
             final byte[] digest = journal.outlet().digest(event);
             journal.core().input(key, event, high, low, hasTimestamp, timestamp, attributes, length, digest);
         }
-        eventsProcessed.inc();
     }
 
     /** The input of a run that the journal knows was waited for long enough; {@link #pump} has to follow. */
@@ -209,6 +195,7 @@ public final class JavaHost implements AutoCloseable {
                     throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
             }
         }
+        metrics.show();
         if (journal != null) {
             journal.show();
         }
@@ -300,8 +287,7 @@ public final class JavaHost implements AutoCloseable {
         } else {
             journal.finish(task, action, slot);
         }
-        actionsExecuted.inc();
-        executed[action.id()].inc();
+        metrics.executed(action);
     }
 
     /** A Java action runs from now on. */
@@ -355,7 +341,6 @@ public final class JavaHost implements AutoCloseable {
             attributes = conditions.memory();
         }
         core.send(task, core.symbol(type), event, high, low, attributes, length);
-        eventsProcessed.inc();
     }
 
     void checkStorable(final ActionDescriptor action, final int memory, final Object value, final String path) {
@@ -396,16 +381,20 @@ public final class JavaHost implements AutoCloseable {
         return services.storedMemory();
     }
 
+    HostMetrics metrics() {
+        return metrics;
+    }
+
     FlinkAgentsMetricGroup agentMetrics() {
         return services.metrics();
     }
 
     FlinkAgentsMetricGroup actionMetrics(final ActionDescriptor action) {
-        return actionMetrics[action.id()];
+        return metrics.of(action);
     }
 
     Resource resource(final String name, final ResourceType type, final ActionDescriptor action) throws Exception {
-        return services.resource(name, type, actionMetrics[action.id()]);
+        return services.resource(name, type, metrics.of(action));
     }
 
     ReadableConfiguration config() {

@@ -13,6 +13,7 @@ import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.plan.AgentConfiguration;
+import org.apache.flink.agents.runtime.metrics.HostMetricGroup;
 import org.apache.flink.agents.runtime.resource.ResourceCache;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,7 +29,7 @@ public abstract class PlanServices implements AutoCloseable {
     private final AgentConfiguration config;
     private final int maxInFlight;
     private final int asyncThreads;
-    private final FlinkAgentsMetricGroup metrics;
+    private final HostMetricGroup metrics;
     private final EventListeners listeners;
     private final ResourceCache resources;
 
@@ -43,7 +44,7 @@ public abstract class PlanServices implements AutoCloseable {
             final String agentName,
             final byte[] planJson,
             final ClassLoader userCode,
-            final FlinkAgentsMetricGroup metrics) {
+            final HostMetricGroup metrics) {
         this.agentName = agentName;
         this.userCode = userCode;
         this.metrics = metrics;
@@ -79,7 +80,7 @@ public abstract class PlanServices implements AutoCloseable {
     }
 
     /** Metrics of the operator. */
-    public final FlinkAgentsMetricGroup metrics() {
+    public final HostMetricGroup metrics() {
         return metrics;
     }
 
@@ -129,6 +130,11 @@ public abstract class PlanServices implements AutoCloseable {
     protected PythonProcesses startPython() {
         throw new IllegalArgumentException(
                 "Agent '" + agentName + "' has Python actions, and there is no Python here to run them: run it on Flink");
+    }
+
+    /** How often what runs here was started again. */
+    protected int restarts() {
+        return 0;
     }
 
     /** A key as messages show it. */

@@ -269,6 +269,7 @@ final class PythonHost {
                 break;
             case PythonWorker.FINISH:
                 tasks[(int) running.task] = null;
+                host.metrics().latency(running.action).tookMicros(worker.micros());
                 host.finished(running.task, running.action, running.slot);
                 break;
             case PythonWorker.FAIL:

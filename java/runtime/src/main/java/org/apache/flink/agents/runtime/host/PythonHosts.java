@@ -23,6 +23,8 @@ final class PythonHosts implements AutoCloseable {
         processes = services.startPython();
         final List<PythonWorker> workers = processes.workers();
         final WorkerMetrics metrics = new WorkerMetrics(services.metrics());
+        final int restarts = services.restarts();
+        services.metrics().gauge("numOfWorkerRestarts", () -> restarts);
         hosts = new PythonHost[workers.size()];
         for (int i = 0; i < hosts.length; i++) {
             hosts[i] = new PythonHost(host, services, keys, outlet, workers.get(i), metrics);

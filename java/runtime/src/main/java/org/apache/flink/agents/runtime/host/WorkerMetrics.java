@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.metrics.UpdatableGauge;
@@ -14,7 +15,9 @@ final class WorkerMetrics {
     private static final String SEPARATOR = "\n";
 
     private final FlinkAgentsMetricGroup root;
-    private final Map<String, Map<String, Object>> metrics = new HashMap<>();
+    /** By the kind of change and the group, then by name: workers may give one name to two kinds. */
+    private final List<Map<String, Map<String, Object>>> metrics =
+            List.of(new HashMap<>(), new HashMap<>(), new HashMap<>(), new HashMap<>());
     private final Map<String, FlinkAgentsMetricGroup> groups = new HashMap<>();
 
     WorkerMetrics(final FlinkAgentsMetricGroup root) {
@@ -23,7 +26,7 @@ final class WorkerMetrics {
 
     void change(final PythonWorker worker) {
         final Object metric =
-                metrics.computeIfAbsent(worker.name(), name -> new HashMap<>())
+                metrics.get(worker.change()).computeIfAbsent(worker.name(), group -> new HashMap<>())
                         .computeIfAbsent(worker.secondName(), name -> make(worker.change(), group(worker.name()), name));
         switch (worker.change()) {
             case PythonWorker.CHANGE_COUNT:

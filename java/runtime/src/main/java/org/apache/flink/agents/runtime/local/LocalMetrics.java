@@ -1,75 +1,63 @@
 package org.apache.flink.agents.runtime.local;
 
-import java.util.HashMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
-import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
-import org.apache.flink.agents.api.metrics.UpdatableGauge;
+import org.apache.flink.agents.runtime.metrics.CachedMetricGroup;
+import org.apache.flink.agents.runtime.metrics.MetricsSnapshot;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.Meter;
-import org.apache.flink.metrics.SimpleCounter;
+import org.apache.flink.metrics.Metric;
 
-/** User metrics of a run without Flink: kept in memory, reported to nobody. Used by one thread. */
-final class LocalMetrics implements FlinkAgentsMetricGroup {
-    private static final int DEFAULT_WINDOW = 100;
+/** Metrics of a run without Flink, kept in memory. Used by one thread. */
+final class LocalMetrics extends CachedMetricGroup {
+    private final List<List<String>> scope;
 
-    private final Map<String, LocalMetrics> subGroups = new HashMap<>();
-    private final Map<String, Counter> counters = new HashMap<>();
-    private final Map<String, Meter> meters = new HashMap<>();
-    private final Map<String, Histogram> histograms = new HashMap<>();
-    private final Map<String, LatestValue> gauges = new HashMap<>();
+    LocalMetrics() {
+        this("", List.of());
+    }
 
-    @Override
-    public FlinkAgentsMetricGroup getSubGroup(final String name) {
-        return subGroups.computeIfAbsent(name, n -> new LocalMetrics());
+    private LocalMetrics(final String path, final List<List<String>> scope) {
+        super(path);
+        this.scope = scope;
     }
 
     @Override
-    public FlinkAgentsMetricGroup getSubGroup(final String key, final String value) {
-        return subGroups.computeIfAbsent(key + '=' + value, n -> new LocalMetrics());
+    protected CachedMetricGroup below(final String path, final String name, final String value) {
+        final List<List<String>> below = new ArrayList<>(scope);
+        below.add(value == null ? List.of(name) : List.of(name, value));
+        return new LocalMetrics(path, List.copyOf(below));
     }
 
     @Override
-    public UpdatableGauge<?> getGauge(final String name) {
-        return gauges.computeIfAbsent(name, n -> new LatestValue());
+    protected void show(final String name, final Metric metric) {
+        // A snapshot finds it.
     }
 
     @Override
-    public Counter getCounter(final String name) {
-        return counters.computeIfAbsent(name, n -> new SimpleCounter());
+    protected Meter meterOf(final Counter counter) {
+        return new MeanRate(counter);
     }
 
     @Override
-    public Meter getMeter(final String name) {
-        return getMeter(name, new SimpleCounter());
+    protected Histogram histogramOf(final int windowSize) {
+        return new WindowHistogram(windowSize);
     }
 
-    @Override
-    public Meter getMeter(final String name, final Counter counter) {
-        return meters.computeIfAbsent(name, n -> new MeanRate(counter));
+    /** What all metrics of an agent show now. */
+    MetricsSnapshot snapshot(final String agent) {
+        final List<MetricsSnapshot.Entry> entries = new ArrayList<>();
+        collect(agent, entries);
+        return new MetricsSnapshot(entries);
     }
 
-    @Override
-    public Histogram getHistogram(final String name) {
-        return getHistogram(name, DEFAULT_WINDOW);
-    }
-
-    @Override
-    public Histogram getHistogram(final String name, final int windowSize) {
-        return histograms.computeIfAbsent(name, n -> new WindowHistogram(windowSize));
-    }
-
-    private static final class LatestValue implements UpdatableGauge<Object> {
-        private Object value;
-
-        @Override
-        public void update(final Object latest) {
-            value = latest;
+    private void collect(final String agent, final List<MetricsSnapshot.Entry> entries) {
+        for (final Map.Entry<String, Metric> metric : metrics().entrySet()) {
+            entries.add(MetricsSnapshot.Entry.of(agent, scope, metric.getKey(), metric.getValue()));
         }
-
-        @Override
-        public Object getValue() {
-            return value;
+        for (final CachedMetricGroup below : subGroups().values()) {
+            ((LocalMetrics) below).collect(agent, entries);
         }
     }
 

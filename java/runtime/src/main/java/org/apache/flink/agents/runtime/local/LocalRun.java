@@ -38,6 +38,7 @@ public final class LocalRun implements AutoCloseable {
     private final BiConsumer<Object, Object> output;
     private final AgentsCore core;
     private final LocalServices services;
+    private final LocalReport report;
     private final JavaHost host;
     private final KeySlots keys = new KeySlots(key -> key);
     /** Null without a store. */
@@ -52,6 +53,7 @@ public final class LocalRun implements AutoCloseable {
      * @param output gets key and output, in the order in which they are produced
      * @param name of the run, by which a store knows it; null means option {@code job-identifier}
      * @param index of the list among those that are executed under this name
+     * @param report gets what the metrics show
      * @throws IllegalArgumentException if the plan is wrong, or names what cannot be found; if there is a store, and no name
      * @throws org.apache.flink.agents.core.AgentsCoreException if the store does not start
      */
@@ -61,14 +63,16 @@ public final class LocalRun implements AutoCloseable {
             final ClassLoader userCode,
             final BiConsumer<Object, Object> output,
             @Nullable final String name,
-            final int index) {
+            final int index,
+            final LocalReport report) {
         this.agent = agent;
+        this.report = report;
         this.output = output;
         journal = LocalJournal.of(plan, userCode, name, index);
         core = journal == null ? AgentsCore.open(plan) : journal.open(plan, woken::release);
         LocalServices made = null;
         try {
-            made = new LocalServices(agent, plan, userCode, journal, woken::release);
+            made = new LocalServices(agent, plan, userCode, journal, new LocalMetrics(), woken::release);
             host = new JavaHost(core, made, keys, new ToCaller());
             services = made;
             if (journal != null) {
@@ -119,9 +123,11 @@ public final class LocalRun implements AutoCloseable {
 
     private void drain() throws Exception {
         host.receive();
-        while (host.pump(Integer.MAX_VALUE)) {
-            // As many actions have run as an int counts.
+        // One by one where somebody looks: an action may take minutes.
+        while (host.pump(report.isLive() ? 1 : Integer.MAX_VALUE)) {
+            report.progress(agent, services.local());
         }
+        report.progress(agent, services.local());
     }
 
     /** Waits for what actions wait for, until no more than so many inputs are unfinished. */
@@ -175,6 +181,7 @@ public final class LocalRun implements AutoCloseable {
         try {
             host.close();
         } finally {
+            report.ended(agent, services.local());
             core.close();
         }
     }

@@ -15,6 +15,7 @@ final class LocalServices extends PlanServices {
     private final LocalMemory memory;
     private final ValueChecks checks;
 
+    private final LocalMetrics metrics;
     private final Runnable wakeUp;
     private final LocalJournal journal;
 
@@ -23,8 +24,10 @@ final class LocalServices extends PlanServices {
             final byte[] planJson,
             final ClassLoader userCode,
             @Nullable final LocalJournal journal,
+            final LocalMetrics metrics,
             final Runnable wakeUp) {
-        super(agentName, planJson, userCode, new LocalMetrics());
+        super(agentName, planJson, userCode, metrics);
+        this.metrics = metrics;
         this.wakeUp = wakeUp;
         this.journal = journal;
         // Every value that a cluster could have to store is checked unless it is switched off: here agents are tried out.
@@ -35,6 +38,11 @@ final class LocalServices extends PlanServices {
             journal.configure(codec);
         }
         checks = verify ? new ValueChecks(codec) : null;
+    }
+
+    /** As a snapshot is made of them. */
+    LocalMetrics local() {
+        return metrics;
     }
 
     LocalMemory memory() {

@@ -1,101 +1,56 @@
 package org.apache.flink.agents.runtime.metrics;
 
-import java.util.HashMap;
-import java.util.Map;
-import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
-import org.apache.flink.agents.api.metrics.UpdatableGauge;
 import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.Meter;
 import org.apache.flink.metrics.MeterView;
+import org.apache.flink.metrics.Metric;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
 
-/** User metrics in a Flink metric group. Asking twice for a name gives the same object. Used by one thread. */
-public final class MetricGroupAdapter implements FlinkAgentsMetricGroup {
-    private static final int DEFAULT_WINDOW = 100;
+/** Metrics in a Flink metric group. Used by one thread. */
+public final class MetricGroupAdapter extends CachedMetricGroup {
+    private static final int SECONDS = 60;
 
     private final MetricGroup group;
-    private final Map<String, MetricGroupAdapter> subGroups = new HashMap<>();
-    private final Map<String, Counter> counters = new HashMap<>();
-    private final Map<String, Meter> meters = new HashMap<>();
-    private final Map<String, Histogram> histograms = new HashMap<>();
-    private final Map<String, LatestValue> gauges = new HashMap<>();
 
     /** @param group where the metrics are registered */
     public MetricGroupAdapter(final MetricGroup group) {
+        this("", group);
+    }
+
+    private MetricGroupAdapter(final String path, final MetricGroup group) {
+        super(path);
         this.group = group;
     }
 
     @Override
-    public FlinkAgentsMetricGroup getSubGroup(final String name) {
-        return subGroups.computeIfAbsent(checked(name), n -> new MetricGroupAdapter(group.addGroup(n)));
+    protected CachedMetricGroup below(final String path, final String name, final String value) {
+        return new MetricGroupAdapter(path, value == null ? group.addGroup(name) : group.addGroup(name, value));
     }
 
+    /** Flink warns of a name that it has itself in this group, and keeps its own. */
     @Override
-    public FlinkAgentsMetricGroup getSubGroup(final String key, final String value) {
-        // '=' cannot be in a name, so a pair never meets a plain sub-group; a value, such as an action's name, may have it.
-        return subGroups.computeIfAbsent(
-                checked(key) + '=' + value, n -> new MetricGroupAdapter(group.addGroup(key, value)));
-    }
-
-    private static String checked(final String name) {
-        if (name.indexOf('=') >= 0) {
-            throw new IllegalArgumentException(
-                    "A metric group's name may not contain '=': \"" + name + "\"; use getSubGroup(key, value) for labels");
+    protected void show(final String name, final Metric metric) {
+        if (metric instanceof Counter) {
+            group.counter(name, (Counter) metric);
+        } else if (metric instanceof Meter) {
+            group.meter(name, (Meter) metric);
+        } else if (metric instanceof Histogram) {
+            group.histogram(name, (Histogram) metric);
+        } else {
+            group.gauge(name, (Gauge<?>) metric);
         }
-        return name;
     }
 
     @Override
-    public UpdatableGauge<?> getGauge(final String name) {
-        return gauges.computeIfAbsent(
-                name,
-                n -> {
-                    final LatestValue gauge = new LatestValue();
-                    group.gauge(n, gauge);
-                    return gauge;
-                });
+    protected Meter meterOf(final Counter counter) {
+        return new MeterView(counter, SECONDS);
     }
 
     @Override
-    public Counter getCounter(final String name) {
-        return counters.computeIfAbsent(name, group::counter);
-    }
-
-    @Override
-    public Meter getMeter(final String name) {
-        return meters.computeIfAbsent(name, n -> group.meter(n, new MeterView(60)));
-    }
-
-    @Override
-    public Meter getMeter(final String name, final Counter counter) {
-        return meters.computeIfAbsent(name, n -> group.meter(n, new MeterView(counter, 60)));
-    }
-
-    @Override
-    public Histogram getHistogram(final String name) {
-        return getHistogram(name, DEFAULT_WINDOW);
-    }
-
-    @Override
-    public Histogram getHistogram(final String name, final int windowSize) {
-        return histograms.computeIfAbsent(
-                name, n -> group.histogram(n, new DescriptiveStatisticsHistogram(windowSize)));
-    }
-
-    /** A gauge that shows what was set last; read by the thread of a reporter. */
-    private static final class LatestValue implements UpdatableGauge<Object> {
-        private volatile Object value;
-
-        @Override
-        public void update(final Object latest) {
-            value = latest;
-        }
-
-        @Override
-        public Object getValue() {
-            return value;
-        }
+    protected Histogram histogramOf(final int windowSize) {
+        return new DescriptiveStatisticsHistogram(windowSize);
     }
 }

@@ -153,6 +153,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         keys = new KeySlots(key -> key);
         outlet = new FlinkOutlet(this, output, states, keys);
         host = new JavaHost(core, services, keys, outlet);
+        services.metrics().gauge("numOfHeldWatermarks", core.figures()::heldMarkers);
         oneByOne = states.isBatch();
         getContainingTask().getCancelables().registerCloseable(host::cancel);
         unfinished = new UnfinishedRuns(this, core, keys, services, journal);

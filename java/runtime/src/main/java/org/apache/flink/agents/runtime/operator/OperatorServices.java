@@ -135,6 +135,11 @@ final class OperatorServices extends PlanServices {
     }
 
     @Override
+    protected int restarts() {
+        return operator.getContainingTask().getEnvironment().getTaskInfo().getAttemptNumber();
+    }
+
+    @Override
     protected void wakeUp() {
         operator.wakeUp();
     }
