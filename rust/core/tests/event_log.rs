@@ -167,7 +167,14 @@ fn deep_objects_show_their_scalar_fields() {
     );
     assert!(cut);
     assert_eq!(list, json!({"a": [{"truncatedObject": {}, "omittedFields": 1}]}));
-    assert!(!shown(Level::Verbose, json!({"event-log.standard.max-depth": 1}), attributes.clone()).1);
+    assert!(
+        !shown(
+            Level::Verbose,
+            json!({"event-log.standard.max-depth": 1}),
+            attributes.clone()
+        )
+        .1
+    );
     assert!(!shown(Level::Standard, json!({"event-log.standard.max-depth": 0}), attributes).1);
 }
 
@@ -178,7 +185,10 @@ fn zero_and_less_switch_a_rule_off() {
         "event-log.standard.max-array-elements": -1,
         "event-log.standard.max-depth": -5,
     });
-    let long = object(&[("s", Value::Text("x".repeat(3000))), ("l", Value::List(vec![Value::Null; 30]))]);
+    let long = object(&[
+        ("s", Value::Text("x".repeat(3000))),
+        ("l", Value::List(vec![Value::Null; 30])),
+    ]);
     assert!(!shown(Level::Standard, off, long.clone()).1);
     assert!(shown(Level::Standard, json!({}), long).1);
 }

@@ -26,7 +26,10 @@ impl Writer<'_> {
             }
             Value::Table(entries) => match table_keys(entries) {
                 Some(keys) => {
-                    let fields = keys.iter().map(String::as_str).zip(entries.iter().map(|(_, item)| item));
+                    let fields = keys
+                        .iter()
+                        .map(String::as_str)
+                        .zip(entries.iter().map(|(_, item)| item));
                     self.object(fields, depth);
                 }
                 None => self.array(entries, depth, |writer, (key, item), depth| {

@@ -91,7 +91,9 @@ impl Settings {
         let most = |key: &str| Ok(usize::try_from(config.get_int(key)?.unwrap_or(0)).unwrap_or(0));
         let mut types = FxHashMap::default();
         for (key, _) in config.iter() {
-            let event_type = key.strip_prefix(TYPE_HEAD).and_then(|rest| rest.strip_suffix(TYPE_TAIL));
+            let event_type = key
+                .strip_prefix(TYPE_HEAD)
+                .and_then(|rest| rest.strip_suffix(TYPE_TAIL));
             if let Some(event_type) = event_type.filter(|name| !name.is_empty())
                 && let Some(level) = level(key)?
             {
