@@ -1,6 +1,7 @@
 //! One core with what the JVM host needs around it.
 
 use crate::errors::Failure;
+use crate::event_log::Logged;
 use crate::journal::Journal;
 use crate::stores;
 use flink_agents_core::journal::JournalSettings;
@@ -21,6 +22,10 @@ pub(crate) struct Engine {
     /// How long a durable call may take that sets no limit itself.
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) journal: Option<Box<Journal>>,
+    /// Processed events are for listeners.
+    pub(crate) has_listeners: bool,
+    /// Nothing while no event log is open.
+    pub(crate) logged: Option<Box<Logged>>,
     inside: bool,
 }
 
@@ -68,11 +73,12 @@ impl Engine {
                 ))
             })?;
         }
-        limits.observe_events = plan
+        let has_listeners = plan
             .config
             .get_list("event-listeners")
             .map_err(argument)?
             .is_some_and(|names| !names.is_empty());
+        limits.observe_events = has_listeners;
         let call_timeout = plan.config.get_duration("call.timeout").map_err(argument)?;
         let description = describe(plan, &routes);
         let (machine, journal) = match journal {
@@ -85,6 +91,8 @@ impl Engine {
             description,
             call_timeout,
             journal,
+            has_listeners,
+            logged: None,
             inside: false,
         })
     }

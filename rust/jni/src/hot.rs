@@ -18,7 +18,7 @@
 //! | 7 | run ended | 1 = key idle | 1 = persisted | sequence |
 //! | 8 | warn | index of the text | | |
 //! | 9 | fail | index of the text | | |
-//! | 10 | event processed | event value | | |
+//! | 10 | event processed | event value | 1 = to be logged, 2 = for listeners | |
 //! | 11 | replay action | action | | |
 //! | 12 | durable call is decided | number | 0 execute, 1 reconcile, 2 replay a result, 3 replay an exception | |
 //! | 13 | await input | | | run |
@@ -304,7 +304,17 @@ fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failu
             event,
         } => record(1, key.0, task.to_bits(), u32::from(action), event.0, 0),
         Effect::Resume { task, key } => record(2, key.0, task.to_bits(), 0, 0, 0),
-        Effect::Processed { key, event } => record(10, key.0, 0, event.0, 0, 0),
+        Effect::Processed { key, event } => {
+            let logged = match (&mut engine.logged, engine.machine.observed()) {
+                (Some(logged), Some(observed)) => logged.takes(observed, engine.machine.symbols()),
+                _ => false,
+            };
+            if !logged && !engine.has_listeners {
+                return Ok(None);
+            }
+            let told = u32::from(logged) | u32::from(engine.has_listeners) << 1;
+            record(10, key.0, 0, event.0, told, 0)
+        }
         Effect::Emit { key, event, timestamp } => record(
             3,
             key.0,

@@ -7,6 +7,7 @@
 
 mod calls;
 mod errors;
+mod event_log;
 mod journal;
 mod turns;
 
@@ -18,6 +19,7 @@ use crate::threads::Owner;
 use crate::{Marker, plan, uuid};
 pub(crate) use calls::args_digest;
 use errors::{from_access, from_input, from_task};
+use event_log::Log;
 pub(crate) use errors::{from_memory, space};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
@@ -127,6 +129,8 @@ pub(crate) struct Local {
     call_timeout: Option<f64>,
     owner: Owner,
     journal: Option<Journal>,
+    /// Nothing if no events are logged.
+    log: Option<Log>,
     /// Only with a journal.
     queued: VecDeque<Queued>,
     /// No input follows those that are queued, which the machine has not been told.
@@ -198,7 +202,10 @@ impl Local {
     fn forget_unused_symbols(&mut self) {
         // At any time: no number of a symbol is kept outside of the machine.
         if self.machine.symbols().should_collect() {
-            self.machine.collect_symbols();
+            let freed = self.machine.collect_symbols();
+            if let Some(log) = &mut self.log {
+                log.forget(&freed);
+            }
         }
     }
 
@@ -291,11 +298,12 @@ impl Local {
         let choice = Choice::of(&plan, name, Path::new(directory)).map_err(wrong)?;
         let names = routes.actions().iter();
         let action_names = names.map(|action| PyString::new(py, &action.name).unbind()).collect();
-        let machine = match &choice {
+        let mut machine = match &choice {
             Some(choice) => Machine::with_journal(routes, limits, choice.settings),
             None => Machine::new(routes, limits),
         };
         let journal = choice.map(Journal::open).transpose().map_err(wrong)?;
+        let log = Log::open(py, &plan, &mut machine, &agent, name)?;
         Ok(Local {
             agent,
             action_names,
@@ -311,6 +319,7 @@ impl Local {
             call_timeout,
             owner: Owner::default(),
             journal,
+            log,
             queued: VecDeque::new(),
             ending: false,
             failed: false,
@@ -430,14 +439,20 @@ impl Local {
     }
 
     /// Waits for what is on its way to the store, for a bounded time, and lets go of it.
-    fn close(&mut self, py: Python<'_>) {
-        if let Some(mut journal) = self.journal.take() {
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let mut this = slf.borrow_mut();
+        if let Some(mut journal) = this.journal.take() {
             // The run has ended, or has failed for a reason that was told.
-            if !self.failed {
-                let _ = journal.settle(py, &mut self.machine);
+            if !this.failed {
+                let _ = journal.settle(py, &mut this.machine);
             }
             journal.close(py);
         }
+        let report = this.log.as_ref().and_then(|log| log.close(py));
+        this.warnings.extend(report);
+        drop(this);
+        warn(slf)
     }
 
     /// Values kept at the moment, for tests: events and memory values of unfinished runs.
@@ -459,7 +474,10 @@ impl Local {
             match turn {
                 Turn::Step(step) => return Ok(Some(step)),
                 Turn::Warned => warn(slf)?,
-                Turn::Nothing => return Ok(None),
+                Turn::Nothing => {
+                    event_log::tell(slf)?;
+                    return Ok(None);
+                }
             }
         }
     }

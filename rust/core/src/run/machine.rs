@@ -435,6 +435,11 @@ impl<R: Router> Machine<R> {
         })
     }
 
+    /// Tells the host of every event that is processed from now on, as [`Limits::observe_events`] does from the start.
+    pub fn observe_events(&mut self) {
+        self.limits.observe_events = true;
+    }
+
     /// What is known of the event of the [`Effect::Processed`] that was polled last.
     pub fn observed(&self) -> Option<&Observed> {
         self.last_observed.as_ref()

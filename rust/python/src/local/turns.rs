@@ -1,6 +1,7 @@
 //! What the core wants done: the next action for Python, and what happens without it. Warnings are kept until nothing is
 //! borrowed, since handlers of Python's logging may come back here.
 
+use super::event_log::{self, Log};
 use super::{Kept, Local, Stored, calls};
 use crate::decode::read;
 use flink_agents_core::ids::KeySlot;
@@ -53,6 +54,11 @@ impl Local {
                     None => _ = key.known.memory.insert(name.into(), kept),
                 }
             }
+            Effect::Processed { event, .. } => {
+                if let (Some(log), Some(Stored::Event(event))) = (&mut self.log, self.values.get(event.0 as usize)) {
+                    self.warnings.extend(log.processed(&self.machine, &event.attributes));
+                }
+            }
             Effect::Release(handle) => self.free(handle),
             Effect::RunEnded {
                 key, sequence, idle, ..
@@ -91,7 +97,6 @@ impl Local {
             | Effect::Resume { .. }
             | Effect::Replay { .. }
             | Effect::CallReady { .. }
-            | Effect::Processed { .. }
             | Effect::Forward(_) => {}
         }
         Ok(())
@@ -115,7 +120,7 @@ impl Local {
     /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
     pub(super) fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
         self.poll_store()?;
-        while self.warnings.is_empty() {
+        while self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
             let Some(effect) = self.machine.poll_effect(true) else {
                 if self.journal.is_some() && self.go_on(py)? {
                     continue;
@@ -173,7 +178,7 @@ impl Local {
                 other => self.apply(py, other)?,
             }
         }
-        Ok(if self.warnings.is_empty() {
+        Ok(if self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
             Turn::Nothing
         } else {
             Turn::Warned
@@ -181,8 +186,9 @@ impl Local {
     }
 }
 
-/// Hands warnings over to Python's logging.
+/// Hands warnings, and lines of the event log, over to Python's logging.
 pub(super) fn warn(local: &Bound<'_, Local>) -> PyResult<()> {
+    event_log::tell(local)?;
     let warnings = std::mem::take(&mut local.borrow_mut().warnings);
     for text in warnings {
         log_warning(local.py(), &text)?;

@@ -154,7 +154,13 @@ pub(super) fn name_of(place: &Place) -> String {
         text.chars().map(|c| if kept(c) { c } else { '_' }).collect()
     };
     let mut task = clean(&place.task);
-    task.truncate(task.floor_char_boundary(MOST_OF_TASK));
+    let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= MOST_OF_TASK;
+    let end = task
+        .char_indices()
+        .take_while(fits)
+        .last()
+        .map_or(0, |(at, c)| at + c.len_utf8());
+    task.truncate(end);
     format!("events-{}-{task}-{}.log", clean(&place.job), place.subtask)
 }
 

@@ -8,11 +8,13 @@
 
 mod drain;
 mod file;
+mod headers;
 mod queue;
 #[cfg(test)]
 mod tests;
 
 pub use drain::{Found, LineReader};
+pub use headers::Headers;
 
 use drain::Drain;
 use file::FileSink;
@@ -167,9 +169,9 @@ impl EventLog {
     }
 
     /// Hands over events; `attributes` has those of each, one after another, as values without version bytes. Waits for
-    /// room, or drops them all, as the options say.
-    pub fn append(&self, entries: &mut Vec<Entry>, attributes: &[u8]) {
-        self.queue.append(entries, attributes);
+    /// room, or drops them all, as the options say. Says whether there is a [`EventLog::report`].
+    pub fn append(&self, entries: &mut Vec<Entry>, attributes: &[u8]) -> bool {
+        self.queue.append(entries, attributes)
     }
 
     /// Counts events that the host could not show.

@@ -100,21 +100,20 @@ impl Queue {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    pub(super) fn append(&self, entries: &mut Vec<Entry>, attributes: &[u8]) {
+    /// Whether there is a report.
+    pub(super) fn append(&self, entries: &mut Vec<Entry>, attributes: &[u8]) -> bool {
         let mut state = self.lock();
         while !state.closed && !state.has_room(entries.len(), attributes.len(), self.most) {
             if self.drop_when_full || state.hurried {
                 break;
             }
-            if state.asleep {
-                self.filled.notify_one();
-            }
+            self.filled.notify_one();
             state = self.room.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
         if state.closed || !state.has_room(entries.len(), attributes.len(), self.most) {
             self.dropped.fetch_add(entries.len() as u64, Ordering::Relaxed);
             entries.clear();
-            return;
+            return state.report.is_some();
         }
         state.waiting.entries.append(entries);
         state.waiting.attributes.extend_from_slice(attributes);
@@ -122,6 +121,7 @@ impl Queue {
             state.asleep = false;
             self.filled.notify_one();
         }
+        state.report.is_some()
     }
 
     /// Changes an empty batch for what waits; waits for it at most as long as `patience`, once there was nothing for a while.

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore}, {@link CommandLine}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore}, {@link CoreEventLog}, {@link CoreJournal}, {@link CommandLine}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -14,7 +14,7 @@ public final class Natives {
      * What the numbers mean that cross: raised, together with that of {@code rust/jni/src/version.rs}, whenever an effect, a
      * result or a flag changes its meaning while the types below stay.
      */
-    public static final int LAYOUT = 2;
+    public static final int LAYOUT = 3;
 
     /** The build that the library comes from, as {@link org.apache.flink.agents.core.loader.NativeLibrary#jarBuild} has it. */
     public static native String version();
@@ -139,6 +139,26 @@ public final class Natives {
     static native byte[] journalState(long handle);
 
     static native void journalPrune(long handle, byte[] state);
+
+    // ---- event log
+
+    static native long eventLogOpen(long handle, byte[] plan, byte[] request);
+
+    static native int eventLogAppend(long handle, byte[] attributes, int length, int events);
+
+    static native byte[] eventLogPath(long log);
+
+    static native byte[] eventLogLines(long log, int millis, int joined);
+
+    static native byte[] eventLogFigures(long log);
+
+    static native byte[] eventLogReport(long log);
+
+    static native void eventLogHurry(long log);
+
+    static native int eventLogClose(long log, int millis);
+
+    static native void eventLogFree(long log);
 
     // ---- threads
 

@@ -47,6 +47,8 @@ public final class JavaHost implements AutoCloseable {
     private final PythonHosts python;
     /** Null without a journal. */
     private final HostJournal journal;
+    /** Null if no events are logged. */
+    private final HostEventLog eventLog;
 
     /**
      * @param core the core to report to
@@ -76,7 +78,25 @@ public final class JavaHost implements AutoCloseable {
         journal = core.journal() == null ? null : new HostJournal(this, services);
         actions = new JavaActions(this, core, services, keys);
         // Last: nothing that fails after it would leave a process behind.
-        python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
+        eventLog = openEventLog();
+        try {
+            python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
+        } catch (final RuntimeException | Error e) {
+            if (eventLog != null) {
+                eventLog.close();
+            }
+            throw e;
+        }
+    }
+
+    private HostEventLog openEventLog() {
+        try {
+            return HostEventLog.open(core, services);
+        } catch (final RuntimeException e) {
+            throw e;
+        } catch (final Exception e) {
+            throw new IllegalStateException("The event log of agent '" + agent + "' cannot be opened: " + e.getMessage(), e);
+        }
     }
 
     /**
@@ -174,7 +194,12 @@ public final class JavaHost implements AutoCloseable {
                     outlet.forward(core.markerKind(), core.markerValue());
                     break;
                 case AgentsCore.PROCESSED:
-                    services.listeners().processed(open(core.event()));
+                    if (core.logged()) {
+                        eventLog.processed(core.event());
+                    }
+                    if (core.listened()) {
+                        services.listeners().processed(open(core.event()));
+                    }
                     break;
                 case AgentsCore.REPLAY:
                     left--;
@@ -205,6 +230,9 @@ public final class JavaHost implements AutoCloseable {
                     throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
             }
         }
+        if (eventLog != null) {
+            eventLog.flush();
+        }
         if (journal != null) {
             journal.show();
         }
@@ -229,6 +257,9 @@ public final class JavaHost implements AutoCloseable {
 
     /** Ends what actions wait for, and interrupts the one that runs: the subtask is cancelled. By any thread. */
     public void cancel() {
+        if (eventLog != null) {
+            eventLog.hurry();
+        }
         actions.cancel();
     }
 
@@ -404,6 +435,7 @@ public final class JavaHost implements AutoCloseable {
     @Override
     public void close() throws Exception {
         try (PlanServices closing = services;
+                HostEventLog log = eventLog;
                 JavaActions ending = actions) {
             if (python != null) {
                 python.close();
