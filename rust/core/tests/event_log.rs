@@ -1,4 +1,5 @@
 //! Lines of the event log: levels, cuts, form.
+#![allow(clippy::unwrap_used)]
 
 use flink_agents_core::config::ConfigMap;
 use flink_agents_core::event_log::{Entry, Level, Lines, Place, Settings};

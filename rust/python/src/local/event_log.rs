@@ -25,14 +25,8 @@ pub(super) struct Log {
 }
 
 enum Target {
-    File {
-        log: EventLog,
-        entry: Vec<Entry>,
-    },
-    Logging {
-        lines: Lines,
-        made: Vec<String>,
-    },
+    File { log: EventLog, entry: Vec<Entry> },
+    Logging { lines: Lines, made: Vec<String> },
 }
 
 impl Log {
@@ -128,7 +122,9 @@ impl Log {
 fn is_heard(py: Python<'_>) -> PyResult<bool> {
     let logging = py.import("logging")?;
     let logger = logging.call_method1("getLogger", (LOGGER,))?;
-    logger.call_method1("isEnabledFor", (logging.getattr("INFO")?,))?.extract()
+    logger
+        .call_method1("isEnabledFor", (logging.getattr("INFO")?,))?
+        .extract()
 }
 
 /// Tells Python's logging, whose handlers may come back here: nothing may be borrowed.

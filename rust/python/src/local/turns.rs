@@ -178,11 +178,13 @@ impl Local {
                 other => self.apply(py, other)?,
             }
         }
-        Ok(if self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
-            Turn::Nothing
-        } else {
-            Turn::Warned
-        })
+        Ok(
+            if self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
+                Turn::Nothing
+            } else {
+                Turn::Warned
+            },
+        )
     }
 }
 
