@@ -88,3 +88,36 @@ def test_a_log_that_cannot_be_written_warns_once_and_the_run_goes_on(run, tmp_pa
     warnings = [record.getMessage() for record in caplog.records if "cannot be written" in record.getMessage()]
     assert len(warnings) == 1
     assert "No space left" in warnings[0]
+
+
+def test_the_trace_has_records_of_actions(run, tmp_path):
+    config = {"baseLogDir": str(tmp_path), "event-log.trace.enabled": "true"}
+    run([("k", "a")], *ACTIONS, config=config)
+    lines = lines_of(tmp_path)
+    assert [line["eventType"] for line in lines] == [
+        "_input_event",
+        "_execution_started_event",
+        "_execution_finished_event",
+        "my.step",
+        "_execution_started_event",
+        "_execution_finished_event",
+        "_output_event",
+    ]
+    assert len({line["inputRunId"] for line in lines}) == 1
+    assert {line["businessKey"] for line in lines} == {"#9b046e6d3b52"}
+    assert lines[3]["executionId"] == lines[1]["executionId"] == lines[2]["executionId"]
+    assert lines[1]["entityName"] == "first"
+
+
+def test_the_trace_has_the_failure_that_ends_the_run(run, tmp_path):
+    def broken(event, ctx):
+        msg = "not today"
+        raise ValueError(msg)
+
+    config = {"baseLogDir": str(tmp_path), "event-log.trace.enabled": "true"}
+    with pytest.raises(Exception, match="not today"):
+        run([("k", "a")], (InputEvent.EVENT_TYPE, broken), config=config)
+    last = lines_of(tmp_path)[-1]
+    assert last["status"] == "failed"
+    assert last["problemCategory"] == "action_execution_failed"
+    assert last["eventAttributes"] == {"errorType": "ValueError", "errorMessage": "not today"}

@@ -25,7 +25,12 @@ fn entry(level: Level) -> Entry {
         level,
         id: EventId(0x7d00_0000_0000_4000_8000_0000_0000_0001),
         event_type: "_output_event".into(),
-        upstream: Some((EventId(0xfa00_0000_0000_4000_8000_0000_0000_0002), "handle".into())),
+        upstream: Some((
+            EventId(0xfa00_0000_0000_4000_8000_0000_0000_0002),
+            Some("handle".into()),
+        )),
+        context: None,
+        lifecycle: None,
     }
 }
 
@@ -35,7 +40,7 @@ fn line_of(entry: &Entry, config: Json, place: Option<&Place>, attributes: &Valu
     let length = bytes.len();
     bytes.extend_from_slice(b"what follows");
     let mut out = b"before".to_vec();
-    let written = Lines::new(&settings(config), place).write(entry, &bytes, &mut out);
+    let written = Lines::new(&settings(config), place, "agent").write(entry, &bytes, &mut out);
     let (read, cut) = written.unwrap();
     assert_eq!(read, length);
     (String::from_utf8(out).unwrap().split_off(6), cut)
@@ -245,7 +250,7 @@ fn pretty_print_changes_the_layout_only() {
 
 #[test]
 fn attributes_that_cannot_be_read_leave_no_trace() {
-    let lines = Lines::new(&settings(json!({})), None);
+    let lines = Lines::new(&settings(json!({})), None, "agent");
     let mut out = b"kept".to_vec();
     assert!(lines.write(&entry(Level::Standard), &[12, 1, 5], &mut out).is_err());
     assert_eq!(out, b"kept");

@@ -4,6 +4,7 @@ use crate::errors::Failure;
 use crate::event_log::Logged;
 use crate::journal::Journal;
 use crate::stores;
+use flink_agents_core::ids::TaskId;
 use flink_agents_core::journal::JournalSettings;
 use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
@@ -26,6 +27,8 @@ pub(crate) struct Engine {
     pub(crate) has_listeners: bool,
     /// Nothing while no event log is open.
     pub(crate) logged: Option<Box<Logged>>,
+    /// The event log has records of executions.
+    pub(crate) traced: bool,
     inside: bool,
 }
 
@@ -93,8 +96,19 @@ impl Engine {
             journal,
             has_listeners,
             logged: None,
+            traced: false,
             inside: false,
         })
+    }
+
+    /// An action has ended: for the trace.
+    #[inline]
+    pub(crate) fn trace_end(&mut self, task: TaskId) {
+        if self.traced
+            && let Some(logged) = &mut self.logged
+        {
+            logged.finished(task);
+        }
     }
 
     /// What the host has to know of the plan, as JSON.

@@ -9,10 +9,11 @@ use crate::cold::{handled, plain};
 use crate::engine::{Engine, read_plan};
 use crate::env::Env;
 use crate::errors::Failure;
-use flink_agents_core::event_log::{Entry, Place};
-use flink_agents_core::ids::Symbol;
-use flink_agents_core::run::Observed;
-use flink_agents_core::symbols::Symbols;
+use flink_agents_core::event_log::{Entity, Entry, Level, Place, Problem, Status};
+use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
+use flink_agents_core::plan::Routes;
+use flink_agents_core::run::{Effect, Machine};
+use flink_agents_core::value::{self, Value};
 use flink_agents_runtime::event_log::{EventLog, Found, Headers, LineReader, OpenError, Options};
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 use serde::Deserialize;
@@ -64,15 +65,58 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
-    /// An event is processed now: whether it is to be logged.
-    pub(crate) fn takes(&mut self, event: &Observed, symbols: &Symbols) -> bool {
+    /// An event of a key is processed now: whether it is to be logged.
+    pub(crate) fn takes(&mut self, key: KeySlot, machine: &Machine<Routes>) -> bool {
         if self.log.is_none() {
-            return self.headers.takes(event, symbols);
+            return self.headers.level(machine) != Level::Off;
         }
-        let entry = self.headers.entry(event, symbols);
+        let entry = self.headers.entry(key, machine);
         let takes = entry.is_some();
         self.entries.extend(entry);
         takes
+    }
+
+    /// An effect is given out: for the trace.
+    pub(crate) fn effect(&mut self, effect: &Effect, machine: &Machine<Routes>) {
+        self.record(|headers| headers.effect(effect, machine));
+    }
+
+    /// An action has ended well: for the trace.
+    pub(crate) fn finished(&mut self, task: TaskId) {
+        self.record(|headers| headers.ended(task, None));
+    }
+
+    fn record(&mut self, entry: impl FnOnce(&mut Headers) -> Option<Entry>) {
+        if self.log.is_some() && self.headers.traces() {
+            self.entries.extend(entry(&mut self.headers));
+        }
+    }
+
+    /// Hands over the records of executions that do not stand behind events whose attributes are still to come.
+    pub(crate) fn flush_records(&mut self) {
+        if self.headers.traces() && self.entries.first().is_some_and(|entry| entry.lifecycle.is_some()) {
+            self.attributes.clear();
+            self.hand_over(0);
+        }
+    }
+
+    /// So many events, and the records of executions before and right after them. Whether there is a report.
+    fn hand_over(&mut self, events: usize) -> bool {
+        let Some(log) = &self.log else { return false };
+        let mut left = events;
+        let end = self.entries.iter().position(|entry| {
+            let is_event = entry.lifecycle.is_none();
+            let is_next = is_event && left == 0;
+            left -= usize::from(is_event && left > 0);
+            is_next
+        });
+        match end {
+            None => log.append(&mut self.entries, &self.attributes),
+            Some(end) => {
+                self.leading.extend(self.entries.drain(..end));
+                log.append(&mut self.leading, &self.attributes)
+            }
+        }
     }
 
     /// The numbers of these texts may be given out again.
@@ -97,6 +141,7 @@ struct Request {
     temporary: PathBuf,
     /// The user's own code writes the events.
     custom: bool,
+    agent: String,
 }
 
 handled! {
@@ -125,7 +170,7 @@ fn open_log(engine: &mut Engine, plan: &[u8], request: &[u8]) -> Result<i64, Fai
             task: request.task,
             subtask: request.subtask,
         };
-        let (log, reader) = EventLog::open(&options, &place)?;
+        let (log, reader) = EventLog::open(&options, &place, &request.agent)?;
         let log = Arc::new(log);
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let open = Open {
@@ -135,6 +180,7 @@ fn open_log(engine: &mut Engine, plan: &[u8], request: &[u8]) -> Result<i64, Fai
         lock(&LOGS).insert(handle, Arc::new(open));
         (handle, Some(log))
     };
+    engine.traced = options.lines.trace && log.is_some();
     engine.logged = Some(Box::new(Logged {
         log,
         headers: Headers::of(&mut engine.machine, options.lines),
@@ -154,25 +200,75 @@ handled! {
         let Some(logged) = engine.logged.as_deref_mut() else {
             return Err(Failure::state("The core has no event log"));
         };
-        let Some(log) = &logged.log else {
+        if logged.log.is_none() {
             return Err(Failure::state("The event log of this core is written by the user's own code"));
-        };
-        let count = events as usize;
-        if count > logged.entries.len() {
-            return Err(Failure::argument(format!(
-                "{count} events are logged, and {} are to be",
-                logged.entries.len()
-            )));
+        }
+        let waiting = logged.entries.iter().filter(|entry| entry.lifecycle.is_none()).count();
+        if events as usize > waiting {
+            return Err(Failure::argument(format!("{events} events are logged, and {waiting} are to be")));
         }
         env.leading_bytes_into(attributes, length, &mut logged.attributes)?;
-        let reports = if count == logged.entries.len() {
-            log.append(&mut logged.entries, &logged.attributes)
-        } else {
-            logged.leading.extend(logged.entries.drain(..count));
-            log.append(&mut logged.leading, &logged.attributes)
-        };
+        let reports = logged.hand_over(events as usize);
         logged.attributes.shrink_to(KEPT);
         Ok(jint::from(reports))
+    }
+}
+
+handled! {
+    /// The text (UTF-8) that the trace shows of a key's runs from now on; null if it shows none.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogKey(env, engine, key: jint, text: jbyteArray) -> () = (); {
+        let text = if text.is_null() { None } else { Some(env.bytes(text)?) };
+        if let Some(logged) = &mut engine.logged {
+            let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+            logged.headers.key(KeySlot(key as u32), text.as_deref());
+        }
+        Ok(())
+    }
+}
+
+handled! {
+    /// What became of an execution, for the trace: 0 started, 1 success, 2 failed. `what` is an encoded list: type and name of what is
+    /// executed inside the action, null for the action itself; metadata, a map or null; category, type and message of what went
+    /// wrong, or null. Without a type the message is a text with a Python traceback.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogExecution(
+        env, engine, task: jlong, status: jint, what: jbyteArray
+    ) -> () = (); {
+        let Some(logged) = &mut engine.logged else { return Ok(()) };
+        let what = value::decode(&env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
+        let Value::List(mut parts) = what else {
+            return Err(Failure::argument("what is said of an execution is no list"));
+        };
+        let text = |parts: &mut Vec<Value>, at: usize| match parts.get_mut(at).map(|part| std::mem::replace(part, Value::Null)) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        let (entity_type, name) = (text(&mut parts, 0), text(&mut parts, 1));
+        let problem = (status == 2).then(|| {
+            let (category, error_message) = (text(&mut parts, 3), text(&mut parts, 5));
+            match text(&mut parts, 4) {
+                Some(error_type) => Problem {
+                    category,
+                    error_type,
+                    error_message,
+                },
+                None => Problem::of_traceback(&error_message.unwrap_or_default(), category),
+            }
+        });
+        let status = match status {
+            0 => Status::Started,
+            1 => Status::Success,
+            _ => Status::Failed,
+        };
+        let task = TaskId::from_bits(task as u64);
+        logged.record(|headers| match entity_type {
+            None => headers.ended(task, problem.as_ref()),
+            Some(entity_type) => {
+                let metadata = parts.get_mut(2).map_or(Value::Null, |part| std::mem::replace(part, Value::Null));
+                let name = name.unwrap_or_default();
+                headers.inside(task, Entity { entity_type, name, metadata }, status, problem.as_ref())
+            }
+        });
+        Ok(())
     }
 }
 

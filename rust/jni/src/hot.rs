@@ -180,7 +180,9 @@ hot! {
     fn Java_org_apache_flink_agents_core_Natives_finish(
         engine, task: jlong, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
-        engine.machine.handle_finished(TaskId::from_bits(task as u64))?;
+        let task = TaskId::from_bits(task as u64);
+        engine.machine.handle_finished(task)?;
+        engine.trace_end(task);
         poll(engine, address, capacity, may_run != 0)
     }
 }
@@ -254,11 +256,19 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
     while count < capacity {
         let Some(effect) = engine.machine.poll_effect(may_run) else {
             more = if engine.machine.has_ready() { MORE } else { 0 };
+            if let Some(logged) = &mut engine.logged {
+                logged.flush_records();
+            }
             if let Some(journal) = &mut engine.journal {
                 journal::flush(journal)?;
             }
             break;
         };
+        if engine.traced
+            && let Some(logged) = &mut engine.logged
+        {
+            logged.effect(&effect, &engine.machine);
+        }
         let last = matches!(
             effect,
             Effect::RunAction { .. } | Effect::Resume { .. } | Effect::Replay { .. } | Effect::CallReady { .. }
@@ -305,10 +315,10 @@ fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failu
         } => record(1, key.0, task.to_bits(), u32::from(action), event.0, 0),
         Effect::Resume { task, key } => record(2, key.0, task.to_bits(), 0, 0, 0),
         Effect::Processed { key, event } => {
-            let logged = match (&mut engine.logged, engine.machine.observed()) {
-                (Some(logged), Some(observed)) => logged.takes(observed, engine.machine.symbols()),
-                _ => false,
-            };
+            let logged = engine
+                .logged
+                .as_mut()
+                .is_some_and(|logged| logged.takes(key, &engine.machine));
             if !logged && !engine.has_listeners {
                 return Ok(None);
             }

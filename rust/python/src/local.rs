@@ -174,6 +174,9 @@ impl Local {
             let opened = journal.key_opened(&mut self.machine, slot, next_run, &text);
             opened.map_err(|error| self.store_failed(&error))?;
         }
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            log.key(KeySlot(slot), &text);
+        }
         self.slots.insert(text, slot);
         Ok(slot)
     }
@@ -601,12 +604,15 @@ impl Local {
         match self.journal {
             None => self.machine.handle_finished(task).map_err(from_task),
             Some(_) => self.complete(task),
-        }
+        }?;
+        self.trace_end(task, None);
+        Ok(())
     }
 
-    /// The action failed. Without Flink there is nobody to tell: whoever runs the agent raises the error.
-    #[expect(unused_variables, reason = "the names are those of the worker's method")]
-    fn fail(&mut self, task: u64, text: &str) {}
+    /// The action failed. Whoever runs the agent raises the error: it is told to the execution trace only.
+    fn fail(&mut self, task: u64, text: &str) {
+        self.trace_end(TaskId::from_bits(task), Some(text));
+    }
 
     /// The running action waits; others of its run may go on.
     fn suspend(&mut self, task: u64) -> PyResult<()> {

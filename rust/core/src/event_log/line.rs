@@ -1,9 +1,9 @@
 //! The line of one event.
 
 use super::json::{Writer, string};
-use super::{Level, Settings, Truncation, pretty};
+use super::{Level, Settings, Status, Truncation, pretty};
 use crate::ids::EventId;
-use crate::value::{self, ValueError, instant_text};
+use crate::value::{self, Value, ValueError, instant_text};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -18,8 +18,49 @@ pub struct Entry {
     pub id: EventId,
     /// Its type.
     pub event_type: Arc<str>,
-    /// The event and the action it came from; nothing for inputs.
-    pub upstream: Option<(EventId, Arc<str>)>,
+    /// The event it came from, and the action; nothing for inputs.
+    pub upstream: Option<(EventId, Option<Arc<str>>)>,
+    /// Where it belongs in the execution trace, if there is one.
+    pub context: Option<Box<Context>>,
+    /// For a record of an execution, which is no event and has attributes of its own.
+    pub lifecycle: Option<Box<Lifecycle>>,
+}
+
+/// Where something belongs in the execution trace.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Id of the run.
+    pub run: u128,
+    /// Key of the run, as it is to be shown.
+    pub key: Option<Arc<str>>,
+    /// The execution, if it belongs to one.
+    pub execution: Option<Arc<Execution>>,
+}
+
+/// Something that runs or ran.
+#[derive(Debug)]
+pub struct Execution {
+    /// Its id.
+    pub id: u128,
+    /// The execution around it.
+    pub parent: Option<u128>,
+    /// What it is, such as `action`.
+    pub entity_type: Arc<str>,
+    /// Name of that.
+    pub name: Arc<str>,
+    /// What else is known of it: a map, or nothing.
+    pub metadata: Value,
+}
+
+/// What a record of an execution says.
+#[derive(Debug, Clone)]
+pub struct Lifecycle {
+    /// What became of the execution.
+    pub status: Status,
+    /// Kind of failure.
+    pub problem: Option<String>,
+    /// Encoded as a value without a version byte.
+    pub attributes: Vec<u8>,
 }
 
 /// Where a log is written, for sinks that several share.
@@ -40,11 +81,13 @@ pub struct Lines {
     pretty: bool,
     /// The fields that say where.
     place: Vec<u8>,
+    /// Name of the agent, for the execution trace.
+    agent: String,
 }
 
 impl Lines {
-    /// Lines as the settings say, with the place in each, or without.
-    pub fn new(settings: &Settings, place: Option<&Place>) -> Lines {
+    /// Lines of an agent as the settings say, with the place in each, or without.
+    pub fn new(settings: &Settings, place: Option<&Place>, agent: &str) -> Lines {
         let mut fields = Vec::new();
         if let Some(place) = place {
             fields.extend_from_slice(br#","jobId":"#);
@@ -58,30 +101,44 @@ impl Lines {
             truncation: settings.truncation,
             pretty: settings.pretty,
             place: fields,
+            agent: agent.to_owned(),
         }
     }
 
     /// Appends the line of an event to `out`, without an end of line.
     ///
-    /// `attributes` begin with the event's attributes, encoded as a value without a version byte.
-    /// Returns how many bytes of them are its, and whether something was cut.
+    /// `attributes` begin with the event's attributes, encoded as a value without a version byte; records of executions have
+    /// theirs with them. Returns how many bytes of `attributes` are its, and whether something was cut.
     ///
     /// # Errors
     /// When the attributes cannot be read; `out` is as before.
     pub fn write(&self, entry: &Entry, attributes: &[u8], out: &mut Vec<u8>) -> Result<(usize, bool), ValueError> {
-        let (value, length) = value::decode_prefix(attributes)?;
+        let (value, length) = match &entry.lifecycle {
+            Some(own) => (value::decode(&own.attributes)?, 0),
+            None => value::decode_prefix(attributes)?,
+        };
         let start = out.len();
         out.extend_from_slice(br#"{"timestamp":""#);
         out.extend_from_slice(instant_text(entry.time.0, entry.time.1).as_bytes());
         _ = write!(out, r#"","logLevel":"{}""#, entry.level.name());
         out.extend_from_slice(&self.place);
+        if let Some(context) = &entry.context {
+            self.context(context, out);
+        }
         id(out, "eventId", entry.id);
         out.extend_from_slice(br#","eventType":"#);
         string(out, &entry.event_type);
         if let Some((event, action)) = &entry.upstream {
             id(out, "upstreamEventId", *event);
-            out.extend_from_slice(br#","upstreamActionName":"#);
-            string(out, action);
+            if let Some(action) = action {
+                field(out, "upstreamActionName", action);
+            }
+        }
+        if let Some(own) = &entry.lifecycle {
+            field(out, "status", own.status.name());
+            if let Some(problem) = &own.problem {
+                field(out, "problemCategory", problem);
+            }
         }
         out.extend_from_slice(br#","eventAttributes":"#);
         let keep = match entry.level {
@@ -99,6 +156,39 @@ impl Lines {
         }
         Ok((length, cut))
     }
+}
+
+impl Lines {
+    fn context(&self, context: &Context, out: &mut Vec<u8>) {
+        id(out, "inputRunId", EventId(context.run));
+        for (name, text) in [
+            ("businessKey", context.key.as_deref()),
+            ("agentName", Some(&*self.agent)),
+        ] {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                field(out, name, text);
+            }
+        }
+        let Some(execution) = &context.execution else { return };
+        id(out, "executionId", EventId(execution.id));
+        if let Some(parent) = execution.parent {
+            id(out, "parentExecutionId", EventId(parent));
+        }
+        field(out, "entityType", &execution.entity_type);
+        field(out, "entityName", &execution.name);
+        if matches!(&execution.metadata, Value::Map(entries) if !entries.is_empty()) {
+            out.extend_from_slice(br#","entityMetadata":"#);
+            let keep = Truncation::NONE;
+            Writer { out, keep, cut: false }.value(&execution.metadata, 1);
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &str, text: &str) {
+    out.extend_from_slice(br#",""#);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(br#"":"#);
+    string(out, text);
 }
 
 fn id(out: &mut Vec<u8>, field: &str, id: EventId) {

@@ -6,8 +6,10 @@
 mod json;
 mod line;
 mod pretty;
+mod trace;
 
-pub use line::{Entry, Lines, Place};
+pub use line::{Context, Entry, Execution, Lifecycle, Lines, Place};
+pub use trace::{Chance, Entity, Problem, Status, Trace};
 
 use crate::config::{ConfigError, ConfigMap};
 use crate::ids::Symbol;
@@ -147,6 +149,11 @@ impl Levels {
             settings,
             known: Vec::new(),
         }
+    }
+
+    /// What they are looked up in.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The level of a type, and its name.

@@ -26,6 +26,8 @@ pub struct Observed {
     pub event_type: Symbol,
     /// The event and the action it came from; nothing for inputs.
     pub lineage: Option<(EventId, ActionId)>,
+    /// The task that has sent it, if that ended in this machine.
+    pub sender: Option<TaskId>,
 }
 
 /// A record as it is to be written.

@@ -66,6 +66,8 @@ pub struct Machine<R: Router> {
     /// What is known of the events in [`Effect::Processed`] effects, in their order.
     pub(super) observed: VecDeque<Observed>,
     last_observed: Option<Observed>,
+    /// The task whose events are routed.
+    pub(super) finishing: Option<TaskId>,
     pub(super) segments: Segments,
     pub(super) dirty: Vec<KeySlot>,
     pub(super) unfinished: usize,
@@ -104,6 +106,7 @@ impl<R: Router> Machine<R> {
             effects: VecDeque::new(),
             observed: VecDeque::new(),
             last_observed: None,
+            finishing: None,
             segments: Segments::default(),
             dirty: Vec::new(),
             unfinished: 0,
@@ -303,6 +306,7 @@ impl<R: Router> Machine<R> {
 
     /// A task has finished, or its record was replayed: what came of it starts after `ticket`.
     pub(super) fn finish(&mut self, index: TaskIndex, ticket: Ticket, replayed: bool) {
+        self.finishing = Some(self.id_of(index));
         self.retire(index);
         let mut task = self.tasks.remove(index as usize);
         let key = task.key;
@@ -315,6 +319,7 @@ impl<R: Router> Machine<R> {
         for (event_index, event) in sent.drain(..).enumerate() {
             self.route(key, event, task.node, event_index as u32, ticket);
         }
+        self.finishing = None;
         if usual && self.spare_sent.len() < KEPT_BY_MACHINE {
             self.spare_sent.push(sent);
         }

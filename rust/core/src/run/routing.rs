@@ -29,6 +29,7 @@ impl<R: Router> Machine<R> {
                 id: header.id,
                 event_type: header.event_type,
                 lineage: header.lineage,
+                sender: self.finishing,
             });
         }
         if header.event_type == OUTPUT {

@@ -2,17 +2,20 @@
 //! at once and told when nothing is borrowed, as warnings are.
 
 use super::Local;
-use flink_agents_core::event_log::{Entry, Lines, Place};
+use flink_agents_core::event_log::{Entry, Lines, Place, Problem};
+use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::{AgentPlan, Routes};
-use flink_agents_core::run::Machine;
-use flink_agents_runtime::event_log::{EventLog, Headers, Options, Sink};
-use pyo3::exceptions::PyOSError;
+use flink_agents_core::run::{Effect, Machine};
+use flink_agents_runtime::event_log::{EventLog, Headers, Keys, Options, Sink};
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::time::Duration;
 
 /// Logger of lines that go to no file.
 const LOGGER: &str = "flink_agents.EventLog";
+/// Why actions fail.
+const ACTION_FAILED: &str = "action_execution_failed";
 /// Lines that are told together.
 const MOST: usize = 256;
 /// How long the end of a run waits for the writer of a file.
@@ -21,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a run logs.
 pub(super) struct Log {
     headers: Headers,
+    keys: Keys,
     target: Target,
 }
 
@@ -39,7 +43,7 @@ impl Log {
         name: Option<&str>,
     ) -> PyResult<Option<Log>> {
         let options = Options::read(&plan.config, &std::env::temp_dir());
-        let options = options.map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+        let options = options.map_err(|error| PyValueError::new_err(error.to_string()))?;
         if options.lines.is_off() {
             return Ok(None);
         }
@@ -50,7 +54,8 @@ impl Log {
         };
         let target = match options.sink {
             Sink::Directory(_) => {
-                let opened = EventLog::open(&options, &place).map_err(|error| PyOSError::new_err(error.to_string()))?;
+                let opened =
+                    EventLog::open(&options, &place, agent).map_err(|error| PyOSError::new_err(error.to_string()))?;
                 Target::File {
                     log: opened.0,
                     entry: Vec::with_capacity(1),
@@ -58,19 +63,50 @@ impl Log {
             }
             Sink::Reader if !is_heard(py)? => return Ok(None),
             Sink::Reader => Target::Logging {
-                lines: Lines::new(&options.lines, Some(&place)),
+                lines: Lines::new(&options.lines, Some(&place), agent),
                 made: Vec::new(),
             },
         };
         Ok(Some(Log {
+            keys: Keys::read(&plan.config).map_err(|error| PyValueError::new_err(error.to_string()))?,
             headers: Headers::of(machine, options.lines),
             target,
         }))
     }
 
-    /// Logs an event. Says what users should know, if there is something.
-    pub(super) fn processed(&mut self, machine: &Machine<Routes>, attributes: &[u8]) -> Option<String> {
-        let entry = self.headers.entry(machine.observed()?, machine.symbols())?;
+    /// Logs an event of a key. Says what users should know, if there is something.
+    pub(super) fn processed(&mut self, key: KeySlot, machine: &Machine<Routes>, attributes: &[u8]) -> Option<String> {
+        let entry = self.headers.entry(key, machine)?;
+        self.log(entry, attributes)
+    }
+
+    /// Whether there are records of executions, too.
+    pub(super) fn traces(&self) -> bool {
+        self.headers.traces()
+    }
+
+    /// The machine gives out an effect: logs the action that begins with it.
+    pub(super) fn effect(&mut self, effect: &Effect, machine: &Machine<Routes>) -> Option<String> {
+        let entry = self.headers.effect(effect, machine)?;
+        self.log(entry, &[])
+    }
+
+    /// An action has ended well, or has failed with a text that has its traceback.
+    pub(super) fn ended(&mut self, task: TaskId, failure: Option<&str>) -> Option<String> {
+        let problem = failure.map(|text| Problem::of_traceback(text, Some(ACTION_FAILED.to_owned())));
+        let entry = self.headers.ended(task, problem.as_ref())?;
+        self.log(entry, &[])
+    }
+
+    /// A key has inputs now.
+    pub(super) fn key(&mut self, key: KeySlot, text: &str) {
+        // In front of the text stands a letter for its type.
+        let plain = text.split_once(':').map_or(text, |(_, plain)| plain);
+        let shown = self.keys.show(plain);
+        self.headers.key(key, shown.as_deref());
+    }
+
+    fn log(&mut self, entry: Entry, attributes: &[u8]) -> Option<String> {
         match &mut self.target {
             Target::File { log, entry: one } => {
                 one.push(entry);
@@ -113,7 +149,7 @@ impl Log {
     }
 
     /// The numbers of these texts may be given out again.
-    pub(super) fn forget(&mut self, freed: &[flink_agents_core::ids::Symbol]) {
+    pub(super) fn forget(&mut self, freed: &[Symbol]) {
         self.headers.forget(freed);
     }
 }

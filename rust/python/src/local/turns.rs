@@ -4,7 +4,7 @@
 use super::event_log::{self, Log};
 use super::{Kept, Local, Stored, calls};
 use crate::decode::read;
-use flink_agents_core::ids::KeySlot;
+use flink_agents_core::ids::{KeySlot, TaskId};
 use flink_agents_core::memory::Node;
 use flink_agents_core::run::Effect;
 use pyo3::exceptions::PyRuntimeError;
@@ -21,6 +21,7 @@ pub(super) enum Turn<'py> {
 impl Local {
     /// Carries out what is not running an action.
     fn apply(&mut self, py: Python<'_>, effect: Effect) -> PyResult<()> {
+        self.trace(&effect);
         match effect {
             Effect::Emit { key, event, .. } => {
                 if let (Some(Stored::Event(event)), Some(key)) =
@@ -54,9 +55,10 @@ impl Local {
                     None => _ = key.known.memory.insert(name.into(), kept),
                 }
             }
-            Effect::Processed { event, .. } => {
+            Effect::Processed { key, event } => {
                 if let (Some(log), Some(Stored::Event(event))) = (&mut self.log, self.values.get(event.0 as usize)) {
-                    self.warnings.extend(log.processed(&self.machine, &event.attributes));
+                    self.warnings
+                        .extend(log.processed(key, &self.machine, &event.attributes));
                 }
             }
             Effect::Release(handle) => self.free(handle),
@@ -102,6 +104,20 @@ impl Local {
         Ok(())
     }
 
+    /// Tells the execution trace of an effect.
+    fn trace(&mut self, effect: &Effect) {
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            self.warnings.extend(log.effect(effect, &self.machine));
+        }
+    }
+
+    /// Tells the execution trace that an action has ended.
+    pub(super) fn trace_end(&mut self, task: TaskId, failure: Option<&str>) {
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            self.warnings.extend(log.ended(task, failure));
+        }
+    }
+
     fn shown_key(&self, py: Python<'_>, key: KeySlot) -> PyResult<String> {
         Ok(match self.keys.get(key.0 as usize) {
             Some(key) => key.key.bind(py).repr()?.to_string_lossy().into_owned(),
@@ -127,6 +143,9 @@ impl Local {
                 }
                 break;
             };
+            if !matches!(effect, Effect::RunEnded { .. }) {
+                self.trace(&effect);
+            }
             match effect {
                 Effect::RunAction {
                     task,

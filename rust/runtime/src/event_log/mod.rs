@@ -9,12 +9,14 @@
 mod drain;
 mod file;
 mod headers;
+mod keys;
 mod queue;
 #[cfg(test)]
 mod tests;
 
 pub use drain::{Found, LineReader};
 pub use headers::Headers;
+pub use keys::Keys;
 
 use drain::Drain;
 use file::FileSink;
@@ -128,15 +130,15 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Opens a log. There is a reader if [`Options::sink`] is one.
+    /// Opens the log of an agent. There is a reader if [`Options::sink`] is one.
     ///
     /// # Errors
     /// When the file cannot be opened for writing.
-    pub fn open(options: &Options, place: &Place) -> Result<(EventLog, Option<LineReader>), OpenError> {
+    pub fn open(options: &Options, place: &Place, agent: &str) -> Result<(EventLog, Option<LineReader>), OpenError> {
         let queue = Arc::new(Queue::new(options.queue_size, options.drop_when_full));
         match &options.sink {
             Sink::Reader => {
-                let lines = Lines::new(&options.lines, Some(place));
+                let lines = Lines::new(&options.lines, Some(place), agent);
                 let log = EventLog {
                     queue: Arc::clone(&queue),
                     writer: Mutex::new(None),
@@ -148,7 +150,7 @@ impl EventLog {
                 let sink = FileSink::open(directory, place, options.max_file_size, options.max_files)
                     .map_err(|(path, source)| OpenError::File { path, source })?;
                 let path = sink.path().to_owned();
-                let drain = Drain::new(Arc::clone(&queue), Lines::new(&options.lines, None));
+                let drain = Drain::new(Arc::clone(&queue), Lines::new(&options.lines, None, agent));
                 let writer = std::thread::Builder::new()
                     .name("flink-agents-event-log".to_owned())
                     .spawn(move || file::write_all(drain, sink))

@@ -67,7 +67,7 @@ fn options(config: Json) -> Options {
 fn in_directory(directory: &Directory, config: Json) -> EventLog {
     let mut options = options(config);
     options.sink = Sink::Directory(directory.0.clone());
-    EventLog::open(&options, &place()).unwrap().0
+    EventLog::open(&options, &place(), "agent").unwrap().0
 }
 
 fn append(log: &EventLog, outputs: &[&str]) {
@@ -80,6 +80,8 @@ fn append(log: &EventLog, outputs: &[&str]) {
             id: EventId(1),
             event_type: "_output_event".into(),
             upstream: None,
+            context: None,
+            lifecycle: None,
         });
         encode(&Value::Map(vec![("output".into(), (*output).into())]), &mut bytes).unwrap();
     }
@@ -155,6 +157,8 @@ fn what_is_cut_is_counted_once_for_each_line() {
         id: EventId(1),
         event_type: "t".into(),
         upstream: None,
+        context: None,
+        lifecycle: None,
     };
     log.append(&mut vec![entry.clone()], &bytes);
     let verbose = Entry {
@@ -239,7 +243,7 @@ fn a_directory_that_cannot_be_made_is_refused_by_name() {
     let mut options = options(json!({}));
     for below in [directory.0.clone(), directory.0.join("below"), "/proc/none/x".into()] {
         options.sink = Sink::Directory(below.clone());
-        let refused = EventLog::open(&options, &place()).err().unwrap().to_string();
+        let refused = EventLog::open(&options, &place(), "agent").err().unwrap().to_string();
         assert!(
             refused.contains(&*below.to_string_lossy()) && refused.contains("baseLogDir"),
             "{refused}"
@@ -248,7 +252,7 @@ fn a_directory_that_cannot_be_made_is_refused_by_name() {
     fs::remove_file(&directory.0).unwrap();
     fs::create_dir_all(directory.0.join(FILE)).unwrap();
     options.sink = Sink::Directory(directory.0.clone());
-    assert!(EventLog::open(&options, &place()).is_err());
+    assert!(EventLog::open(&options, &place(), "agent").is_err());
 }
 
 #[test]
@@ -261,8 +265,23 @@ fn names_of_files_have_no_characters_that_paths_have() {
     assert!(name.len() < 255 && name.ends_with("ö-2.log"), "{name}");
 }
 
+#[test]
+fn keys_are_shown_as_the_option_says() {
+    let keys = |word: Option<&str>| {
+        let mut map = ConfigMap::default();
+        if let Some(word) = word {
+            map.set("log.keys", &json!(word));
+        }
+        Keys::read(&map).unwrap().show("k")
+    };
+    // The first half of the SHA-256 of "java.lang.String/k", as the operator shows it.
+    assert_eq!(keys(None).as_deref(), Some("#9b046e6d3b52"));
+    assert_eq!(keys(Some("PLAIN")).as_deref(), Some("k"));
+    assert_eq!(keys(Some("none")), None);
+}
+
 fn reader(config: Json) -> (EventLog, LineReader) {
-    let (log, reader) = EventLog::open(&options(config), &place()).unwrap();
+    let (log, reader) = EventLog::open(&options(config), &place(), "agent").unwrap();
     (log, reader.unwrap())
 }
 
@@ -357,6 +376,8 @@ fn attributes_that_cannot_be_read_are_counted_and_said() {
         id: EventId(1),
         event_type: "broken".into(),
         upstream: None,
+        context: None,
+        lifecycle: None,
     };
     log.append(&mut vec![entry.clone(), entry], &[12, 1, 200]);
     append(&log, &["1"]);

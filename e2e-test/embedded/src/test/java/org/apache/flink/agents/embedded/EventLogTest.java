@@ -29,6 +29,7 @@ import org.apache.flink.agents.api.logger.EventLogger;
 import org.apache.flink.agents.api.logger.EventLoggerFactory;
 import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
 import org.apache.flink.agents.api.logger.LoggerType;
+import org.apache.flink.agents.api.trace.ExecutionReporters;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.Environment;
@@ -241,6 +242,89 @@ class EventLogTest {
         for (int i = 1; i < 3; i++) {
             assertThat(lines.get(i + 3).get("eventId")).isEqualTo(lines.get(i).get("eventId"));
         }
+    }
+
+    /** Reports a tool; fails for inputs that end so. */
+    public static final class Reporting extends Agent {
+        @Action(EventType.InputEvent)
+        public static void work(final Event event, final RunnerContext context) {
+            ExecutionReporters.started(context, "tool", "add", Map.of("toolCallId", "1"));
+            ExecutionReporters.succeeded(context, "tool", "add", Map.of("toolCallId", "1"));
+            if (((String) InputEvent.fromEvent(event).getInput()).endsWith("fail")) {
+                throw new IllegalStateException("outer", new IOException("inner"));
+            }
+            context.sendEvent(new OutputEvent("done"));
+        }
+    }
+
+    private List<JsonNode> traced(final String input) throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("event-log.trace.enabled", true);
+        config.put("log.keys", "plain");
+        final Harness<String, String> harness =
+                new Harness.Job<>(new Reporting(), TestAgents::keyOf, String.class, String.class, config).open();
+        try {
+            harness.in(input);
+            harness.mails();
+        } finally {
+            harness.close();
+        }
+        return lines();
+    }
+
+    @Test
+    void theTraceHasRecordsOfActionsAndOfWhatTheyReport() throws Exception {
+        final List<JsonNode> lines = traced("k/a");
+        assertThat(types(lines))
+                .containsExactly(
+                        "_input_event",
+                        "_execution_started_event",
+                        "_execution_started_event",
+                        "_execution_finished_event",
+                        "_execution_finished_event",
+                        "_output_event");
+        assertThat(lines).allMatch(line -> line.get("inputRunId").equals(lines.get(0).get("inputRunId")));
+        assertThat(lines).allMatch(line -> line.get("businessKey").asText().equals("k"));
+        assertThat(lines).allMatch(line -> line.has("agentName"));
+        assertThat(lines.get(0).has("executionId")).isFalse();
+        final JsonNode action = lines.get(1);
+        assertThat(action.get("entityType").asText()).isEqualTo("action");
+        assertThat(action.get("entityName").asText()).isEqualTo("work");
+        assertThat(action.get("status").asText()).isEqualTo("started");
+        assertThat(lines.get(2).get("parentExecutionId")).isEqualTo(action.get("executionId"));
+        assertThat(lines.get(2).get("entityMetadata").toString()).isEqualTo("{\"toolCallId\":\"1\"}");
+        assertThat(lines.get(3).get("executionId")).isEqualTo(lines.get(2).get("executionId"));
+        assertThat(lines.get(4).get("executionId")).isEqualTo(action.get("executionId"));
+        assertThat(lines.get(5).get("executionId")).isEqualTo(action.get("executionId"));
+        assertThat(lines.get(5).get("eventAttributes").toString()).isEqualTo("{\"output\":\"done\"}");
+    }
+
+    @Test
+    void theTraceHasTheFailureThatEndsTheTask() throws Exception {
+        assertThatThrownBy(() -> traced("k/fail")).hasStackTraceContaining("inner");
+        final List<JsonNode> lines = lines();
+        final JsonNode failed = lines.get(lines.size() - 1);
+        assertThat(failed.get("eventType").asText()).isEqualTo("_execution_failed_event");
+        assertThat(failed.get("problemCategory").asText()).isEqualTo("action_execution_failed");
+        assertThat(failed.get("eventAttributes").toString())
+                .isEqualTo("{\"errorType\":\"java.io.IOException\",\"errorMessage\":\"inner\"}");
+    }
+
+    @Test
+    void theTraceSaysWhatWasReplayed() throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("event-log.trace.enabled", true);
+        config.put("actionStateStoreBackend", "sqlite");
+        config.put("sqlite.path", directory.resolve("journal.sqlite").toString());
+        final Harness.Job<String, String> job = job(config);
+        for (int attempt = 0; attempt < 2; attempt++) {
+            try (Harness<String, String> harness = job.open()) {
+                harness.in("k/a");
+                harness.await(1);
+            }
+        }
+        assertThat(types(lines())).filteredOn("_execution_reused_event"::equals).hasSize(2);
+        assertThat(types(lines())).filteredOn("_execution_started_event"::equals).hasSize(2);
     }
 
     /** Keeps messages. */

@@ -15,6 +15,13 @@ import java.util.List;
  * core, everything else for any. A log that cannot be written neither blocks nor fails anybody: events that it loses are counted.
  */
 public final class CoreEventLog implements AutoCloseable {
+    /** An execution begins. */
+    public static final int STARTED = 0;
+    /** It has ended well. */
+    public static final int SUCCESS = 1;
+    /** It has failed. */
+    public static final int FAILED = 2;
+
     private static final long CUSTOM = -1;
     private static final byte[] NONE = new byte[32];
 
@@ -34,6 +41,7 @@ public final class CoreEventLog implements AutoCloseable {
      *
      * @param core whose events are logged
      * @param planJson its plan, which says what is logged and where
+     * @param agent name of the agent, for the execution trace
      * @param job id of the job, in lines and names of files
      * @param task name of the task, in the same
      * @param subtask number of the subtask, in the same
@@ -45,11 +53,13 @@ public final class CoreEventLog implements AutoCloseable {
     public static CoreEventLog open(
             final AgentsCore core,
             final byte[] planJson,
+            final String agent,
             final String job,
             final String task,
             final int subtask,
             final boolean custom) {
         final ObjectNode request = JsonNodeFactory.instance.objectNode();
+        request.put("agent", agent);
         request.put("job", job);
         request.put("task", task);
         request.put("subtask", subtask);
@@ -76,6 +86,29 @@ public final class CoreEventLog implements AutoCloseable {
      */
     public boolean append(final byte[] attributes, final int length, final int events) {
         return Natives.eventLogAppend(core.handle(), attributes, length, events) != 0;
+    }
+
+    /**
+     * The text by which the execution trace shows the key of a slot from now on, until the key is idle.
+     *
+     * @param text null if keys are not shown
+     */
+    public void key(final int slot, final String text) {
+        Natives.eventLogKey(core.handle(), slot, text == null ? null : text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /**
+     * Something begins or ends inside an action, or an action has failed: for the execution trace. Begins and ends of actions are
+     * known without.
+     *
+     * @param task of the action
+     * @param status {@link #STARTED}, {@link #SUCCESS} or {@link #FAILED}
+     * @param what an encoded list: type and name of what is executed, both null for the action itself; a map of metadata, or
+     *     null; category, type and message of what went wrong, each or null. Without a type the message is taken for one of Python,
+     *     with a traceback
+     */
+    public void execution(final long task, final int status, final byte[] what) {
+        Natives.eventLogExecution(core.handle(), task, status, what);
     }
 
     /**

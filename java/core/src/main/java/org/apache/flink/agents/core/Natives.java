@@ -146,6 +146,10 @@ public final class Natives {
 
     static native int eventLogAppend(long handle, byte[] attributes, int length, int events);
 
+    static native void eventLogKey(long handle, int key, byte[] text);
+
+    static native void eventLogExecution(long handle, long task, int status, byte[] what);
+
     static native byte[] eventLogPath(long log);
 
     static native byte[] eventLogLines(long log, int millis, int joined);

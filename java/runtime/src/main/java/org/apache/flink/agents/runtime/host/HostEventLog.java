@@ -1,5 +1,6 @@
 package org.apache.flink.agents.runtime.host;
 
+import java.util.Arrays;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
@@ -43,12 +44,16 @@ final class HostEventLog implements AutoCloseable {
     private final Thread lines;
     private final ValueWriter attributes = PlainData.newWriter();
     private int events;
+    /** Whether there are records of executions, too. */
+    private final boolean traces;
     /** Events that the host could not show, or the user's logger not write. */
     private volatile long failures;
     private boolean warned;
 
-    private HostEventLog(final CoreEventLog log, @Nullable final EventLogger custom, @Nullable final Thread lines) {
+    private HostEventLog(
+            final CoreEventLog log, final boolean traces, @Nullable final EventLogger custom, @Nullable final Thread lines) {
         this.log = log;
+        this.traces = traces;
         this.custom = custom;
         this.lines = lines;
     }
@@ -67,7 +72,7 @@ final class HostEventLog implements AutoCloseable {
         }
         final CoreEventLog log =
                 CoreEventLog.open(
-                        core, services.planJson(), services.jobId(), services.taskName(), services.subtask(), custom != null);
+                        core, services.planJson(), services.agentName(), services.jobId(), services.taskName(), services.subtask(), custom != null);
         if (log == null) {
             return null;
         }
@@ -78,7 +83,11 @@ final class HostEventLog implements AutoCloseable {
         }
         final boolean bySlf4j = custom == null && log.path() == null;
         final HostEventLog opened =
-                new HostEventLog(log, custom, bySlf4j ? LineSink.start(log, services.taskName()) : null);
+                new HostEventLog(
+                        log,
+                        custom == null && services.config().getBool("event-log.trace.enabled", false),
+                        custom,
+                        bySlf4j ? LineSink.start(log, services.taskName()) : null);
         services.showCounter("eventLogTruncatedEvents", log::truncated);
         services.showCounter("eventLogWriteFailures", () -> opened.failures + log.failures());
         services.showCounter("eventLogDroppedEvents", log::dropped);
@@ -165,6 +174,28 @@ final class HostEventLog implements AutoCloseable {
         }
     }
 
+    /** Whether executions are to be told. */
+    boolean traces() {
+        return traces;
+    }
+
+    /** How records show the key of a slot from now on. */
+    void key(final int slot, @Nullable final String text) {
+        log.key(slot, text);
+    }
+
+    /**
+     * Something begins or ends inside an action, or an action has failed.
+     *
+     * @param what type and name of what is executed, null for the action itself; metadata; category, type and message of what
+     *     went wrong
+     */
+    void execution(final long task, final int status, final Object... what) {
+        final ValueWriter writer = PlainData.newWriter();
+        writer.writeValue(Arrays.asList(what));
+        log.execution(task, status, writer.toByteArray());
+    }
+
     /** Hands over what there is: the host has nothing to do now. */
     void flush() {
         if (events == 0) {
@@ -199,6 +230,8 @@ final class HostEventLog implements AutoCloseable {
         try (CoreEventLog closing = log) {
             flush();
             if (custom == null) {
+                // Records of executions that have no event behind them.
+                log.append(new byte[0], 0, 0);
                 end();
             } else {
                 custom.close();

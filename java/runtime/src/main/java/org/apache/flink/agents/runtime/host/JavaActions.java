@@ -188,6 +188,7 @@ final class JavaActions implements AutoCloseable {
             throw context.refusal();
         }
         if (context.thrown() != null) {
+            host.failed(context.task(), context.thrown());
             throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
         }
         host.finishedInJava(context.task(), action, context.slot());

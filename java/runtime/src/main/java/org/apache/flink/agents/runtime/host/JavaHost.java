@@ -11,7 +11,10 @@ import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.api.trace.ExecutionLifecycleEvents;
+import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
@@ -116,6 +119,7 @@ public final class JavaHost implements AutoCloseable {
 
     private void input(
             final int key, final Object event, final long high, final long low, final boolean hasTimestamp, final long timestamp) {
+        traceKey(key);
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
@@ -129,6 +133,12 @@ public final class JavaHost implements AutoCloseable {
             journal.core().input(key, event, high, low, hasTimestamp, timestamp, attributes, length, digest);
         }
         eventsProcessed.inc();
+    }
+
+    private void traceKey(final int slot) {
+        if (eventLog != null && eventLog.traces()) {
+            eventLog.key(slot, services.traceKey(keys.key(slot)));
+        }
     }
 
     /** The input of a run that the journal knows was waited for long enough; {@link #pump} has to follow. */
@@ -277,6 +287,7 @@ public final class JavaHost implements AutoCloseable {
 
     /** The run that a key has now was restored: its memory may have been written. */
     public void restored(final int slot) {
+        traceKey(slot);
         if (python != null) {
             python.of(slot).foreign(slot);
         }
@@ -300,6 +311,34 @@ public final class JavaHost implements AutoCloseable {
                             + " that cannot be stored: "
                             + e.getMessage(),
                     e);
+        }
+    }
+
+    /** A Java action has failed. */
+    void failed(final long task, final Throwable thrown) {
+        if (eventLog != null && eventLog.traces()) {
+            final Event told = ExecutionLifecycleEvents.executionFailed(thrown);
+            failed(task, (String) told.getAttr("errorType"), (String) told.getAttr("errorMessage"));
+        }
+    }
+
+    /** A Python action has failed, with a text that has a traceback. */
+    void failedInPython(final long task, final String text) {
+        if (eventLog != null && eventLog.traces()) {
+            failed(task, null, text);
+        }
+    }
+
+    private void failed(final long task, final String type, final String message) {
+        eventLog.execution(
+                task, CoreEventLog.FAILED, null, null, null,
+                ExecutionReporter.ProblemCategories.ACTION_EXECUTION_FAILED, type, message);
+    }
+
+    /** Something begins or ends inside an action, see {@link HostEventLog#execution}. */
+    void execution(final long task, final int status, final Object... what) {
+        if (eventLog != null && eventLog.traces()) {
+            eventLog.execution(task, status, what);
         }
     }
 

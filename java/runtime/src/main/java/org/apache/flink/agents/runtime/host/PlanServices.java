@@ -180,6 +180,10 @@ public abstract class PlanServices implements AutoCloseable {
         return planJson;
     }
 
+    /** A key as the execution trace shows it; null if it does not. */
+    @Nullable
+    protected abstract String traceKey(Object key);
+
     /** A key as messages show it. */
     public abstract String describeKey(Object key);
 

@@ -181,9 +181,18 @@ final class OperatorServices extends PlanServices {
         return checks;
     }
 
+    /** Python's keys have a letter for their type in front. */
+    private Object keyOf(final Object key) {
+        return encoded ? ((String) key).replaceFirst("^[a-z]:", "") : key;
+    }
+
     @Override
     public String describeKey(final Object key) {
-        // Python's keys have a letter for their type in front.
-        return KeyText.of(encoded ? ((String) key).replaceFirst("^[a-z]:", "") : key, config());
+        return KeyText.of(keyOf(key), config());
+    }
+
+    @Override
+    protected String traceKey(final Object key) {
+        return KeyText.inTrace(keyOf(key), config());
     }
 }
