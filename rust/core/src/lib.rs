@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod condition;
 pub mod config;
+pub mod event_log;
 pub mod ids;
 pub mod journal;
 pub mod memory;

@@ -24,6 +24,7 @@ pub extern "system" fn JNI_OnLoad(_vm: *mut JavaVM, _reserved: *mut c_void) -> j
 #[unsafe(no_mangle)]
 pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
     crate::worker::unload();
+    crate::event_log::unload();
     crate::stores::unload();
     crate::metrics::unload();
     let _ = std::panic::take_hook();
@@ -176,7 +177,11 @@ handled! {
 handled! {
     /// Frees unused symbols and returns them.
     fn Java_org_apache_flink_agents_core_Natives_collectSymbols(env, engine) -> jintArray = NULL; {
-        let freed: Vec<jint> = engine.machine.collect_symbols().iter().map(|symbol| symbol.0 as jint).collect();
+        let freed = engine.machine.collect_symbols();
+        if let Some(logged) = &mut engine.logged {
+            logged.forget(&freed);
+        }
+        let freed: Vec<jint> = freed.iter().map(|symbol| symbol.0 as jint).collect();
         env.new_ints(&freed)
     }
 }

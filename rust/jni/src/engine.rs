@@ -1,8 +1,10 @@
 //! One core with what the JVM host needs around it.
 
 use crate::errors::Failure;
+use crate::event_log::Logged;
 use crate::journal::Journal;
 use crate::stores;
+use flink_agents_core::ids::TaskId;
 use flink_agents_core::journal::JournalSettings;
 use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
@@ -23,6 +25,12 @@ pub(crate) struct Engine {
     pub(crate) journal: Option<Box<Journal>>,
     /// Where the host reads its figures, by any thread; 0 while it has not said.
     pub(crate) figures: i64,
+    /// Processed events are for listeners.
+    pub(crate) has_listeners: bool,
+    /// Nothing while no event log is open.
+    pub(crate) logged: Option<Box<Logged>>,
+    /// The event log has records of executions.
+    pub(crate) traced: bool,
     inside: bool,
 }
 
@@ -70,11 +78,12 @@ impl Engine {
                 ))
             })?;
         }
-        limits.observe_events = plan
+        let has_listeners = plan
             .config
             .get_list("event-listeners")
             .map_err(argument)?
             .is_some_and(|names| !names.is_empty());
+        limits.observe_events = has_listeners;
         let call_timeout = plan.config.get_duration("call.timeout").map_err(argument)?;
         let description = describe(plan, &routes);
         let (machine, journal) = match journal {
@@ -88,8 +97,21 @@ impl Engine {
             call_timeout,
             journal,
             figures: 0,
+            has_listeners,
+            logged: None,
+            traced: false,
             inside: false,
         })
+    }
+
+    /// An action has ended: for the trace.
+    #[inline]
+    pub(crate) fn trace_end(&mut self, task: TaskId) {
+        if self.traced
+            && let Some(logged) = &mut self.logged
+        {
+            logged.finished(task);
+        }
     }
 
     /// What the host has to know of the plan, as JSON.

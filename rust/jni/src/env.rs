@@ -57,6 +57,18 @@ impl Env {
 
     /// Copies the first `length` bytes of a Java `byte[]`.
     pub(crate) fn leading_bytes(self, array: jbyteArray, length: jint) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        self.leading_bytes_into(array, length, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Copies the first `length` bytes of a Java `byte[]` in place of what is in `bytes`.
+    pub(crate) fn leading_bytes_into(
+        self,
+        array: jbyteArray,
+        length: jint,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         if array.is_null() {
             return Err(Failure::argument("a byte array is null"));
         }
@@ -66,9 +78,9 @@ impl Env {
             if length < 0 || length > ((*functions).v1_1.GetArrayLength)(self.0, array) {
                 return Err(Failure::argument("a byte array is shorter than it is said to be"));
             }
-            let mut bytes = vec![0u8; length as usize];
+            bytes.resize(length as usize, 0);
             ((*functions).v1_1.GetByteArrayRegion)(self.0, array, 0, length, bytes.as_mut_ptr().cast());
-            Ok(bytes)
+            Ok(())
         }
     }
 

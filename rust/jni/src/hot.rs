@@ -18,7 +18,7 @@
 //! | 7 | run ended | 1 = key idle | 1 = persisted | sequence |
 //! | 8 | warn | index of the text | | |
 //! | 9 | fail | index of the text | | |
-//! | 10 | event processed | event value | | |
+//! | 10 | event processed | event value | 1 = to be logged, 2 = for listeners | |
 //! | 11 | replay action | action | | |
 //! | 12 | durable call is decided | number | 0 execute, 1 reconcile, 2 replay a result, 3 replay an exception | |
 //! | 13 | await input | | | run |
@@ -181,7 +181,9 @@ hot! {
     fn Java_org_apache_flink_agents_core_Natives_finish(
         engine, task: jlong, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
-        engine.machine.handle_finished(TaskId::from_bits(task as u64))?;
+        let task = TaskId::from_bits(task as u64);
+        engine.machine.handle_finished(task)?;
+        engine.trace_end(task);
         poll(engine, address, capacity, may_run != 0)
     }
 }
@@ -255,11 +257,19 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
     while count < capacity {
         let Some(effect) = engine.machine.poll_effect(may_run) else {
             more = if engine.machine.has_ready() { MORE } else { 0 };
+            if let Some(logged) = &mut engine.logged {
+                logged.flush_records();
+            }
             if let Some(journal) = &mut engine.journal {
                 journal::flush(journal)?;
             }
             break;
         };
+        if engine.traced
+            && let Some(logged) = &mut engine.logged
+        {
+            logged.effect(&effect, &engine.machine);
+        }
         let last = matches!(
             effect,
             Effect::RunAction { .. } | Effect::Resume { .. } | Effect::Replay { .. } | Effect::CallReady { .. }
@@ -331,7 +341,17 @@ fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failu
             event,
         } => record(1, key.0, task.to_bits(), u32::from(action), event.0, 0),
         Effect::Resume { task, key } => record(2, key.0, task.to_bits(), 0, 0, 0),
-        Effect::Processed { key, event } => record(10, key.0, 0, event.0, 0, 0),
+        Effect::Processed { key, event } => {
+            let logged = engine
+                .logged
+                .as_mut()
+                .is_some_and(|logged| logged.takes(key, &engine.machine));
+            if !logged && !engine.has_listeners {
+                return Ok(None);
+            }
+            let told = u32::from(logged) | u32::from(engine.has_listeners) << 1;
+            record(10, key.0, 0, event.0, told, 0)
+        }
         Effect::Emit { key, event, timestamp } => record(
             3,
             key.0,

@@ -290,7 +290,9 @@ handled! {
             list.push(value.to_vec());
             rest = after;
         }
-        engine.machine.handle_completed(TaskId::from_bits(task as u64), list)?;
+        let task = TaskId::from_bits(task as u64);
+        engine.machine.handle_completed(task, list)?;
+        engine.trace_end(task);
         poll(engine, address, capacity, may_run != 0)
     }
 }

@@ -13,6 +13,7 @@
 //!   crosses in cold calls only, and is copied.
 //! * **Errors** ([`errors`]) leave as Java exceptions, raised just before the native returns; a panic is caught at the
 //!   boundary, closes its engine to further use, and leaves as an exception that names the place.
+//! * **Event logs** ([`event_log`]) have handles of their own, so that one is read, and hurried, while its core is in use.
 //! * **One upcall** ([`upcall`]) is made from here: the threads of a Python worker ([`worker`]) and of a journal's store
 //!   ([`journal`]) call a `Runnable` when there is something to receive. They are attached as daemons. Those of a worker end
 //!   before `workerStop` returns; those of a store make no call for a core that is closed.
@@ -23,6 +24,7 @@ mod cold;
 mod engine;
 mod env;
 mod errors;
+mod event_log;
 mod handles;
 mod hot;
 mod job_state;

@@ -7,6 +7,7 @@
 
 mod calls;
 mod errors;
+mod event_log;
 mod figures;
 mod journal;
 mod turns;
@@ -20,6 +21,7 @@ use crate::{Marker, plan, uuid};
 pub(crate) use calls::args_digest;
 use errors::{from_access, from_input, from_task};
 pub(crate) use errors::{from_memory, space};
+use event_log::Log;
 use figures::Meter;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
@@ -132,6 +134,8 @@ pub(crate) struct Local {
     call_timeout: Option<f64>,
     owner: Owner,
     journal: Option<Journal>,
+    /// Nothing if no events are logged.
+    log: Option<Log>,
     /// Only with a journal.
     queued: VecDeque<Queued>,
     /// No input follows those that are queued, which the machine has not been told.
@@ -176,6 +180,9 @@ impl Local {
             let opened = journal.key_opened(&mut self.machine, slot, next_run, &text);
             opened.map_err(|error| self.store_failed(&error))?;
         }
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            log.key(KeySlot(slot), &text);
+        }
         self.slots.insert(text, slot);
         Ok(slot)
     }
@@ -204,7 +211,10 @@ impl Local {
     fn forget_unused_symbols(&mut self) {
         // At any time: no number of a symbol is kept outside of the machine.
         if self.machine.symbols().should_collect() {
-            self.machine.collect_symbols();
+            let freed = self.machine.collect_symbols();
+            if let Some(log) = &mut self.log {
+                log.forget(&freed);
+            }
         }
     }
 
@@ -298,11 +308,12 @@ impl Local {
         let names = routes.actions().iter();
         let action_names = names.map(|action| PyString::new(py, &action.name).unbind()).collect();
         let meter = Meter::new(routes.actions().len());
-        let machine = match &choice {
+        let mut machine = match &choice {
             Some(choice) => Machine::with_journal(routes, limits, choice.settings),
             None => Machine::new(routes, limits),
         };
         let journal = choice.map(Journal::open).transpose().map_err(wrong)?;
+        let log = Log::open(py, &plan, &mut machine, &agent, name)?;
         Ok(Local {
             agent,
             action_names,
@@ -318,6 +329,7 @@ impl Local {
             call_timeout,
             owner: Owner::default(),
             journal,
+            log,
             queued: VecDeque::new(),
             ending: false,
             failed: false,
@@ -443,14 +455,20 @@ impl Local {
     }
 
     /// Waits for what is on its way to the store, for a bounded time, and lets go of it.
-    fn close(&mut self, py: Python<'_>) {
-        if let Some(mut journal) = self.journal.take() {
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let mut this = slf.borrow_mut();
+        if let Some(mut journal) = this.journal.take() {
             // The run has ended, or has failed for a reason that was told.
-            if !self.failed {
-                let _ = journal.settle(py, &mut self.machine);
+            if !this.failed {
+                let _ = journal.settle(py, &mut this.machine);
             }
             journal.close(py);
         }
+        let report = this.log.as_ref().and_then(|log| log.close(py));
+        this.warnings.extend(report);
+        drop(this);
+        warn(slf)
     }
 
     /// Values kept at the moment, for tests: events and memory values of unfinished runs.
@@ -472,7 +490,10 @@ impl Local {
             match turn {
                 Turn::Step(step) => return Ok(Some(step)),
                 Turn::Warned => warn(slf)?,
-                Turn::Nothing => return Ok(None),
+                Turn::Nothing => {
+                    event_log::tell(slf)?;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -599,12 +620,14 @@ impl Local {
             Some(_) => self.complete(task)?,
         }
         self.meter.finished(entry.action, entry.since.elapsed());
+        self.trace_end(task, None);
         Ok(())
     }
 
-    /// The action failed. Without Flink there is nobody to tell: whoever runs the agent raises the error.
-    #[expect(unused_variables, reason = "the names are those of the worker's method")]
-    fn fail(&mut self, task: u64, text: &str) {}
+    /// The action failed. Whoever runs the agent raises the error: it is told to the execution trace only.
+    fn fail(&mut self, task: u64, text: &str) {
+        self.trace_end(TaskId::from_bits(task), Some(text));
+    }
 
     /// The running action waits; others of its run may go on.
     fn suspend(&mut self, task: u64) -> PyResult<()> {

@@ -2,6 +2,7 @@
 //! tested here without either.
 #![forbid(unsafe_code)]
 
+pub mod event_log;
 pub mod journal;
 pub mod metrics;
 pub mod store;

@@ -1,6 +1,6 @@
 //! What the core asks of its host.
 
-use crate::ids::{ActionId, KeySlot, Symbol, TaskId, ValueHandle};
+use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::journal::{Completion, Ticket};
 use crate::memory::Node;
 use crate::run::CallStep;
@@ -15,6 +15,19 @@ pub enum Marker {
     Idle(bool),
     /// Record attributes; the number is the host's.
     Attributes(i64),
+}
+
+/// What the machine knows of a processed event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    /// Its id.
+    pub id: EventId,
+    /// Its type.
+    pub event_type: Symbol,
+    /// The event and the action it came from; nothing for inputs.
+    pub lineage: Option<(EventId, ActionId)>,
+    /// The task that has sent it, if that ended in this machine.
+    pub sender: Option<TaskId>,
 }
 
 /// A record as it is to be written.
@@ -95,7 +108,8 @@ pub enum Effect {
         /// What the journal says, and what happened.
         reason: String,
     },
-    /// The event is processed now: listeners and logs may look at it. Only when [`crate::run::Limits::observe_events`].
+    /// The event is processed now: listeners and logs may look at it, see [`crate::run::Machine::observed`]. Only when
+    /// [`crate::run::Limits::observe_events`].
     Processed {
         /// Its key.
         key: KeySlot,

@@ -33,7 +33,7 @@ use super::input::MAX_SLOT_GAP;
 use super::journal::{Journal, KeyJournal};
 use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, Task, TaskIndex, TaskState, Waiting};
 use super::segments::Segments;
-use super::{Effect, EventIn, Figures, InputError, Limits, Marker, Router, TaskError};
+use super::{Effect, EventIn, Figures, InputError, Limits, Marker, Observed, Router, TaskError};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::journal::{Digest, JournalSettings, Ticket};
 use crate::symbols::Symbols;
@@ -63,6 +63,11 @@ pub struct Machine<R: Router> {
     pub(super) generations: Vec<u32>,
     pub(super) ready: VecDeque<KeySlot>,
     pub(super) effects: VecDeque<Effect>,
+    /// What is known of the events in [`Effect::Processed`] effects, in their order.
+    pub(super) observed: VecDeque<Observed>,
+    last_observed: Option<Observed>,
+    /// The task whose events are routed.
+    pub(super) finishing: Option<TaskId>,
     pub(super) segments: Segments,
     pub(super) dirty: Vec<KeySlot>,
     pub(super) unfinished: usize,
@@ -100,6 +105,9 @@ impl<R: Router> Machine<R> {
             generations: Vec::new(),
             ready: VecDeque::new(),
             effects: VecDeque::new(),
+            observed: VecDeque::new(),
+            last_observed: None,
+            finishing: None,
             segments: Segments::default(),
             dirty: Vec::new(),
             unfinished: 0,
@@ -310,6 +318,7 @@ impl<R: Router> Machine<R> {
 
     /// A task has finished, or its record was replayed: what came of it starts after `ticket`.
     pub(super) fn finish(&mut self, index: TaskIndex, ticket: Ticket, replayed: bool) {
+        self.finishing = Some(self.id_of(index));
         self.retire(index);
         let mut task = self.tasks.remove(index as usize);
         let key = task.key;
@@ -322,6 +331,7 @@ impl<R: Router> Machine<R> {
         for (event_index, event) in sent.drain(..).enumerate() {
             self.route(key, event, task.node, event_index as u32, ticket);
         }
+        self.finishing = None;
         if usual && self.spare_sent.len() < KEPT_BY_MACHINE {
             self.spare_sent.push(sent);
         }
@@ -389,7 +399,11 @@ impl<R: Router> Machine<R> {
         }
         loop {
             if let Some(effect) = self.effects.pop_front() {
-                self.over = matches!(effect, Effect::Fail { .. });
+                match effect {
+                    Effect::Fail { .. } => self.over = true,
+                    Effect::Processed { .. } => self.last_observed = self.observed.pop_front(),
+                    _ => {}
+                }
                 return Some(effect);
             }
             match self.replaying.pop_front() {
@@ -399,6 +413,7 @@ impl<R: Router> Machine<R> {
         }
         if self.effects.capacity() > KEPT_BY_MACHINE {
             self.effects.shrink_to(KEPT_BY_MACHINE);
+            self.observed.shrink_to(KEPT_BY_MACHINE);
         }
         if !may_run || self.failed.is_some() {
             return None;
@@ -439,6 +454,16 @@ impl<R: Router> Machine<R> {
         })
     }
 
+    /// Tells the host of every event that is processed from now on, as [`Limits::observe_events`] does from the start.
+    pub fn observe_events(&mut self) {
+        self.limits.observe_events = true;
+    }
+
+    /// What is known of the event of the [`Effect::Processed`] that was polled last.
+    pub fn observed(&self) -> Option<&Observed> {
+        self.last_observed.as_ref()
+    }
+
     /// Frees symbols that no event and no memory entry uses. Call it with no task running; the host forgets those
     /// returned.
     pub fn collect_symbols(&mut self) -> Vec<Symbol> {
@@ -455,6 +480,9 @@ impl<R: Router> Machine<R> {
             for (path, _) in task.sensory.iter().chain(task.short_term.iter()) {
                 used[path.0 as usize] = true;
             }
+        }
+        for event in &self.observed {
+            used[event.event_type.0 as usize] = true;
         }
         for effect in &self.effects {
             if let Effect::WriteMemory { path, .. } = effect {

@@ -18,7 +18,7 @@ mod tests;
 mod turns;
 
 pub use calls::{ACTION, CallError, ScopeKind, TaskCalls};
-pub use effect::{Effect, Marker, RecordOut};
+pub use effect::{Effect, Marker, Observed, RecordOut};
 pub use figures::Figures;
 pub use input::{EventIn, InputError, Limits, TaskError};
 pub use journal::{CallIn, CallOutcome, CallStep};

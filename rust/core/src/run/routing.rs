@@ -3,7 +3,7 @@
 //! symbols are collected. Routing is also where the events of a run are counted, so the run that never ends fails here.
 
 use super::key::{EventIndex, TaskNode};
-use super::{Effect, Machine, Router};
+use super::{Effect, Machine, Observed, Router};
 use crate::ids::{KeySlot, Symbol};
 use crate::journal::Ticket;
 use crate::symbols::OUTPUT;
@@ -25,6 +25,12 @@ impl<R: Router> Machine<R> {
             self.effects.push_back(Effect::Processed {
                 key,
                 event: header.value,
+            });
+            self.observed.push_back(Observed {
+                id: header.id,
+                event_type: header.event_type,
+                lineage: header.lineage,
+                sender: self.finishing,
             });
         }
         if header.event_type == OUTPUT {

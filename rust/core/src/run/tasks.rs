@@ -32,6 +32,12 @@ impl<R: Router> Machine<R> {
         Ok(self.keys[task.key.0 as usize].sequence)
     }
 
+    /// Id of the event that triggered a task.
+    pub fn trigger_of(&self, task: TaskId) -> Result<EventId, TaskError> {
+        let task = &self.tasks[self.live(task)? as usize];
+        Ok(self.events[task.event as usize].id)
+    }
+
     /// The event and action an event of a task came from.
     pub fn trigger_lineage(&self, task: TaskId) -> Result<Option<(EventId, ActionId)>, TaskError> {
         let task = &self.tasks[self.live(task)? as usize];

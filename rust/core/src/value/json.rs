@@ -20,12 +20,12 @@ pub fn to_plain_json(value: &Value) -> Json {
                 .collect(),
         ),
         Value::Table(entries) => table(entries),
-        _ => scalar(value),
+        _ => plain_scalar(value),
     }
 }
 
 /// Everything that holds no other values; a function of its own because unoptimised frames are large, and containers nest.
-fn scalar(value: &Value) -> Json {
+pub(crate) fn plain_scalar(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Bool(v) => Json::Bool(*v),
@@ -82,19 +82,28 @@ fn float(value: f64) -> Json {
 }
 
 fn table(entries: &[(Value, Value)]) -> Json {
+    match table_keys(entries) {
+        Some(keys) => Json::Object(
+            keys.into_iter()
+                .zip(entries)
+                .map(|(key, (_, item))| (key, to_plain_json(item)))
+                .collect::<Map<_, _>>(),
+        ),
+        None => Json::Array(
+            entries
+                .iter()
+                .map(|(key, item)| json!({"key": to_plain_json(key), "value": to_plain_json(item)}))
+                .collect(),
+        ),
+    }
+}
+
+/// The names under which the entries of a table stand in an object; nothing if they cannot.
+pub(crate) fn table_keys(entries: &[(Value, Value)]) -> Option<Vec<String>> {
     // Keys of one kind have distinct texts; `1` and `"1"` in one map must not fall together.
     let kind = entries.first().map(|(key, _)| std::mem::discriminant(key));
-    let mut object = Map::new();
-    for (key, item) in entries {
-        match key_text(key) {
-            Some(text) if Some(std::mem::discriminant(key)) == kind => object.insert(text, to_plain_json(item)),
-            _ => {
-                let pair = |(key, item)| json!({"key": to_plain_json(key), "value": to_plain_json(item)});
-                return Json::Array(entries.iter().map(|(key, item)| pair((key, item))).collect());
-            }
-        };
-    }
-    Json::Object(object)
+    let text = |(key, _): &(Value, Value)| key_text(key).filter(|_| Some(std::mem::discriminant(key)) == kind);
+    entries.iter().map(text).collect()
 }
 
 fn key_text(key: &Value) -> Option<String> {

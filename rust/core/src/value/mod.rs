@@ -53,6 +53,8 @@ mod text;
 pub use codec::{decode, decode_prefix, decode_standalone, encode, encode_standalone};
 pub use error::ValueError;
 pub use json::to_plain_json;
+pub(crate) use json::{plain_scalar, table_keys};
+pub(crate) use text::instant as instant_text;
 
 /// First byte of a value that is stored on its own.
 pub const FORMAT_VERSION: u8 = 1;

@@ -145,7 +145,7 @@ pub(super) fn time(nano: u64) -> String {
 }
 
 /// `2026-01-31T13:05:00Z`.
-pub(super) fn instant(secs: i64, nanos: u32) -> String {
+pub(crate) fn instant(secs: i64, nanos: u32) -> String {
     let nano = secs.rem_euclid(86_400) as u64 * 1_000_000_000 + u64::from(nanos);
     format!("{}T{}Z", date(secs.div_euclid(86_400)), time(nano))
 }

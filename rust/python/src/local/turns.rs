@@ -1,9 +1,10 @@
 //! What the core wants done: the next action for Python, and what happens without it. Warnings are kept until nothing is
 //! borrowed, since handlers of Python's logging may come back here.
 
+use super::event_log::{self, Log};
 use super::{Kept, Local, Stored, calls};
 use crate::decode::read;
-use flink_agents_core::ids::KeySlot;
+use flink_agents_core::ids::{KeySlot, TaskId};
 use flink_agents_core::memory::Node;
 use flink_agents_core::run::Effect;
 use pyo3::exceptions::PyRuntimeError;
@@ -20,6 +21,7 @@ pub(super) enum Turn<'py> {
 impl Local {
     /// Carries out what is not running an action.
     fn apply(&mut self, py: Python<'_>, effect: Effect) -> PyResult<()> {
+        self.trace(&effect);
         match effect {
             Effect::Emit { key, event, .. } => {
                 if let (Some(Stored::Event(event)), Some(key)) =
@@ -51,6 +53,12 @@ impl Local {
                 match key.known.memory.get_mut(name) {
                     Some(there) => *there = kept,
                     None => _ = key.known.memory.insert(name.into(), kept),
+                }
+            }
+            Effect::Processed { key, event } => {
+                if let (Some(log), Some(Stored::Event(event))) = (&mut self.log, self.values.get(event.0 as usize)) {
+                    self.warnings
+                        .extend(log.processed(key, &self.machine, &event.attributes));
                 }
             }
             Effect::Release(handle) => self.free(handle),
@@ -92,10 +100,23 @@ impl Local {
             | Effect::Resume { .. }
             | Effect::Replay { .. }
             | Effect::CallReady { .. }
-            | Effect::Processed { .. }
             | Effect::Forward(_) => {}
         }
         Ok(())
+    }
+
+    /// Tells the execution trace of an effect.
+    fn trace(&mut self, effect: &Effect) {
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            self.warnings.extend(log.effect(effect, &self.machine));
+        }
+    }
+
+    /// Tells the execution trace that an action has ended.
+    pub(super) fn trace_end(&mut self, task: TaskId, failure: Option<&str>) {
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            self.warnings.extend(log.ended(task, failure));
+        }
     }
 
     fn shown_key(&self, py: Python<'_>, key: KeySlot) -> PyResult<String> {
@@ -116,13 +137,16 @@ impl Local {
     /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
     pub(super) fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
         self.poll_store()?;
-        while self.warnings.is_empty() {
+        while self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
             let Some(effect) = self.machine.poll_effect(true) else {
                 if self.journal.is_some() && self.go_on(py)? {
                     continue;
                 }
                 break;
             };
+            if !matches!(effect, Effect::RunEnded { .. }) {
+                self.trace(&effect);
+            }
             match effect {
                 Effect::RunAction {
                     task,
@@ -175,16 +199,19 @@ impl Local {
                 other => self.apply(py, other)?,
             }
         }
-        Ok(if self.warnings.is_empty() {
-            Turn::Nothing
-        } else {
-            Turn::Warned
-        })
+        Ok(
+            if self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
+                Turn::Nothing
+            } else {
+                Turn::Warned
+            },
+        )
     }
 }
 
-/// Hands warnings over to Python's logging.
+/// Hands warnings, and lines of the event log, over to Python's logging.
 pub(super) fn warn(local: &Bound<'_, Local>) -> PyResult<()> {
+    event_log::tell(local)?;
     let warnings = std::mem::take(&mut local.borrow_mut().warnings);
     for text in warnings {
         log_warning(local.py(), &text)?;

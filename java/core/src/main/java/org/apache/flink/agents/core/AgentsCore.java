@@ -70,7 +70,10 @@ public final class AgentsCore implements AutoCloseable {
     /** The run of {@link #key()} cannot go on: fail the task with {@link #text()}. */
     public static final int FAIL = 9;
 
-    /** {@link #event()} is processed now: for listeners and logs. Only for plans whose configuration has such. */
+    /**
+     * {@link #event()} is processed now: for the event log if {@link #logged()}, then for listeners if {@link #listened()}. Only
+     * for plans whose configuration has such.
+     */
     public static final int PROCESSED = 10;
 
     /**
@@ -614,6 +617,16 @@ public final class AgentsCore implements AutoCloseable {
     /** The event to run an action on, or whose payload to emit. */
     public Object event() {
         return effectValue;
+    }
+
+    /** Whether a processed event is to be logged: its attributes are the next for {@link CoreEventLog#append}. */
+    public boolean logged() {
+        return (effects.getInt(at + 20) & 1) != 0;
+    }
+
+    /** Whether a processed event is for listeners. */
+    public boolean listened() {
+        return (effects.getInt(at + 20) & 2) != 0;
     }
 
     /** Whether an emitted event has a timestamp. */

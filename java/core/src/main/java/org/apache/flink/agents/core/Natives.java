@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore}, {@link CommandLine}, {@link MetricsPage}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore}, {@link CoreEventLog}, {@link CoreJournal}, {@link CommandLine}, {@link MetricsPage}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -151,6 +151,30 @@ public final class Natives {
     static native void metricsPublish(long server, byte[] snapshots);
 
     static native void metricsStop(long server);
+
+    // ---- event log
+
+    static native long eventLogOpen(long handle, byte[] plan, byte[] request);
+
+    static native int eventLogAppend(long handle, byte[] attributes, int length, int events);
+
+    static native void eventLogKey(long handle, int key, byte[] text);
+
+    static native void eventLogExecution(long handle, long task, int status, byte[] what);
+
+    static native byte[] eventLogPath(long log);
+
+    static native byte[] eventLogLines(long log, int millis, int joined);
+
+    static native byte[] eventLogFigures(long log);
+
+    static native byte[] eventLogReport(long log);
+
+    static native void eventLogHurry(long log);
+
+    static native int eventLogClose(long log, int millis);
+
+    static native void eventLogFree(long log);
 
     // ---- threads
 

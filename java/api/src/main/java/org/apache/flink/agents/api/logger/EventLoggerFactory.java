@@ -33,6 +33,10 @@ public final class EventLoggerFactory {
                 () -> "The factory for event loggers of type " + config.getLoggerType().getType() + " returned null.");
     }
 
+    static boolean isRegistered(LoggerType type) {
+        return FACTORIES.containsKey(type);
+    }
+
     /** Registers how loggers of a type are made; replaces the factory that was there. */
     public static void registerFactory(
             LoggerType type, Function<EventLoggerConfig, EventLogger> factory) {

@@ -21,7 +21,7 @@ import java.util.UUID;
 
 /**
  * Writes values into a buffer of its own that grows and is used again. After an exception the buffer holds a part of a
- * value: {@link #reset()} it. For use by one thread.
+ * value: {@link #reset()} or {@link #cut} it. For use by one thread.
  */
 public final class ValueWriter {
 
@@ -49,6 +49,12 @@ public final class ValueWriter {
             buffer = new byte[256];
         }
         at = 0;
+        depth = 0;
+    }
+
+    /** Forgets what was written after {@link #size()} was this, between whole values. */
+    public void cut(final int size) {
+        at = Math.min(at, size);
         depth = 0;
     }
 

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.LockSupport;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
@@ -16,8 +17,11 @@ import org.apache.flink.agents.api.memory.BaseLongTermMemory;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.api.trace.ExecutionLifecycleEvents;
+import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
 
@@ -25,7 +29,7 @@ import org.apache.flink.agents.runtime.coroutine.Coroutine;
  * What one execution of an action may do. Made anew for each, so that a context kept after its action is noticed: the core
  * refuses its task.
  */
-final class ActionContext implements RunnerContext, Runnable {
+final class ActionContext implements RunnerContext, ExecutionReporter, Runnable {
     static final long NOT_MEASURED = Long.MIN_VALUE;
 
     private final JavaHost host;
@@ -111,6 +115,36 @@ final class ActionContext implements RunnerContext, Runnable {
     /** What the action threw; null if it returned. */
     Throwable thrown() {
         return thrown;
+    }
+
+    @Override
+    public void reportExecutionStarted(
+            final String entityType, final String entityName, @Nullable final Map<String, Object> metadata) {
+        report(CoreEventLog.STARTED, entityType, entityName, metadata, null, null, null);
+    }
+
+    @Override
+    public void reportExecutionSucceeded(
+            final String entityType, final String entityName, @Nullable final Map<String, Object> metadata) {
+        report(CoreEventLog.SUCCESS, entityType, entityName, metadata, null, null, null);
+    }
+
+    @Override
+    public void reportExecutionFailed(
+            final String entityType,
+            final String entityName,
+            @Nullable final Map<String, Object> metadata,
+            final Throwable error,
+            @Nullable final String problemCategory) {
+        final Event told = ExecutionLifecycleEvents.executionFailed(error, problemCategory);
+        report(
+                CoreEventLog.FAILED, entityType, entityName, metadata,
+                problemCategory, told.getAttr("errorType"), told.getAttr("errorMessage"));
+    }
+
+    private void report(final int status, final Object... what) {
+        core();
+        host.execution(task, status, what);
     }
 
     private AgentsCore core() {

@@ -195,6 +195,7 @@ final class JavaActions implements AutoCloseable {
             throw context.refusal();
         }
         if (context.thrown() != null) {
+            host.failed(context.task(), context.thrown());
             throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
         }
         final long since = context.measuredSince();

@@ -11,7 +11,10 @@ import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.api.trace.ExecutionLifecycleEvents;
+import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
@@ -46,6 +49,8 @@ public final class JavaHost implements AutoCloseable {
     private final PythonHosts python;
     /** Null without a journal. */
     private final HostJournal journal;
+    /** Null if no events are logged. */
+    private final HostEventLog eventLog;
 
     /**
      * @param core the core to report to
@@ -67,7 +72,25 @@ public final class JavaHost implements AutoCloseable {
         journal = core.journal() == null ? null : new HostJournal(this, services);
         actions = new JavaActions(this, core, services, keys);
         // Last: nothing that fails after it would leave a process behind.
-        python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
+        eventLog = openEventLog();
+        try {
+            python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
+        } catch (final RuntimeException | Error e) {
+            if (eventLog != null) {
+                eventLog.close();
+            }
+            throw e;
+        }
+    }
+
+    private HostEventLog openEventLog() {
+        try {
+            return HostEventLog.open(core, services);
+        } catch (final RuntimeException e) {
+            throw e;
+        } catch (final Exception e) {
+            throw new IllegalStateException("The event log of agent '" + agent + "' cannot be opened: " + e.getMessage(), e);
+        }
     }
 
     /**
@@ -87,6 +110,7 @@ public final class JavaHost implements AutoCloseable {
 
     private void input(
             final int key, final Object event, final long high, final long low, final boolean hasTimestamp, final long timestamp) {
+        traceKey(key);
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
@@ -98,6 +122,12 @@ public final class JavaHost implements AutoCloseable {
         } else {
             final byte[] digest = journal.outlet().digest(event);
             journal.core().input(key, event, high, low, hasTimestamp, timestamp, attributes, length, digest);
+        }
+    }
+
+    private void traceKey(final int slot) {
+        if (eventLog != null && eventLog.traces()) {
+            eventLog.key(slot, services.traceKey(keys.key(slot)));
         }
     }
 
@@ -164,7 +194,12 @@ public final class JavaHost implements AutoCloseable {
                     outlet.forward(core.markerKind(), core.markerValue());
                     break;
                 case AgentsCore.PROCESSED:
-                    services.listeners().processed(open(core.event()));
+                    if (core.logged()) {
+                        eventLog.processed(core.event());
+                    }
+                    if (core.listened()) {
+                        services.listeners().processed(open(core.event()));
+                    }
                     break;
                 case AgentsCore.REPLAY:
                     left--;
@@ -196,6 +231,9 @@ public final class JavaHost implements AutoCloseable {
             }
         }
         metrics.show();
+        if (eventLog != null) {
+            eventLog.flush();
+        }
         if (journal != null) {
             journal.show();
         }
@@ -236,6 +274,9 @@ public final class JavaHost implements AutoCloseable {
 
     /** Ends what actions wait for, and interrupts the one that runs: the subtask is cancelled. By any thread. */
     public void cancel() {
+        if (eventLog != null) {
+            eventLog.hurry();
+        }
         actions.cancel();
     }
 
@@ -253,6 +294,7 @@ public final class JavaHost implements AutoCloseable {
 
     /** The run that a key has now was restored: its memory may have been written. */
     public void restored(final int slot) {
+        traceKey(slot);
         if (python != null) {
             python.of(slot).foreign(slot);
         }
@@ -276,6 +318,34 @@ public final class JavaHost implements AutoCloseable {
                             + " that cannot be stored: "
                             + e.getMessage(),
                     e);
+        }
+    }
+
+    /** A Java action has failed. */
+    void failed(final long task, final Throwable thrown) {
+        if (eventLog != null && eventLog.traces()) {
+            final Event told = ExecutionLifecycleEvents.executionFailed(thrown);
+            failed(task, (String) told.getAttr("errorType"), (String) told.getAttr("errorMessage"));
+        }
+    }
+
+    /** A Python action has failed, with a text that has a traceback. */
+    void failedInPython(final long task, final String text) {
+        if (eventLog != null && eventLog.traces()) {
+            failed(task, null, text);
+        }
+    }
+
+    private void failed(final long task, final String type, final String message) {
+        eventLog.execution(
+                task, CoreEventLog.FAILED, null, null, null,
+                ExecutionReporter.ProblemCategories.ACTION_EXECUTION_FAILED, type, message);
+    }
+
+    /** Something begins or ends inside an action, see {@link HostEventLog#execution}. */
+    void execution(final long task, final int status, final Object... what) {
+        if (eventLog != null && eventLog.traces()) {
+            eventLog.execution(task, status, what);
         }
     }
 
@@ -413,6 +483,7 @@ public final class JavaHost implements AutoCloseable {
     @Override
     public void close() throws Exception {
         try (PlanServices closing = services;
+                HostEventLog log = eventLog;
                 JavaActions ending = actions) {
             if (python != null) {
                 python.close();

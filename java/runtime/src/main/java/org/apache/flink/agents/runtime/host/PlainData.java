@@ -18,7 +18,12 @@ import org.apache.flink.types.Row;
  * its type, values and fields. For use by one thread.
  */
 final class PlainData {
-    private final ValueWriter writer = new ValueWriter(new AsJson());
+    private final ValueWriter writer = newWriter();
+
+    /** A writer of plain data, which refuses what has no such form. */
+    static ValueWriter newWriter() {
+        return new ValueWriter(new AsJson());
+    }
 
     /** Decodes plain data without a version byte, from {@code offset} to the end. */
     static Object decode(final byte[] bytes, final int offset) {

@@ -2,11 +2,16 @@ package org.apache.flink.agents.runtime.host;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.agents.AgentExecutionOptions;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
-import org.apache.flink.agents.api.logger.EventLogLevel;
+import org.apache.flink.agents.api.logger.EventLogger;
+import org.apache.flink.agents.api.logger.EventLoggerConfig;
+import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
+import org.apache.flink.agents.api.logger.EventLoggers;
+import org.apache.flink.agents.api.logger.LoggerType;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
@@ -15,16 +20,14 @@ import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.runtime.metrics.HostMetricGroup;
 import org.apache.flink.agents.runtime.resource.ResourceCache;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** What a {@link JavaHost} needs from where it runs, as far as the plan alone gives it: the same on Flink and without. */
 public abstract class PlanServices implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(PlanServices.class);
     private static final int DEFAULT_MAX_IN_FLIGHT = 10_000;
 
     private final String agentName;
     private final ClassLoader userCode;
+    private final byte[] planJson;
     private final PlanView plan;
     private final AgentConfiguration config;
     private final int maxInFlight;
@@ -48,6 +51,7 @@ public abstract class PlanServices implements AutoCloseable {
         this.agentName = agentName;
         this.userCode = userCode;
         this.metrics = metrics;
+        this.planJson = planJson;
         plan = new PlanView(planJson, userCode);
         config = new AgentConfiguration(plan.config());
         maxInFlight = config.getInt("max-in-flight", DEFAULT_MAX_IN_FLIGHT);
@@ -64,9 +68,6 @@ public abstract class PlanServices implements AutoCloseable {
         listeners =
                 new EventListeners(names == null ? List.of() : names, userCode, metrics.getCounter("eventListenerFailures"));
         resources = new ResourceCache(planJson, userCode);
-        if (config.get(AgentConfigOptions.EVENT_LOG_LEVEL) != EventLogLevel.OFF) {
-            LOG.info("Agent '{}': this release writes no event log; event-log options have no effect", agentName);
-        }
     }
 
     /** Name of the agent, for messages. */
@@ -136,6 +137,58 @@ public abstract class PlanServices implements AutoCloseable {
     protected int restarts() {
         return 0;
     }
+
+    /** Id of the job, as the event log names it. */
+    protected String jobId() {
+        return "local";
+    }
+
+    /** Name of the task, as the event log names it. */
+    protected String taskName() {
+        return agentName;
+    }
+
+    /** Number of the subtask. */
+    protected int subtask() {
+        return 0;
+    }
+
+    /** What the user's own event loggers get to know. */
+    protected EventLoggerOpenParams eventLoggerParams() {
+        return new EventLoggerOpenParams(null);
+    }
+
+    /** Shows a number that only grows as a metric of the operator; it is read by any thread. */
+    protected void showCounter(final String name, final LongSupplier value) {
+        // Nobody looks at it while a run without Flink goes on.
+    }
+
+    private LoggerType loggerType() {
+        final String directory = config.get(AgentConfigOptions.BASE_LOG_DIR);
+        return directory == null || directory.isBlank() ? config.get(AgentConfigOptions.EVENT_LOGGER_TYPE) : LoggerType.FILE;
+    }
+
+    final boolean logsBySlf4j() {
+        return loggerType() == LoggerType.SLF4J;
+    }
+
+    /** The user's own event logger for the type that the plan names; null if there is none. */
+    @Nullable
+    final EventLogger newEventLogger() {
+        return EventLoggers.createCustom(
+                EventLoggerConfig.builder()
+                        .loggerType(loggerType())
+                        .property(EventLoggerConfig.AGENT_CONFIG_PROPERTY_KEY, plan.config())
+                        .build());
+    }
+
+    final byte[] planJson() {
+        return planJson;
+    }
+
+    /** A key as the execution trace shows it; null if it does not. */
+    @Nullable
+    protected abstract String traceKey(Object key);
 
     /** A key as messages show it. */
     public abstract String describeKey(Object key);

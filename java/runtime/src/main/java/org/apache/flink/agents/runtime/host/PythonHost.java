@@ -365,6 +365,7 @@ final class PythonHost {
     }
 
     private ActionTaskExecutionException failed(final Running running, final String why) {
+        host.failedInPython(running.task, why);
         final String type =
                 running.event instanceof EncodedEvent
                         ? ((EncodedEvent) running.event).type()

@@ -7,6 +7,7 @@ import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.JournalOutlet;
 import org.apache.flink.agents.runtime.host.PlanServices;
 import org.apache.flink.agents.runtime.host.ValueChecks;
+import org.apache.flink.agents.runtime.operator.KeyText;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.api.common.ExecutionConfig;
 
@@ -67,6 +68,11 @@ final class LocalServices extends PlanServices {
     @Override
     protected JournalOutlet journal() {
         return journal;
+    }
+
+    @Override
+    protected String traceKey(final Object key) {
+        return KeyText.inTrace(key, config());
     }
 
     // Keys are hidden in a cluster's logs; here they are the developer's own, and wanted.

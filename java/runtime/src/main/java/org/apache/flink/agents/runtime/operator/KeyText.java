@@ -3,16 +3,18 @@ package org.apache.flink.agents.runtime.operator;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Locale;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 
 /** How business keys appear in messages: option {@code log.keys}. */
-final class KeyText {
+public final class KeyText {
     private static final char[] HEX = "0123456789abcdef".toCharArray();
 
     private KeyText() {}
 
     static String of(final Object key, final ReadableConfiguration config) {
-        final String how = config.getStr("log.keys", "hash").toLowerCase(java.util.Locale.ROOT);
+        final String how = config.getStr("log.keys", "hash").toLowerCase(Locale.ROOT);
         switch (how) {
             case "plain":
                 return "\"" + key + "\"";
@@ -20,6 +22,19 @@ final class KeyText {
                 return "(not shown, option log.keys)";
             default:
                 return "#" + hash(key) + " (option log.keys=plain shows keys)";
+        }
+    }
+
+    /** As the execution trace shows a key; null if it does not. */
+    @Nullable
+    public static String inTrace(final Object key, final ReadableConfiguration config) {
+        switch (config.getStr("log.keys", "hash").toLowerCase(Locale.ROOT)) {
+            case "plain":
+                return String.valueOf(key);
+            case "none":
+                return null;
+            default:
+                return "#" + hash(key);
         }
     }
 

@@ -4,8 +4,10 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.function.LongSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
 import org.apache.flink.agents.core.KeySnapshot;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.host.EncodedEvent;
@@ -16,6 +18,7 @@ import org.apache.flink.agents.runtime.host.PlanServices;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.agents.runtime.host.PythonProcesses;
 import org.apache.flink.agents.runtime.host.ValueChecks;
+import org.apache.flink.agents.runtime.metrics.CounterView;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.value.KnownType;
@@ -92,6 +95,35 @@ final class OperatorServices extends PlanServices {
         return out.toByteArray();
     }
 
+    private Environment environment() {
+        return operator.getContainingTask().getEnvironment();
+    }
+
+    @Override
+    protected String jobId() {
+        return environment().getJobID().toString();
+    }
+
+    @Override
+    protected String taskName() {
+        return environment().getTaskInfo().getTaskName();
+    }
+
+    @Override
+    protected int subtask() {
+        return environment().getTaskInfo().getIndexOfThisSubtask();
+    }
+
+    @Override
+    protected EventLoggerOpenParams eventLoggerParams() {
+        return new EventLoggerOpenParams(operator.getRuntimeContext());
+    }
+
+    @Override
+    protected void showCounter(final String name, final LongSupplier value) {
+        operator.getMetricGroup().counter(name, new CounterView(value));
+    }
+
     @Override
     public StoredMemory storedMemory() {
         return states;
@@ -112,7 +144,7 @@ final class OperatorServices extends PlanServices {
             throw new IllegalArgumentException(
                     "Option python.workers is " + workers + ": it must be at least 1, since agent '" + agentName() + "' has Python actions");
         }
-        final Environment environment = operator.getContainingTask().getEnvironment();
+        final Environment environment = environment();
         try {
             return PythonProcesses.start(
                     python,
@@ -154,9 +186,18 @@ final class OperatorServices extends PlanServices {
         return checks;
     }
 
+    /** Python's keys have a letter for their type in front. */
+    private Object keyOf(final Object key) {
+        return encoded ? ((String) key).replaceFirst("^[a-z]:", "") : key;
+    }
+
     @Override
     public String describeKey(final Object key) {
-        // Python's keys have a letter for their type in front.
-        return KeyText.of(encoded ? ((String) key).replaceFirst("^[a-z]:", "") : key, config());
+        return KeyText.of(keyOf(key), config());
+    }
+
+    @Override
+    protected String traceKey(final Object key) {
+        return KeyText.inTrace(keyOf(key), config());
     }
 }

@@ -1,0 +1,447 @@
+package org.apache.flink.agents.embedded;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Field;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventContext;
+import org.apache.flink.agents.api.EventType;
+import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.api.logger.EventLogger;
+import org.apache.flink.agents.api.logger.EventLoggerFactory;
+import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
+import org.apache.flink.agents.api.logger.LoggerType;
+import org.apache.flink.agents.api.trace.ExecutionReporters;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.LogEvent;
+import org.apache.logging.log4j.core.LoggerContext;
+import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.LoggerConfig;
+import org.apache.logging.log4j.core.config.Property;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the event log of an operator says, and that nothing that is wrong with it harms the job. */
+@Timeout(value = 60, threadMode = ThreadMode.SEPARATE_THREAD)
+class EventLogTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String LOGGER = "org.apache.flink.agents.EventLog";
+
+    @TempDir Path directory;
+
+    /** Jackson shows it as an object. */
+    public static final class Point {
+        public int x = 3;
+        public String name = "here";
+    }
+
+    /** Nothing shows it: Jackson asks for its properties. */
+    public static final class Sulky {
+        public String getMood() {
+            throw new IllegalStateException("not today");
+        }
+    }
+
+    /** An input, an event of its own, an output. */
+    public static final class Twostep extends Agent {
+        @Action(EventType.InputEvent)
+        public static void first(final Event event, final RunnerContext context) {
+            final String input = (String) InputEvent.fromEvent(event).getInput();
+            final Map<String, Object> attributes = new HashMap<>();
+            attributes.put("what", input.endsWith("sulky") ? new Sulky() : new Point());
+            context.sendEvent(new Event("my.step", attributes));
+        }
+
+        @Action("my.step")
+        public static void second(final Event event, final RunnerContext context) {
+            context.sendEvent(new OutputEvent("done"));
+        }
+    }
+
+    private static Harness.Job<String, String> job(final Map<String, ?> config) {
+        return new Harness.Job<>(new Twostep(), TestAgents::keyOf, String.class, String.class, config);
+    }
+
+    private Map<String, Object> inFiles() {
+        final Map<String, Object> config = new HashMap<>();
+        config.put("baseLogDir", directory.toString());
+        return config;
+    }
+
+    private List<JsonNode> lines() throws IOException {
+        final List<Path> files;
+        try (Stream<Path> found = Files.list(directory)) {
+            files = found.filter(file -> file.getFileName().toString().startsWith("events-")).collect(Collectors.toList());
+        }
+        final List<JsonNode> lines = new ArrayList<>();
+        for (final Path file : files) {
+            for (final String line : Files.readAllLines(file)) {
+                lines.add(JSON.readTree(line));
+            }
+        }
+        return lines;
+    }
+
+    private static List<String> types(final List<JsonNode> lines) {
+        return lines.stream().map(line -> line.get("eventType").asText()).collect(Collectors.toList());
+    }
+
+    private static long counter(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
+        final Field metrics = AbstractMetricGroup.class.getDeclaredField("metrics");
+        metrics.setAccessible(true);
+        final Map<?, ?> all = (Map<?, ?>) metrics.get(harness.flink().getOperator().getMetricGroup());
+        return ((Counter) all.get(name)).getCount();
+    }
+
+    @Test
+    void aFileHasEveryEventWithWhereItCameFrom() throws Exception {
+        try (Harness<String, String> harness = job(inFiles()).open()) {
+            harness.in("k/a");
+            harness.mails();
+            assertThat(harness.out()).containsExactly("done");
+        }
+        final List<JsonNode> lines = lines();
+        assertThat(types(lines)).containsExactly("_input_event", "my.step", "_output_event");
+        assertThat(lines.get(0).fieldNames())
+                .toIterable()
+                .containsExactly("timestamp", "logLevel", "eventId", "eventType", "eventAttributes");
+        assertThat(lines.get(0).get("eventAttributes").get("input").asText()).isEqualTo("k/a");
+        assertThat(lines.get(1).fieldNames())
+                .toIterable()
+                .containsExactly(
+                        "timestamp", "logLevel", "eventId", "eventType", "upstreamEventId", "upstreamActionName", "eventAttributes");
+        assertThat(lines.get(1).get("upstreamEventId")).isEqualTo(lines.get(0).get("eventId"));
+        assertThat(lines.get(1).get("upstreamActionName").asText()).isEqualTo("first");
+        assertThat(lines.get(1).get("eventAttributes").toString()).isEqualTo("{\"what\":{\"x\":3,\"name\":\"here\"}}");
+        assertThat(lines.get(2).get("upstreamEventId")).isEqualTo(lines.get(1).get("eventId"));
+        assertThat(lines.get(2).get("upstreamActionName").asText()).isEqualTo("second");
+        assertThat(lines.get(2).get("eventAttributes").toString()).isEqualTo("{\"output\":\"done\"}");
+    }
+
+    @Test
+    void aTypeThatIsOffIsNotLoggedAndOneThatIsVerboseIsNotCut() throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("event-log.type._input_event.level", "off");
+        config.put("event-log.type.my.level", "VERBOSE");
+        config.put("event-log.standard.max-string-length", 2);
+        final Harness<String, String> harness = job(config).open();
+        harness.in("k/a");
+        harness.mails();
+        harness.close();
+        final List<JsonNode> lines = lines();
+        assertThat(types(lines)).containsExactly("my.step", "_output_event");
+        assertThat(lines.get(0).get("logLevel").asText()).isEqualTo("VERBOSE");
+        assertThat(lines.get(0).get("eventAttributes").get("what").get("name").asText()).isEqualTo("here");
+        assertThat(lines.get(1).get("eventAttributes").toString())
+                .isEqualTo("{\"output\":{\"truncatedString\":\"do...\",\"omittedChars\":2}}");
+        assertThat(counter(harness, "eventLogTruncatedEvents")).isEqualTo(1);
+    }
+
+    @Test
+    void aValueThatCannotBeShownIsNamedAndCounted() throws Exception {
+        final Harness<String, String> harness = job(inFiles()).open();
+        harness.in("k/sulky");
+        harness.mails();
+        assertThat(harness.out()).containsExactly("done");
+        harness.close();
+        assertThat(lines().get(1).get("eventAttributes").get("what").asText()).contains("cannot be shown", "Sulky");
+        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(1);
+    }
+
+    /** Puts a device that is always full in the place of a log. */
+    private void fillDisk(final Environment environment) {
+        final String name = "events-" + environment.getJobID() + "-" + environment.getTaskInfo().getTaskName() + "-0.log";
+        try {
+            Files.createSymbolicLink(directory.resolve(name.replaceAll("[\\\\/:*?\"<>|]", "_")), Path.of("/dev/full"));
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void aFullDiskLosesLinesAndTheJobGoesOn() throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("event-log.queue-size", 1);
+        final Harness<String, String> harness = job(config).with(flink -> fillDisk(flink.getEnvironment())).open();
+        for (int i = 0; i < 100; i++) {
+            harness.in("k/" + i);
+            harness.mails();
+        }
+        assertThat(harness.out()).hasSize(100);
+        harness.close();
+        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(300);
+        assertThat(counter(harness, "eventLogDroppedEvents")).isZero();
+    }
+
+    @Test
+    void aDirectoryThatCannotBeMadeFailsTheTaskByName() throws Exception {
+        final Path file = Files.createFile(directory.resolve("file"));
+        assertThatThrownBy(() -> job(Map.of("baseLogDir", file.resolve("below").toString())).open())
+                .hasStackTraceContaining(file.toString())
+                .hasStackTraceContaining("baseLogDir");
+    }
+
+    @Test
+    void whatRunsAgainAfterARestoreIsLoggedAgainUnderItsId() throws Exception {
+        final Harness.Job<String, String> job = job(inFiles());
+        final OperatorSubtaskState state;
+        try (Harness<String, String> harness = job.open()) {
+            harness.in("k/a");
+            state = harness.snapshot(1);
+        }
+        try (Harness<String, String> harness = job.restore(state)) {
+            harness.in("k/b");
+            harness.mails();
+        }
+        // The first run had ended before the snapshot: it is not there twice.
+        assertThat(types(lines()))
+                .containsExactly("_input_event", "my.step", "_output_event", "_input_event", "my.step", "_output_event");
+    }
+
+    @Test
+    void whatTheJournalReplaysIsLoggedAgainUnderItsId() throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("actionStateStoreBackend", "sqlite");
+        config.put("sqlite.path", directory.resolve("journal.sqlite").toString());
+        final Harness.Job<String, String> job = job(config);
+        for (int attempt = 0; attempt < 2; attempt++) {
+            try (Harness<String, String> harness = job.open()) {
+                harness.in("k/a");
+                assertThat(harness.await(1)).containsExactly("done");
+            }
+        }
+        final List<JsonNode> lines = lines();
+        assertThat(types(lines))
+                .containsExactly("_input_event", "my.step", "_output_event", "_input_event", "my.step", "_output_event");
+        for (int i = 1; i < 3; i++) {
+            assertThat(lines.get(i + 3).get("eventId")).isEqualTo(lines.get(i).get("eventId"));
+        }
+    }
+
+    /** Reports a tool; fails for inputs that end so. */
+    public static final class Reporting extends Agent {
+        @Action(EventType.InputEvent)
+        public static void work(final Event event, final RunnerContext context) {
+            ExecutionReporters.started(context, "tool", "add", Map.of("toolCallId", "1"));
+            ExecutionReporters.succeeded(context, "tool", "add", Map.of("toolCallId", "1"));
+            if (((String) InputEvent.fromEvent(event).getInput()).endsWith("fail")) {
+                throw new IllegalStateException("outer", new IOException("inner"));
+            }
+            context.sendEvent(new OutputEvent("done"));
+        }
+    }
+
+    private List<JsonNode> traced(final String input) throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("event-log.trace.enabled", true);
+        config.put("log.keys", "plain");
+        final Harness<String, String> harness =
+                new Harness.Job<>(new Reporting(), TestAgents::keyOf, String.class, String.class, config).open();
+        try {
+            harness.in(input);
+            harness.mails();
+        } finally {
+            harness.close();
+        }
+        return lines();
+    }
+
+    @Test
+    void theTraceHasRecordsOfActionsAndOfWhatTheyReport() throws Exception {
+        final List<JsonNode> lines = traced("k/a");
+        assertThat(types(lines))
+                .containsExactly(
+                        "_input_event",
+                        "_execution_started_event",
+                        "_execution_started_event",
+                        "_execution_finished_event",
+                        "_execution_finished_event",
+                        "_output_event");
+        assertThat(lines).allMatch(line -> line.get("inputRunId").equals(lines.get(0).get("inputRunId")));
+        assertThat(lines).allMatch(line -> line.get("businessKey").asText().equals("k"));
+        assertThat(lines).allMatch(line -> line.has("agentName"));
+        assertThat(lines.get(0).has("executionId")).isFalse();
+        final JsonNode action = lines.get(1);
+        assertThat(action.get("entityType").asText()).isEqualTo("action");
+        assertThat(action.get("entityName").asText()).isEqualTo("work");
+        assertThat(action.get("status").asText()).isEqualTo("started");
+        assertThat(lines.get(2).get("parentExecutionId")).isEqualTo(action.get("executionId"));
+        assertThat(lines.get(2).get("entityMetadata").toString()).isEqualTo("{\"toolCallId\":\"1\"}");
+        assertThat(lines.get(3).get("executionId")).isEqualTo(lines.get(2).get("executionId"));
+        assertThat(lines.get(4).get("executionId")).isEqualTo(action.get("executionId"));
+        assertThat(lines.get(5).get("executionId")).isEqualTo(action.get("executionId"));
+        assertThat(lines.get(5).get("eventAttributes").toString()).isEqualTo("{\"output\":\"done\"}");
+    }
+
+    @Test
+    void theTraceHasTheFailureThatEndsTheTask() throws Exception {
+        assertThatThrownBy(() -> traced("k/fail")).hasStackTraceContaining("inner");
+        final List<JsonNode> lines = lines();
+        final JsonNode failed = lines.get(lines.size() - 1);
+        assertThat(failed.get("eventType").asText()).isEqualTo("_execution_failed_event");
+        assertThat(failed.get("problemCategory").asText()).isEqualTo("action_execution_failed");
+        assertThat(failed.get("eventAttributes").toString())
+                .isEqualTo("{\"errorType\":\"java.io.IOException\",\"errorMessage\":\"inner\"}");
+    }
+
+    @Test
+    void theTraceSaysWhatWasReplayed() throws Exception {
+        final Map<String, Object> config = inFiles();
+        config.put("event-log.trace.enabled", true);
+        config.put("actionStateStoreBackend", "sqlite");
+        config.put("sqlite.path", directory.resolve("journal.sqlite").toString());
+        final Harness.Job<String, String> job = job(config);
+        for (int attempt = 0; attempt < 2; attempt++) {
+            try (Harness<String, String> harness = job.open()) {
+                harness.in("k/a");
+                harness.await(1);
+            }
+        }
+        assertThat(types(lines())).filteredOn("_execution_reused_event"::equals).hasSize(2);
+        assertThat(types(lines())).filteredOn("_execution_started_event"::equals).hasSize(2);
+    }
+
+    /** Keeps messages. */
+    private static final class Kept extends AbstractAppender {
+        private final List<String> messages = Collections.synchronizedList(new ArrayList<>());
+
+        Kept() {
+            super("kept", null, null, false, Property.EMPTY_ARRAY);
+            start();
+        }
+
+        @Override
+        public void append(final LogEvent event) {
+            messages.add(event.getMessage().getFormattedMessage());
+        }
+    }
+
+    private static LoggerContext context() {
+        return (LoggerContext) LogManager.getContext(EventLogTest.class.getClassLoader(), false);
+    }
+
+    @AfterEach
+    void forgetLogger() {
+        System.clearProperty("log.file");
+        context().reconfigure();
+    }
+
+    @Test
+    void aLoggerGetsALineForEachEventWithItsPlace() throws Exception {
+        final Kept kept = new Kept();
+        final LoggerConfig logger = new LoggerConfig(LOGGER, Level.INFO, false);
+        logger.addAppender(kept, null, null);
+        context().getConfiguration().addLogger(LOGGER, logger);
+        context().updateLoggers();
+        try (Harness<String, String> harness = job(Map.of()).open()) {
+            harness.in("k/a");
+            harness.mails();
+        }
+        assertThat(kept.messages).hasSize(3);
+        final JsonNode line = JSON.readTree(kept.messages.get(0));
+        assertThat(line.fieldNames())
+                .toIterable()
+                .containsExactly(
+                        "timestamp", "logLevel", "jobId", "taskName", "subtaskId", "eventId", "eventType", "eventAttributes");
+        assertThat(line.get("subtaskId").isInt()).isTrue();
+        assertThat(line.get("jobId").asText()).hasSize(32);
+    }
+
+    @Test
+    void withoutALoggerOfItsNameTheLogGetsAFileBesideThatOfTheProcess() throws Exception {
+        final Path file = directory.resolve("taskmanager.log");
+        System.setProperty("log.file", file.toString());
+        final Path log = directory.resolve("taskmanager.log.event-log.log");
+        for (int round = 1; round <= 2; round++) {
+            // As when log4j2 has seen that its file has changed: what was added is gone.
+            context().reconfigure();
+            try (Harness<String, String> harness = job(Map.of()).open()) {
+                harness.in("k/a");
+                harness.in("k/b");
+                harness.mails();
+            }
+            assertThat(Files.readAllLines(log)).hasSize(6 * round);
+        }
+        for (final String line : Files.readAllLines(log)) {
+            assertThat(JSON.readTree(line).has("eventId")).isTrue();
+        }
+    }
+
+    /** What a logger of the user's was told; throws at outputs. */
+    public static final class Own implements EventLogger {
+        static final List<String> TOLD = Collections.synchronizedList(new ArrayList<>());
+
+        @Override
+        public void open(final EventLoggerOpenParams params) {
+            TOLD.add("open " + params.getRuntimeContext().getTaskInfo().getIndexOfThisSubtask());
+        }
+
+        @Override
+        public void append(final EventContext context, final Event event) {
+            TOLD.add(context.getEventType());
+            if (event.getType().equals(OutputEvent.EVENT_TYPE)) {
+                throw new IllegalStateException("no outputs, please");
+            }
+        }
+
+        @Override
+        public void flush() {
+            if (!TOLD.get(TOLD.size() - 1).equals("flush")) {
+                TOLD.add("flush");
+            }
+        }
+
+        @Override
+        public void close() {
+            TOLD.add("close");
+        }
+    }
+
+    @Test
+    void aLoggerThatIsRegisteredIsUsedInPlaceOfOurs() throws Exception {
+        final Field factories = EventLoggerFactory.class.getDeclaredField("FACTORIES");
+        factories.setAccessible(true);
+        EventLoggerFactory.registerFactory(LoggerType.FILE, config -> new Own());
+        final Harness<String, String> harness;
+        try {
+            final Map<String, Object> config = inFiles();
+            config.put("event-log.type.my.level", "OFF");
+            harness = job(config).open();
+            harness.in("k/a");
+            harness.mails();
+            assertThat(harness.out()).containsExactly("done");
+            harness.close();
+        } finally {
+            ((Map<?, ?>) factories.get(null)).remove(LoggerType.FILE);
+        }
+        assertThat(Own.TOLD).containsExactly("open 0", "_input_event", "_output_event", "flush", "close");
+        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(1);
+        assertThat(lines()).isEmpty();
+    }
+}

@@ -1,0 +1,194 @@
+package org.apache.flink.agents.core;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/**
+ * The event log of a core: lines are made, and files written, by threads of the library. The host hands over the attributes of
+ * each event of which the core says {@link AgentsCore#logged()}, in that order; all else that a line says is known here.
+ *
+ * <p>A log without a {@link #path()} has lines for a thread of the host, by {@link #lines}. Appending is for the thread of the
+ * core, everything else for any. A log that cannot be written neither blocks nor fails anybody: events that it loses are counted.
+ */
+public final class CoreEventLog implements AutoCloseable {
+    /** An execution begins. */
+    public static final int STARTED = 0;
+    /** It has ended well. */
+    public static final int SUCCESS = 1;
+    /** It has failed. */
+    public static final int FAILED = 2;
+
+    private static final long CUSTOM = -1;
+    private static final byte[] NONE = new byte[32];
+
+    private final AgentsCore core;
+    private final long handle;
+    private boolean ended;
+    private boolean closed;
+    private byte[] lastFigures = NONE;
+
+    private CoreEventLog(final AgentsCore core, final long handle) {
+        this.core = core;
+        this.handle = handle;
+    }
+
+    /**
+     * Opens the log of a core, before its first input.
+     *
+     * @param core whose events are logged
+     * @param planJson its plan, which says what is logged and where
+     * @param agent name of the agent, for the execution trace
+     * @param job id of the job, in lines and names of files
+     * @param task name of the task, in the same
+     * @param subtask number of the subtask, in the same
+     * @param custom whether code of the host's writes the events that are {@link AgentsCore#logged()}: nothing is opened then
+     * @return null if the plan logs nothing
+     * @throws IllegalArgumentException if an option is wrong
+     * @throws AgentsCoreException naming the file, if it cannot be opened
+     */
+    public static CoreEventLog open(
+            final AgentsCore core,
+            final byte[] planJson,
+            final String agent,
+            final String job,
+            final String task,
+            final int subtask,
+            final boolean custom) {
+        final ObjectNode request = JsonNodeFactory.instance.objectNode();
+        request.put("agent", agent);
+        request.put("job", job);
+        request.put("task", task);
+        request.put("subtask", subtask);
+        request.put("temporary", System.getProperty("java.io.tmpdir"));
+        request.put("custom", custom);
+        final long handle =
+                Natives.eventLogOpen(core.handle(), planJson, request.toString().getBytes(StandardCharsets.UTF_8));
+        return handle == 0 ? null : new CoreEventLog(core, handle);
+    }
+
+    /** The file; null if lines are to be taken by {@link #lines}, or the host writes events itself. */
+    public String path() {
+        final byte[] path = handle == CUSTOM ? null : Natives.eventLogPath(handle);
+        return path == null ? null : new String(path, StandardCharsets.UTF_8);
+    }
+
+    /**
+     * Hands over the attributes of the next events. Waits while the writer is behind, if option {@code event-log.on-full} says so.
+     *
+     * @param attributes encoded maps, one after another
+     * @param length bytes of them
+     * @param events how many events
+     * @return whether there is a {@link #report()}
+     */
+    public boolean append(final byte[] attributes, final int length, final int events) {
+        return Natives.eventLogAppend(core.handle(), attributes, length, events) != 0;
+    }
+
+    /**
+     * The text by which the execution trace shows the key of a slot from now on, until the key is idle.
+     *
+     * @param text null if keys are not shown
+     */
+    public void key(final int slot, final String text) {
+        Natives.eventLogKey(core.handle(), slot, text == null ? null : text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /**
+     * Something begins or ends inside an action, or an action has failed: for the execution trace. Begins and ends of actions are
+     * known without.
+     *
+     * @param task of the action
+     * @param status {@link #STARTED}, {@link #SUCCESS} or {@link #FAILED}
+     * @param what an encoded list: type and name of what is executed, both null for the action itself; a map of metadata, or
+     *     null; category, type and message of what went wrong, each or null. Without a type the message is taken for one of Python,
+     *     with a traceback
+     */
+    public void execution(final long task, final int status, final byte[] what) {
+        Natives.eventLogExecution(core.handle(), task, status, what);
+    }
+
+    /**
+     * Waits for lines, as many as there are.
+     *
+     * @param millis how long at most; the list is empty then
+     * @param joined whether they are wanted as one text, with an end of line between them
+     * @return null when the log is closed and there will be none any more
+     */
+    public List<String> lines(final int millis, final boolean joined) {
+        final byte[] lines = Natives.eventLogLines(handle, millis, joined ? 1 : 0);
+        if (lines == null) {
+            return null;
+        }
+        if (lines.length == 0) {
+            return List.of();
+        }
+        return joined ? List.of(new String(lines, StandardCharsets.UTF_8)) : Texts.decode(lines, 0);
+    }
+
+    /** Something that users should know, once; null if there is nothing. */
+    public synchronized String report() {
+        final byte[] report = closed || handle == CUSTOM ? null : Natives.eventLogReport(handle);
+        return report == null ? null : new String(report, StandardCharsets.UTF_8);
+    }
+
+    /** Events written. */
+    public long written() {
+        return figure(0);
+    }
+
+    /** Of those written, events with something cut. */
+    public long truncated() {
+        return figure(1);
+    }
+
+    /** Events that could not be written. */
+    public long failures() {
+        return figure(2);
+    }
+
+    /** Events dropped because too many waited. */
+    public long dropped() {
+        return figure(3);
+    }
+
+    private synchronized long figure(final int index) {
+        if (!closed && handle != CUSTOM) {
+            lastFigures = Natives.eventLogFigures(handle);
+        }
+        return ByteBuffer.wrap(lastFigures).order(ByteOrder.LITTLE_ENDIAN).getLong(index * Long.BYTES);
+    }
+
+    /** Nobody waits for room any more: the host is being cancelled. */
+    public synchronized void hurry() {
+        if (!closed && handle != CUSTOM) {
+            Natives.eventLogHurry(handle);
+        }
+    }
+
+    /**
+     * No event follows. A file has all lines afterwards; {@link #lines} gives what is left, then null.
+     *
+     * @param millis how long to wait for a file at most
+     * @return whether a file has all lines
+     */
+    public boolean end(final int millis) {
+        ended = handle == CUSTOM || Natives.eventLogClose(handle, millis) != 0;
+        return ended;
+    }
+
+    /** Frees the log. Its figures stay as they are. One whose writer has not {@link #end}ed is left to it. */
+    @Override
+    public synchronized void close() {
+        if (!closed && handle != CUSTOM) {
+            lastFigures = Natives.eventLogFigures(handle);
+            if (ended) {
+                Natives.eventLogFree(handle);
+            }
+        }
+        closed = true;
+    }
+}

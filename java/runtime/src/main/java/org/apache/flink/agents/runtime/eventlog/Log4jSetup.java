@@ -1,0 +1,124 @@
+package org.apache.flink.agents.runtime.eventlog;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.LoggerContext;
+import org.apache.logging.log4j.core.appender.RollingFileAppender;
+import org.apache.logging.log4j.core.appender.rolling.DefaultRolloverStrategy;
+import org.apache.logging.log4j.core.appender.rolling.SizeBasedTriggeringPolicy;
+import org.apache.logging.log4j.core.config.AppenderRef;
+import org.apache.logging.log4j.core.config.Configuration;
+import org.apache.logging.log4j.core.config.LoggerConfig;
+import org.apache.logging.log4j.core.layout.PatternLayout;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Gives the event log a file of its own: where log4j2 writes the logs, has no logger of exactly that name, and system property
+ * {@code log.file} is set, as in Flink's processes, lines go to {@code <log.file>.event-log.log} and nowhere else.
+ *
+ * <p>Once for each configuration of log4j2, so also after it has read its file again.
+ */
+final class Log4jSetup {
+    static final String APPENDER = "FlinkAgentsEventLogAppender";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Log4jSetup.class);
+    private static final String FILE_PROPERTY = "log.file";
+    private static final String SUFFIX = ".event-log.log";
+    // One file for all jobs of the process, so that options of one job cannot decide.
+    private static final String FILE_SIZE = "100MB";
+    private static final String FILES = "10";
+
+    /** Whether log4j2 was found missing: looked for once. */
+    private static volatile boolean missing;
+
+    private Log4jSetup() {}
+
+    /** Sets the logger up if nobody has; whether lines go to the appender of this class alone. */
+    static boolean ensure() {
+        if (missing) {
+            return false;
+        }
+        try {
+            return InLog4j.ensure();
+        } catch (final LinkageError | ClassCastException e) {
+            LOG.debug("Logs are not written by log4j2: the event log goes where logger {} goes", LineSink.LOGGER, e);
+            missing = true;
+            return false;
+        } catch (final RuntimeException e) {
+            LOG.warn("The event log gets no file of its own, and goes where logger {} goes", LineSink.LOGGER, e);
+            missing = true;
+            return false;
+        }
+    }
+
+    /** Apart, since it can be loaded only where log4j2 is. */
+    private static final class InLog4j {
+        private static Configuration seen;
+        private static boolean ours;
+
+        private InLog4j() {}
+
+        static synchronized boolean ensure() {
+            final LoggerContext context =
+                    (LoggerContext) LogManager.getContext(Log4jSetup.class.getClassLoader(), false);
+            final Configuration configuration = context.getConfiguration();
+            if (configuration == seen) {
+                return ours;
+            }
+            final LoggerConfig configured = configuration.getLoggers().get(LineSink.LOGGER);
+            final String file = System.getProperty(FILE_PROPERTY);
+            if (configured != null) {
+                // Another class loader's copy of this class may have made it.
+                ours = configured.getAppenders().size() == 1 && configured.getAppenders().containsKey(APPENDER)
+                        && !configured.isAdditive();
+            } else if (file == null || file.isBlank()) {
+                ours = false;
+            } else {
+                add(context, configuration, file + SUFFIX);
+                ours = true;
+            }
+            seen = configuration;
+            return ours;
+        }
+
+        private static void add(final LoggerContext context, final Configuration configuration, final String file) {
+            final RollingFileAppender appender =
+                    RollingFileAppender.newBuilder()
+                            .setName(APPENDER)
+                            .setConfiguration(configuration)
+                            .withFileName(file)
+                            .withFilePattern(file + ".%i")
+                            .withPolicy(SizeBasedTriggeringPolicy.createPolicy(FILE_SIZE))
+                            .withStrategy(
+                                    DefaultRolloverStrategy.newBuilder().withMax(FILES).withConfig(configuration).build())
+                            .setLayout(
+                                    PatternLayout.newBuilder()
+                                            .withPattern("%msg%n")
+                                            .withCharset(StandardCharsets.UTF_8)
+                                            .withConfiguration(configuration)
+                                            .build())
+                            .build();
+            if (appender == null) {
+                throw new IllegalStateException(file + " cannot be opened");
+            }
+            appender.start();
+            configuration.addAppender(appender);
+            final AppenderRef[] references = {AppenderRef.createAppenderRef(APPENDER, null, null)};
+            final LoggerConfig logger =
+                    LoggerConfig.newBuilder()
+                            .withAdditivity(false)
+                            .withLevel(Level.INFO)
+                            .withLoggerName(LineSink.LOGGER)
+                            .withIncludeLocation("false")
+                            .withRefs(references)
+                            .withConfig(configuration)
+                            .build();
+            logger.addAppender(appender, null, null);
+            configuration.addLogger(LineSink.LOGGER, logger);
+            context.updateLoggers();
+            LOG.info("The event log goes to {}", file);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The line of one event.
+
+use super::json::{Writer, string};
+use super::{Level, Settings, Status, Truncation, pretty};
+use crate::ids::EventId;
+use crate::value::{self, Value, ValueError, instant_text};
+use std::io::Write;
+use std::sync::Arc;
+
+/// An event that is to be logged, without its attributes.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// When it was processed: seconds since 1970 and nanoseconds.
+    pub time: (i64, u32),
+    /// How much of it to log; never [`Level::Off`].
+    pub level: Level,
+    /// Its id.
+    pub id: EventId,
+    /// Its type.
+    pub event_type: Arc<str>,
+    /// The event it came from, and the action; nothing for inputs.
+    pub upstream: Option<(EventId, Option<Arc<str>>)>,
+    /// Where it belongs in the execution trace, if there is one.
+    pub context: Option<Box<Context>>,
+    /// For a record of an execution, which is no event and has attributes of its own.
+    pub lifecycle: Option<Box<Lifecycle>>,
+}
+
+/// Where something belongs in the execution trace.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Id of the run.
+    pub run: u128,
+    /// Key of the run, as it is to be shown.
+    pub key: Option<Arc<str>>,
+    /// The execution, if it belongs to one.
+    pub execution: Option<Arc<Execution>>,
+}
+
+/// Something that runs or ran.
+#[derive(Debug)]
+pub struct Execution {
+    /// Its id.
+    pub id: u128,
+    /// The execution around it.
+    pub parent: Option<u128>,
+    /// What it is, such as `action`.
+    pub entity_type: Arc<str>,
+    /// Name of that.
+    pub name: Arc<str>,
+    /// What else is known of it: a map, or nothing.
+    pub metadata: Value,
+}
+
+/// What a record of an execution says.
+#[derive(Debug, Clone)]
+pub struct Lifecycle {
+    /// What became of the execution.
+    pub status: Status,
+    /// Kind of failure.
+    pub problem: Option<String>,
+    /// Encoded as a value without a version byte.
+    pub attributes: Vec<u8>,
+}
+
+/// Where a log is written, for sinks that several share.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Id of the job.
+    pub job: String,
+    /// Name of the task.
+    pub task: String,
+    /// Number of the subtask.
+    pub subtask: u32,
+}
+
+/// Makes lines, all in the same manner.
+#[derive(Debug)]
+pub struct Lines {
+    truncation: Truncation,
+    pretty: bool,
+    /// The fields that say where.
+    place: Vec<u8>,
+    /// Name of the agent, for the execution trace.
+    agent: String,
+}
+
+impl Lines {
+    /// Lines of an agent as the settings say, with the place in each, or without.
+    pub fn new(settings: &Settings, place: Option<&Place>, agent: &str) -> Lines {
+        let mut fields = Vec::new();
+        if let Some(place) = place {
+            fields.extend_from_slice(br#","jobId":"#);
+            string(&mut fields, &place.job);
+            fields.extend_from_slice(br#","taskName":"#);
+            string(&mut fields, &place.task);
+            // A vector takes whatever is written to it.
+            _ = write!(fields, r#","subtaskId":{}"#, place.subtask);
+        }
+        Lines {
+            truncation: settings.truncation,
+            pretty: settings.pretty,
+            place: fields,
+            agent: agent.to_owned(),
+        }
+    }
+
+    /// Appends the line of an event to `out`, without an end of line.
+    ///
+    /// `attributes` begin with the event's attributes, encoded as a value without a version byte; records of executions have
+    /// theirs with them. Returns how many bytes of `attributes` are its, and whether something was cut.
+    ///
+    /// # Errors
+    /// When the attributes cannot be read; `out` is as before.
+    pub fn write(&self, entry: &Entry, attributes: &[u8], out: &mut Vec<u8>) -> Result<(usize, bool), ValueError> {
+        let (value, length) = match &entry.lifecycle {
+            Some(own) => (value::decode(&own.attributes)?, 0),
+            None => value::decode_prefix(attributes)?,
+        };
+        let start = out.len();
+        out.extend_from_slice(br#"{"timestamp":""#);
+        out.extend_from_slice(instant_text(entry.time.0, entry.time.1).as_bytes());
+        _ = write!(out, r#"","logLevel":"{}""#, entry.level.name());
+        out.extend_from_slice(&self.place);
+        if let Some(context) = &entry.context {
+            self.context(context, out);
+        }
+        id(out, "eventId", entry.id);
+        out.extend_from_slice(br#","eventType":"#);
+        string(out, &entry.event_type);
+        if let Some((event, action)) = &entry.upstream {
+            id(out, "upstreamEventId", *event);
+            if let Some(action) = action {
+                field(out, "upstreamActionName", action);
+            }
+        }
+        if let Some(own) = &entry.lifecycle {
+            field(out, "status", own.status.name());
+            if let Some(problem) = &own.problem {
+                field(out, "problemCategory", problem);
+            }
+        }
+        out.extend_from_slice(br#","eventAttributes":"#);
+        let keep = match entry.level {
+            Level::Verbose => Truncation::NONE,
+            _ => self.truncation,
+        };
+        let mut writer = Writer { out, keep, cut: false };
+        writer.value(&value, 1);
+        let cut = writer.cut;
+        out.push(b'}');
+        if self.pretty {
+            let indented = pretty::indented(&out[start..]);
+            out.truncate(start);
+            out.extend_from_slice(&indented);
+        }
+        Ok((length, cut))
+    }
+}
+
+impl Lines {
+    fn context(&self, context: &Context, out: &mut Vec<u8>) {
+        id(out, "inputRunId", EventId(context.run));
+        for (name, text) in [
+            ("businessKey", context.key.as_deref()),
+            ("agentName", Some(&*self.agent)),
+        ] {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                field(out, name, text);
+            }
+        }
+        let Some(execution) = &context.execution else { return };
+        id(out, "executionId", EventId(execution.id));
+        if let Some(parent) = execution.parent {
+            id(out, "parentExecutionId", EventId(parent));
+        }
+        field(out, "entityType", &execution.entity_type);
+        field(out, "entityName", &execution.name);
+        if matches!(&execution.metadata, Value::Map(entries) if !entries.is_empty()) {
+            out.extend_from_slice(br#","entityMetadata":"#);
+            let keep = Truncation::NONE;
+            Writer { out, keep, cut: false }.value(&execution.metadata, 1);
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &str, text: &str) {
+    out.extend_from_slice(br#",""#);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(br#"":"#);
+    string(out, text);
+}
+
+fn id(out: &mut Vec<u8>, field: &str, id: EventId) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(br#",""#);
+    out.extend_from_slice(field.as_bytes());
+    out.extend_from_slice(br#"":""#);
+    for (index, byte) in id.0.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            out.push(b'-');
+        }
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+    out.push(b'"');
+}

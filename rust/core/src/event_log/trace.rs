@@ -1,0 +1,285 @@
+//! The execution trace: which run an event belongs to, which execution has sent it, and records of executions themselves.
+//!
+//! *Owned state*: runs by their key while they go on, executions of actions until their run ends. *Lifecycle*: a run begins with its
+//! input event, or with the first that is heard of it after a restore. Ids come from the host: there is no chance here.
+
+use super::line::{Context, Entry, Execution, Lifecycle};
+use super::{Level, Levels};
+use crate::ids::{EventId, KeySlot, TaskId};
+use crate::run::Observed;
+use crate::value::{Value, encode};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// What becomes of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It begins.
+    Started,
+    /// It has ended well.
+    Success,
+    /// It has failed.
+    Failed,
+    /// It is not made: what it brought is in the journal.
+    Reused,
+}
+
+impl Status {
+    /// As records show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Started => "started",
+            Status::Success => "success",
+            Status::Failed => "failed",
+            Status::Reused => "reused",
+        }
+    }
+
+    /// Type of the records that say so.
+    pub fn event_type(self) -> &'static str {
+        match self {
+            Status::Started => "_execution_started_event",
+            Status::Success => "_execution_finished_event",
+            Status::Failed => "_execution_failed_event",
+            Status::Reused => "_execution_reused_event",
+        }
+    }
+}
+
+/// Why an execution has failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problem {
+    /// Kind of failure, such as `action_execution_failed`.
+    pub category: Option<String>,
+    /// Class of the innermost error.
+    pub error_type: String,
+    /// Its message.
+    pub error_message: Option<String>,
+}
+
+impl Problem {
+    /// What a text with a Python traceback says of the error that was raised first. Without one the text is the message.
+    pub fn of_traceback(text: &str, category: Option<String>) -> Problem {
+        let mut lines = text.lines().skip_while(|line| !line.starts_with("Traceback ("));
+        lines.next();
+        let raised = lines.find(|line| !line.is_empty() && !line.starts_with(' '));
+        let (error_type, message) = match raised {
+            None => ("", Some(text)),
+            Some(raised) => match raised.split_once(": ") {
+                Some((error_type, message)) => (error_type, Some(message)),
+                None => (raised, None),
+            },
+        };
+        Problem {
+            category,
+            error_type: error_type.to_owned(),
+            error_message: message.map(str::to_owned),
+        }
+    }
+}
+
+/// Something that an action executes: a model call, a tool, what users like to see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    /// What it is, such as `tool`.
+    pub entity_type: String,
+    /// Its name.
+    pub name: String,
+    /// What tells it from others of that name: a map, or nothing.
+    pub metadata: Value,
+}
+
+#[derive(Debug)]
+struct Run {
+    id: u128,
+    tasks: Vec<TaskId>,
+}
+
+#[derive(Debug)]
+struct Action {
+    key: KeySlot,
+    trigger: Option<EventId>,
+    execution: Arc<Execution>,
+    /// Executions inside of it that have begun.
+    open: Vec<(Entity, Arc<Execution>)>,
+}
+
+/// Runs and executions that go on. `ids` gives a new random id each time, `now` the present.
+#[derive(Debug, Default)]
+pub struct Trace {
+    runs: FxHashMap<KeySlot, Run>,
+    actions: FxHashMap<TaskId, Action>,
+    keys: FxHashMap<KeySlot, Arc<str>>,
+}
+
+/// What the host gives for each record.
+pub trait Chance {
+    /// A new random id.
+    fn id(&mut self) -> u128;
+    /// Seconds since 1970 and nanoseconds.
+    fn now(&mut self) -> (i64, u32);
+}
+
+impl Trace {
+    /// The text that records show of a key's runs from now on; nothing if keys are not shown.
+    pub fn key(&mut self, key: KeySlot, text: Option<Arc<str>>) {
+        match text {
+            Some(text) => _ = self.keys.insert(key, text),
+            None => _ = self.keys.remove(&key),
+        }
+    }
+
+    fn run(&mut self, key: KeySlot, chance: &mut impl Chance) -> &mut Run {
+        self.runs.entry(key).or_insert_with(|| Run {
+            id: chance.id(),
+            tasks: Vec::new(),
+        })
+    }
+
+    fn context(&mut self, key: KeySlot, execution: Option<Arc<Execution>>, chance: &mut impl Chance) -> Box<Context> {
+        Box::new(Context {
+            run: self.run(key, chance).id,
+            key: self.keys.get(&key).cloned(),
+            execution,
+        })
+    }
+
+    /// Where an event belongs that is processed now: to the execution that has sent it, or to the run alone.
+    pub fn of_event(&mut self, key: KeySlot, event: &Observed, chance: &mut impl Chance) -> Box<Context> {
+        let sender = event.sender.and_then(|task| self.actions.get(&task));
+        let execution = sender.map(|action| Arc::clone(&action.execution));
+        self.context(key, execution, chance)
+    }
+
+    /// An action begins, or is not run again.
+    pub fn action(
+        &mut self,
+        (key, task): (KeySlot, TaskId),
+        name: &Arc<str>,
+        trigger: Option<EventId>,
+        status: Status,
+        (levels, chance): (&Levels, &mut impl Chance),
+    ) -> Option<Entry> {
+        let execution = Arc::new(Execution {
+            id: chance.id(),
+            parent: None,
+            entity_type: "action".into(),
+            name: Arc::clone(name),
+            metadata: Value::Null,
+        });
+        self.run(key, chance).tasks.push(task);
+        let action = Action {
+            key,
+            trigger,
+            execution: Arc::clone(&execution),
+            open: Vec::new(),
+        };
+        self.actions.insert(task, action);
+        let context = self.context(key, Some(execution), chance);
+        entry(status, None, context, trigger, levels, chance)
+    }
+
+    /// An action has ended.
+    pub fn action_ended(
+        &mut self,
+        task: TaskId,
+        problem: Option<&Problem>,
+        (levels, chance): (&Levels, &mut impl Chance),
+    ) -> Option<Entry> {
+        let action = self.actions.get(&task)?;
+        let (key, trigger, execution) = (action.key, action.trigger, Arc::clone(&action.execution));
+        let status = if problem.is_some() {
+            Status::Failed
+        } else {
+            Status::Success
+        };
+        let context = self.context(key, Some(execution), chance);
+        entry(status, problem, context, trigger, levels, chance)
+    }
+
+    /// Something begins or ends inside an action. An end belongs to the last begin of the same entity that has none yet.
+    pub fn inside(
+        &mut self,
+        task: TaskId,
+        entity: Entity,
+        status: Status,
+        problem: Option<&Problem>,
+        (levels, chance): (&Levels, &mut impl Chance),
+    ) -> Option<Entry> {
+        let action = self.actions.get_mut(&task)?;
+        let begun = match status {
+            Status::Started => None,
+            _ => action.open.iter().rposition(|(other, _)| *other == entity),
+        };
+        let execution = match begun {
+            Some(place) => action.open.remove(place).1,
+            None => {
+                let execution = Arc::new(Execution {
+                    id: chance.id(),
+                    parent: Some(action.execution.id),
+                    entity_type: entity.entity_type.as_str().into(),
+                    name: entity.name.as_str().into(),
+                    metadata: entity.metadata.clone(),
+                });
+                if status == Status::Started {
+                    action.open.push((entity, Arc::clone(&execution)));
+                }
+                execution
+            }
+        };
+        let key = action.key;
+        let context = self.context(key, Some(execution), chance);
+        entry(status, problem, context, None, levels, chance)
+    }
+
+    /// A run has ended: nothing of it comes any more.
+    pub fn run_ended(&mut self, key: KeySlot, idle: bool) {
+        if let Some(run) = self.runs.remove(&key) {
+            for task in run.tasks {
+                self.actions.remove(&task);
+            }
+        }
+        if idle {
+            self.keys.remove(&key);
+        }
+    }
+}
+
+fn entry(
+    status: Status,
+    problem: Option<&Problem>,
+    context: Box<Context>,
+    trigger: Option<EventId>,
+    levels: &Levels,
+    chance: &mut impl Chance,
+) -> Option<Entry> {
+    let level = levels.settings().level(status.event_type());
+    if level == Level::Off {
+        return None;
+    }
+    let mut attributes = Vec::new();
+    if let Some(problem) = problem {
+        let message = problem.error_message.as_deref().map_or(Value::Null, Value::from);
+        let error = vec![
+            ("errorType".to_owned(), Value::from(problem.error_type.as_str())),
+            ("errorMessage".to_owned(), message),
+        ];
+        // Two texts are never too deep, and a text longer than 4 GB is none of an exception.
+        _ = encode(&Value::Map(error), &mut attributes);
+    } else {
+        _ = encode(&Value::Map(Vec::new()), &mut attributes);
+    }
+    Some(Entry {
+        time: chance.now(),
+        level,
+        id: EventId(chance.id()),
+        event_type: status.event_type().into(),
+        upstream: trigger.map(|event| (event, None)),
+        context: Some(context),
+        lifecycle: Some(Box::new(Lifecycle {
+            status,
+            problem: problem.and_then(|problem| problem.category.clone()),
+            attributes,
+        })),
+    })
+}

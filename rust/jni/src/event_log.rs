@@ -1,0 +1,365 @@
+//! The natives of event logs. Which event comes next, and all that its line says of it but the attributes, is known here when
+//! an `event processed` effect is given out; Java hands over the attributes of such events in the same order, many at a time.
+//!
+//! *Owned state*: every open log of this copy of the library, by a number that is never used again. *Lifecycle*: from
+//! `eventLogOpen` to `eventLogFree`, or to the unloading of the library. *Constraint*: appending belongs to the thread of the
+//! core, `eventLogLines` to one other, the rest to any.
+
+use crate::cold::{handled, plain};
+use crate::engine::{Engine, read_plan};
+use crate::env::Env;
+use crate::errors::Failure;
+use flink_agents_core::event_log::{Entity, Entry, Level, Place, Problem, Status};
+use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
+use flink_agents_core::plan::Routes;
+use flink_agents_core::run::{Effect, Machine};
+use flink_agents_core::value::{self, Value};
+use flink_agents_runtime::event_log::{EventLog, Found, Headers, LineReader, OpenError, Options};
+use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Room that an emptied buffer keeps.
+const KEPT: usize = 1 << 20;
+
+struct Open {
+    log: Arc<EventLog>,
+    /// Of a log whose lines Java writes.
+    reader: Option<Mutex<LineReader>>,
+}
+
+static LOGS: Mutex<BTreeMap<i64, Arc<Open>>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicI64 = AtomicI64::new(1);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn open(handle: jlong) -> Result<Arc<Open>, Failure> {
+    lock(&LOGS)
+        .get(&handle)
+        .cloned()
+        .ok_or_else(|| Failure::state("The event log is closed: its handle cannot be used any more"))
+}
+
+/// Ends all logs: the library is being unloaded.
+pub(crate) fn unload() {
+    let left = std::mem::take(&mut *lock(&LOGS));
+    drop(left);
+}
+
+/// What a core knows of the log of its events.
+pub(crate) struct Logged {
+    /// Nothing if the user's own code writes it.
+    log: Option<Arc<EventLog>>,
+    headers: Headers,
+    /// Events given out, whose attributes Java has not handed over.
+    entries: Vec<Entry>,
+    /// Those that are handed over now, if they are not all; and their attributes.
+    leading: Vec<Entry>,
+    attributes: Vec<u8>,
+}
+
+impl Logged {
+    /// An event of a key is processed now: whether it is to be logged.
+    pub(crate) fn takes(&mut self, key: KeySlot, machine: &Machine<Routes>) -> bool {
+        if self.log.is_none() {
+            return self.headers.level(machine) != Level::Off;
+        }
+        let entry = self.headers.entry(key, machine);
+        let takes = entry.is_some();
+        self.entries.extend(entry);
+        takes
+    }
+
+    /// An effect is given out: for the trace.
+    pub(crate) fn effect(&mut self, effect: &Effect, machine: &Machine<Routes>) {
+        self.record(|headers| headers.effect(effect, machine));
+    }
+
+    /// An action has ended well: for the trace.
+    pub(crate) fn finished(&mut self, task: TaskId) {
+        self.record(|headers| headers.ended(task, None));
+    }
+
+    fn record(&mut self, entry: impl FnOnce(&mut Headers) -> Option<Entry>) {
+        if self.log.is_some() && self.headers.traces() {
+            self.entries.extend(entry(&mut self.headers));
+        }
+    }
+
+    /// Hands over the records of executions that do not stand behind events whose attributes are still to come.
+    pub(crate) fn flush_records(&mut self) {
+        if self.headers.traces() && self.entries.first().is_some_and(|entry| entry.lifecycle.is_some()) {
+            self.attributes.clear();
+            self.hand_over(0);
+        }
+    }
+
+    /// So many events, and the records of executions before and right after them. Whether there is a report.
+    fn hand_over(&mut self, events: usize) -> bool {
+        let Some(log) = &self.log else { return false };
+        let mut left = events;
+        let end = self.entries.iter().position(|entry| {
+            let is_event = entry.lifecycle.is_none();
+            let is_next = is_event && left == 0;
+            left -= usize::from(is_event && left > 0);
+            is_next
+        });
+        match end {
+            None => log.append(&mut self.entries, &self.attributes),
+            Some(end) => {
+                self.leading.extend(self.entries.drain(..end));
+                log.append(&mut self.leading, &self.attributes)
+            }
+        }
+    }
+
+    /// The numbers of these texts may be given out again.
+    pub(crate) fn forget(&mut self, freed: &[Symbol]) {
+        self.headers.forget(freed);
+    }
+}
+
+impl From<OpenError> for Failure {
+    #[cold]
+    fn from(error: OpenError) -> Self {
+        Failure::core(error.to_string())
+    }
+}
+
+/// What Java says about a log, JSON.
+#[derive(Deserialize)]
+struct Request {
+    job: String,
+    task: String,
+    subtask: u32,
+    temporary: PathBuf,
+    /// The user's own code writes the events.
+    custom: bool,
+    agent: String,
+}
+
+handled! {
+    /// Opens the log of a core's events. `plan`: JSON, `request`: JSON. Returns its handle; 0 if the plan logs nothing, -1 if the
+    /// user's own code writes what effects say is to be logged.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogOpen(
+        env, engine, plan: jbyteArray, request: jbyteArray
+    ) -> jlong = 0; {
+        open_log(engine, &env.bytes(plan)?, &env.bytes(request)?)
+    }
+}
+
+fn open_log(engine: &mut Engine, plan: &[u8], request: &[u8]) -> Result<i64, Failure> {
+    let config = read_plan(plan)?.config;
+    let request: Request = serde_json::from_slice(request)
+        .map_err(|error| Failure::argument(format!("The settings of an event log cannot be read: {error}")))?;
+    let options = Options::read(&config, &request.temporary).map_err(|error| Failure::argument(error.to_string()))?;
+    if options.lines.is_off() {
+        return Ok(0);
+    }
+    let (handle, log) = if request.custom {
+        (-1, None)
+    } else {
+        let place = Place {
+            job: request.job,
+            task: request.task,
+            subtask: request.subtask,
+        };
+        let (log, reader) = EventLog::open(&options, &place, &request.agent)?;
+        let log = Arc::new(log);
+        let handle = NEXT.fetch_add(1, Ordering::Relaxed);
+        let open = Open {
+            log: Arc::clone(&log),
+            reader: reader.map(Mutex::new),
+        };
+        lock(&LOGS).insert(handle, Arc::new(open));
+        (handle, Some(log))
+    };
+    engine.traced = options.lines.trace && log.is_some();
+    engine.logged = Some(Box::new(Logged {
+        log,
+        headers: Headers::of(&mut engine.machine, options.lines),
+        entries: Vec::new(),
+        leading: Vec::new(),
+        attributes: Vec::new(),
+    }));
+    Ok(handle)
+}
+
+handled! {
+    /// Hands over the attributes of the next `events` that effects said are to be logged: the first `length` bytes of `attributes`,
+    /// values one after another. Waits for room, if the options say so. Returns 1 if there is a report.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogAppend(
+        env, engine, attributes: jbyteArray, length: jint, events: jint
+    ) -> jint = 0; {
+        let Some(logged) = engine.logged.as_deref_mut() else {
+            return Err(Failure::state("The core has no event log"));
+        };
+        if logged.log.is_none() {
+            return Err(Failure::state("The event log of this core is written by the user's own code"));
+        }
+        let waiting = logged.entries.iter().filter(|entry| entry.lifecycle.is_none()).count();
+        if events as usize > waiting {
+            return Err(Failure::argument(format!("{events} events are logged, and {waiting} are to be")));
+        }
+        env.leading_bytes_into(attributes, length, &mut logged.attributes)?;
+        let reports = logged.hand_over(events as usize);
+        logged.attributes.shrink_to(KEPT);
+        Ok(jint::from(reports))
+    }
+}
+
+handled! {
+    /// The text (UTF-8) that the trace shows of a key's runs from now on; null if it shows none.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogKey(env, engine, key: jint, text: jbyteArray) -> () = (); {
+        let text = if text.is_null() { None } else { Some(env.bytes(text)?) };
+        if let Some(logged) = &mut engine.logged {
+            let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+            logged.headers.key(KeySlot(key as u32), text.as_deref());
+        }
+        Ok(())
+    }
+}
+
+handled! {
+    /// What became of an execution, for the trace: 0 started, 1 success, 2 failed. `what` is an encoded list: type and name of what is
+    /// executed inside the action, null for the action itself; metadata, a map or null; category, type and message of what went
+    /// wrong, or null. Without a type the message is a text with a Python traceback.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogExecution(
+        env, engine, task: jlong, status: jint, what: jbyteArray
+    ) -> () = (); {
+        let Some(logged) = &mut engine.logged else { return Ok(()) };
+        let what = value::decode(&env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
+        let Value::List(mut parts) = what else {
+            return Err(Failure::argument("what is said of an execution is no list"));
+        };
+        let text = |parts: &mut Vec<Value>, at: usize| match parts.get_mut(at).map(|part| std::mem::replace(part, Value::Null)) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        let (entity_type, name) = (text(&mut parts, 0), text(&mut parts, 1));
+        let problem = (status == 2).then(|| {
+            let (category, error_message) = (text(&mut parts, 3), text(&mut parts, 5));
+            match text(&mut parts, 4) {
+                Some(error_type) => Problem {
+                    category,
+                    error_type,
+                    error_message,
+                },
+                None => Problem::of_traceback(&error_message.unwrap_or_default(), category),
+            }
+        });
+        let status = match status {
+            0 => Status::Started,
+            1 => Status::Success,
+            _ => Status::Failed,
+        };
+        let task = TaskId::from_bits(task as u64);
+        logged.record(|headers| match entity_type {
+            None => headers.ended(task, problem.as_ref()),
+            Some(entity_type) => {
+                let metadata = parts.get_mut(2).map_or(Value::Null, |part| std::mem::replace(part, Value::Null));
+                let name = name.unwrap_or_default();
+                headers.inside(task, Entity { entity_type, name, metadata }, status, problem.as_ref())
+            }
+        });
+        Ok(())
+    }
+}
+
+plain! {
+    /// The file of a log; null if its lines are read by `eventLogLines`.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogPath(env, log: jlong) -> jbyteArray = std::ptr::null_mut(); {
+        match open(log)?.log.path() {
+            Some(path) => env.new_bytes(path.to_string_lossy().as_bytes()),
+            None => Ok(std::ptr::null_mut()),
+        }
+    }
+}
+
+plain! {
+    /// Lines of a log, each as u32 length and UTF-8; with `joined` as one text with an end of line between them. Waits for some,
+    /// at most so many milliseconds, and is empty then; null when there will be none any more.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogLines(
+        env, log: jlong, millis: jint, joined: jint
+    ) -> jbyteArray = std::ptr::null_mut(); {
+        let Ok(open) = open(log) else { return Ok(std::ptr::null_mut()) };
+        let Some(reader) = &open.reader else {
+            return Err(Failure::state("The event log writes its lines itself"));
+        };
+        let mut reader = lock(reader);
+        match reader.next(Duration::from_millis(millis.max(0) as u64)) {
+            Found::End => Ok(std::ptr::null_mut()),
+            Found::Nothing => env.new_bytes(&[]),
+            Found::Lines(text, ends) if joined != 0 || ends.is_empty() => {
+                env.new_bytes(text.strip_suffix(b"\n").unwrap_or(text))
+            }
+            Found::Lines(text, ends) => {
+                let mut out = Vec::with_capacity(text.len() + 4 * ends.len());
+                let mut start = 0;
+                for end in ends {
+                    let line = &text[start..end - 1];
+                    out.extend_from_slice(&(line.len() as u32).to_le_bytes());
+                    out.extend_from_slice(line);
+                    start = *end;
+                }
+                env.new_bytes(&out)
+            }
+        }
+    }
+}
+
+plain! {
+    /// Events written, those of them with something cut, those that could not be written, those dropped since there was no room;
+    /// each a u64.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogFigures(env, log: jlong) -> jbyteArray = std::ptr::null_mut(); {
+        let figures = open(log)?.log.figures();
+        let mut out = Vec::with_capacity(32);
+        for figure in [figures.written, figures.truncated, figures.failures, figures.dropped] {
+            out.extend_from_slice(&figure.to_le_bytes());
+        }
+        env.new_bytes(&out)
+    }
+}
+
+plain! {
+    /// Something that users should know of a log, once; null if there is nothing.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogReport(env, log: jlong) -> jbyteArray = std::ptr::null_mut(); {
+        match open(log)?.log.report() {
+            Some(report) => env.new_bytes(report.as_bytes()),
+            None => Ok(std::ptr::null_mut()),
+        }
+    }
+}
+
+plain! {
+    /// Nobody waits for room in a log any more. One that is closed stays as it is.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogHurry(_env, log: jlong) -> () = (); {
+        if let Ok(open) = open(log) {
+            open.log.hurry();
+        }
+        Ok(())
+    }
+}
+
+plain! {
+    /// No event follows: waits for what is left to be written, at most so many milliseconds. 1 if all is.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogClose(_env, log: jlong, millis: jint) -> jint = 1; {
+        let closed = open(log)?.log.close(Duration::from_millis(millis.max(0) as u64));
+        Ok(jint::from(closed))
+    }
+}
+
+plain! {
+    /// Frees a log that is closed.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogFree(_env, log: jlong) -> () = (); {
+        let open = lock(&LOGS).remove(&log);
+        drop(open);
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! The event log of a run in this process: to files by the runtime's writer, else to Python's logging. Lines for that are made
+//! at once and told when nothing is borrowed, as warnings are.
+
+use super::Local;
+use flink_agents_core::event_log::{Entry, Lines, Place, Problem};
+use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
+use flink_agents_core::plan::{AgentPlan, Routes};
+use flink_agents_core::run::{Effect, Machine};
+use flink_agents_runtime::event_log::{EventLog, Headers, Keys, Options, Sink};
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use std::time::Duration;
+
+/// Logger of lines that go to no file.
+const LOGGER: &str = "flink_agents.EventLog";
+/// Why actions fail.
+const ACTION_FAILED: &str = "action_execution_failed";
+/// Lines that are told together.
+const MOST: usize = 256;
+/// How long the end of a run waits for the writer of a file.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a run logs.
+pub(super) struct Log {
+    headers: Headers,
+    keys: Keys,
+    target: Target,
+}
+
+enum Target {
+    File { log: EventLog, entry: Vec<Entry> },
+    Logging { lines: Lines, made: Vec<String> },
+}
+
+impl Log {
+    /// The log that a plan asks for; nothing if it asks for none, or nobody listens.
+    pub(super) fn open(
+        py: Python<'_>,
+        plan: &AgentPlan,
+        machine: &mut Machine<Routes>,
+        agent: &str,
+        name: Option<&str>,
+    ) -> PyResult<Option<Log>> {
+        let options = Options::read(&plan.config, &std::env::temp_dir());
+        let options = options.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        if options.lines.is_off() {
+            return Ok(None);
+        }
+        let place = Place {
+            job: name.unwrap_or("local").to_owned(),
+            task: agent.to_owned(),
+            subtask: 0,
+        };
+        let target = match options.sink {
+            Sink::Directory(_) => {
+                let opened =
+                    EventLog::open(&options, &place, agent).map_err(|error| PyOSError::new_err(error.to_string()))?;
+                Target::File {
+                    log: opened.0,
+                    entry: Vec::with_capacity(1),
+                }
+            }
+            Sink::Reader if !is_heard(py)? => return Ok(None),
+            Sink::Reader => Target::Logging {
+                lines: Lines::new(&options.lines, Some(&place), agent),
+                made: Vec::new(),
+            },
+        };
+        Ok(Some(Log {
+            keys: Keys::read(&plan.config).map_err(|error| PyValueError::new_err(error.to_string()))?,
+            headers: Headers::of(machine, options.lines),
+            target,
+        }))
+    }
+
+    /// Logs an event of a key. Says what users should know, if there is something.
+    pub(super) fn processed(&mut self, key: KeySlot, machine: &Machine<Routes>, attributes: &[u8]) -> Option<String> {
+        let entry = self.headers.entry(key, machine)?;
+        self.log(entry, attributes)
+    }
+
+    /// Whether there are records of executions, too.
+    pub(super) fn traces(&self) -> bool {
+        self.headers.traces()
+    }
+
+    /// The machine gives out an effect: logs the action that begins with it.
+    pub(super) fn effect(&mut self, effect: &Effect, machine: &Machine<Routes>) -> Option<String> {
+        let entry = self.headers.effect(effect, machine)?;
+        self.log(entry, &[])
+    }
+
+    /// An action has ended well, or has failed with a text that has its traceback.
+    pub(super) fn ended(&mut self, task: TaskId, failure: Option<&str>) -> Option<String> {
+        let problem = failure.map(|text| Problem::of_traceback(text, Some(ACTION_FAILED.to_owned())));
+        let entry = self.headers.ended(task, problem.as_ref())?;
+        self.log(entry, &[])
+    }
+
+    /// A key has inputs now.
+    pub(super) fn key(&mut self, key: KeySlot, text: &str) {
+        // In front of the text stands a letter for its type.
+        let plain = text.split_once(':').map_or(text, |(_, plain)| plain);
+        let shown = self.keys.show(plain);
+        self.headers.key(key, shown.as_deref());
+    }
+
+    fn log(&mut self, entry: Entry, attributes: &[u8]) -> Option<String> {
+        match &mut self.target {
+            Target::File { log, entry: one } => {
+                one.push(entry);
+                log.append(one, attributes).then(|| log.report()).flatten()
+            }
+            Target::Logging { lines, made } => {
+                let mut line = Vec::new();
+                match lines.write(&entry, attributes, &mut line) {
+                    Ok(_) => made.push(String::from_utf8_lossy(&line).into_owned()),
+                    Err(error) => return Some(format!("An event is missing in the event log: {error}")),
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether lines should be told now.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(&self.target, Target::Logging { made, .. } if made.len() >= MOST)
+    }
+
+    /// Lines for Python's logging, which were not told yet.
+    pub(super) fn take(&mut self) -> Vec<String> {
+        match &mut self.target {
+            Target::Logging { made, .. } => std::mem::take(made),
+            Target::File { .. } => Vec::new(),
+        }
+    }
+
+    /// Waits, for a bounded time, until a file has all lines. Says what users should know, if there is something.
+    pub(super) fn close(&self, py: Python<'_>) -> Option<String> {
+        match &self.target {
+            Target::File { log, .. } => {
+                let ended = py.detach(|| log.close(PATIENCE));
+                log.report()
+                    .or_else(|| (!ended).then(|| "The event log was not written to its end in time".to_owned()))
+            }
+            Target::Logging { .. } => None,
+        }
+    }
+
+    /// The numbers of these texts may be given out again.
+    pub(super) fn forget(&mut self, freed: &[Symbol]) {
+        self.headers.forget(freed);
+    }
+}
+
+/// Whether anybody would see lines.
+fn is_heard(py: Python<'_>) -> PyResult<bool> {
+    let logging = py.import("logging")?;
+    let logger = logging.call_method1("getLogger", (LOGGER,))?;
+    logger
+        .call_method1("isEnabledFor", (logging.getattr("INFO")?,))?
+        .extract()
+}
+
+/// Tells Python's logging, whose handlers may come back here: nothing may be borrowed.
+pub(super) fn tell(local: &Bound<'_, Local>) -> PyResult<()> {
+    let lines = local.borrow_mut().log.as_mut().map(Log::take).unwrap_or_default();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let py = local.py();
+    let logger = py.import("logging")?.call_method1("getLogger", (LOGGER,))?;
+    for line in lines {
+        logger.call_method1("info", ("%s", PyString::new(py, &line)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! What hosts know of a processed event before they look at its attributes, and records of executions.
+
+use flink_agents_core::event_log::{Chance, Entity, Entry, Level, Levels, Problem, Settings, Status, Trace};
+use flink_agents_core::ids::{ActionId, KeySlot, Symbol, TaskId};
+use flink_agents_core::run::{Effect, Machine, Router};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Makes entries of what a machine says of processed events, and of executions if there is to be a trace. For the thread of the
+/// machine.
+#[derive(Debug)]
+pub struct Headers {
+    levels: Levels,
+    actions: Vec<Arc<str>>,
+    /// Nothing without a trace.
+    trace: Option<Trace>,
+    ids: Ids,
+}
+
+impl Headers {
+    /// For the events of a machine, which tells of them from now on.
+    pub fn of<R: Router>(machine: &mut Machine<R>, settings: Settings) -> Headers {
+        machine.observe_events();
+        let router = machine.router();
+        let names = (0..router.action_count()).map(|index| Arc::from(router.action_name(ActionId(index as u16))));
+        Headers {
+            trace: settings.trace.then(Trace::default),
+            levels: Levels::new(settings),
+            actions: names.collect(),
+            ids: Ids::default(),
+        }
+    }
+
+    /// Whether [`Headers::effect`] and what comes after it have anything to say.
+    pub fn traces(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// The level of the event that is processed now.
+    pub fn level<R: Router>(&mut self, machine: &Machine<R>) -> Level {
+        match machine.observed() {
+            Some(event) => self.levels.of(event.event_type, machine.symbols()).0,
+            None => Level::Off,
+        }
+    }
+
+    /// The entry of the event that is processed now, one of this key; nothing if it is not to be logged.
+    pub fn entry<R: Router>(&mut self, key: KeySlot, machine: &Machine<R>) -> Option<Entry> {
+        let event = machine.observed()?;
+        let context = self
+            .trace
+            .as_mut()
+            .map(|trace| trace.of_event(key, event, &mut self.ids));
+        let (level, event_type) = self.levels.of(event.event_type, machine.symbols());
+        if level == Level::Off {
+            return None;
+        }
+        let action = |action: ActionId| self.actions.get(usize::from(action.0)).cloned();
+        Some(Entry {
+            time: now(),
+            level,
+            id: event.id,
+            event_type: Arc::clone(event_type),
+            upstream: event.lineage.map(|(id, by)| (id, action(by))),
+            context,
+            lifecycle: None,
+        })
+    }
+
+    /// The numbers of these texts may be given out again.
+    pub fn forget(&mut self, freed: &[Symbol]) {
+        self.levels.forget(freed);
+    }
+
+    /// The text that a key's runs are shown with in the trace from now on.
+    pub fn key(&mut self, key: KeySlot, text: Option<&str>) {
+        if let Some(trace) = &mut self.trace {
+            trace.key(key, text.map(Arc::from));
+        }
+    }
+
+    /// An effect is given out: the record of the action that begins with it, if one does.
+    pub fn effect<R: Router>(&mut self, effect: &Effect, machine: &Machine<R>) -> Option<Entry> {
+        let trace = self.trace.as_mut()?;
+        let (key, task, action, status) = match effect {
+            Effect::RunAction { task, key, action, .. } => (*key, *task, *action, Status::Started),
+            Effect::Replay { task, key, action, .. } => (*key, *task, *action, Status::Reused),
+            Effect::RunEnded { key, idle, .. } => {
+                trace.run_ended(*key, *idle);
+                return None;
+            }
+            _ => return None,
+        };
+        let name = self.actions.get(usize::from(action.0))?;
+        let trigger = machine.trigger_of(task).ok();
+        trace.action((key, task), name, trigger, status, (&self.levels, &mut self.ids))
+    }
+
+    /// The record of an action that has ended well, or has failed.
+    pub fn ended(&mut self, task: TaskId, problem: Option<&Problem>) -> Option<Entry> {
+        let trace = self.trace.as_mut()?;
+        trace.action_ended(task, problem, (&self.levels, &mut self.ids))
+    }
+
+    /// The record of something that begins or ends inside an action.
+    pub fn inside(&mut self, task: TaskId, entity: Entity, status: Status, problem: Option<&Problem>) -> Option<Entry> {
+        let trace = self.trace.as_mut()?;
+        trace.inside(task, entity, status, problem, (&self.levels, &mut self.ids))
+    }
+}
+
+/// Ids as random UUIDs (version 4): not for secrets.
+#[derive(Debug, Default)]
+struct Ids {
+    /// Seeded by the system.
+    seed: RandomState,
+    count: u64,
+}
+
+impl Ids {
+    fn half(&mut self) -> u64 {
+        self.count += 1;
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_u64(self.count);
+        hasher.finish()
+    }
+}
+
+impl Chance for Ids {
+    fn id(&mut self) -> u128 {
+        let bits = u128::from(self.half()) << 64 | u128::from(self.half());
+        let version = bits & !(0xf << 76) | 4 << 76;
+        version & !(3 << 62) | 2 << 62
+    }
+
+    fn now(&mut self) -> (i64, u32) {
+        now()
+    }
+}
+
+fn now() -> (i64, u32) {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        // Microseconds, as Java's clock has them.
+        Ok(time) => (time.as_secs() as i64, time.subsec_micros() * 1000),
+        Err(_) => (0, 0),
+    }
+}
