@@ -14,6 +14,7 @@ use coverage::Coverage;
 use flink_agents_core::ids::KeySlot;
 use flink_agents_core::journal::{History, Origin, Recovered as RecoveredRecord, Ticket};
 use flink_agents_core::run::{InputError, Machine, RecordOut, Router};
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -111,8 +112,8 @@ pub struct Figures {
 /// What was read back of a key that has not been opened.
 #[derive(Default)]
 struct Unclaimed {
-    /// By tail; the later record counts.
-    records: HashMap<Vec<u8>, (Vec<u8>, Position)>,
+    /// By tail; the later record counts. Tails are numbers and names of the agent's: nobody chooses them so that they collide.
+    records: FxHashMap<Vec<u8>, (Vec<u8>, Position)>,
     runs: Runs,
 }
 

@@ -44,6 +44,9 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("message.timeout.ms", "120000"),
     // Only at the end of a partition does a broker wait, and what is asked for next waits behind that.
     ("fetch.wait.max.ms", "10"),
+    // What was fetched ahead fills librdkafka's queue while a journal is read; with its default of a second it is then empty for
+    // most of the time.
+    ("fetch.queue.backoff.ms", "5"),
     ("check.crcs", "true"),
     ("auto.offset.reset", "error"),
 ];
