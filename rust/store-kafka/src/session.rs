@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) confirm: Option<Confirm>,
     pub(crate) failure: Option<StoreError>,
     pub(crate) closed: bool,
+    /// Something was given to the producer since the thread that serves it looked.
+    sent: bool,
     /// Of each key group, what the markers said.
     pub(crate) starts: Vec<Option<Position>>,
     /// Of each of the session's partitions, the place after what was read and what is acknowledged.
@@ -156,7 +158,11 @@ impl Inner {
                 .key(&key)
                 .payload(&value);
             match writer.producer.send(message) {
-                Ok(()) => {}
+                Ok(()) if state.sent => {}
+                Ok(()) => {
+                    state.sent = true;
+                    self.changed.notify_all();
+                }
                 // The thread that serves the producer tries again.
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     state.pending.push_front(record);
@@ -257,15 +263,36 @@ impl Inner {
         }
     }
 
+    /// The producer was given something, and is to be served.
+    pub(crate) fn has_sent(&self) {
+        self.state().sent = true;
+        self.changed.notify_all();
+    }
+
     /// Serves the producer until the session ends.
     pub(crate) fn serve(&self, producer: &Producer) {
         while !self.shared.troubles.stopped() {
-            producer.poll(SLICE);
+            producer.poll(self.idle(producer));
             let mut state = self.state();
             if !state.pending.is_empty() {
                 self.drain(&mut state);
             }
         }
+    }
+}
+
+impl Inner {
+    /// How long to wait for the producer. Nothing can wake a thread that does, so that one with nothing on its way is waited for
+    /// here, where the session's end is heard of at once. Before the claim there are tokens and connections to be served.
+    fn idle(&self, producer: &Producer) -> Duration {
+        let state = self.state();
+        if state.writer.is_none() || producer.in_flight_count() > 0 {
+            return SLICE;
+        }
+        let quiet = |state: &mut State| !state.sent && !state.closed && state.failure.is_none();
+        let waited = self.changed.wait_timeout_while(state, SLICE, quiet);
+        waited.unwrap_or_else(PoisonError::into_inner).0.sent = false;
+        Duration::ZERO
     }
 }
 

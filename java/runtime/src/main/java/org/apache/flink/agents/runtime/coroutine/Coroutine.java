@@ -67,8 +67,8 @@ public abstract class Coroutine {
         return !suspended;
     }
 
-    /** Ends the thread. No code may be suspended in it. */
-    public final void end() {
+    /** Ends the thread, and need not wait for that. No code may be suspended in it. */
+    void end() {
         body = null;
         handOver();
     }
