@@ -82,7 +82,7 @@ class LocalRun:
             actions_of(plan),
             agent=plan.agent_name,
             resources=self._resources,
-            config=plan.config,
+            config=plan.config.resolving(),
             metrics=group,
             verify=True,
         )

@@ -229,7 +229,7 @@ def _make(link: _core.Worker) -> tuple[WorkerExecutor, WorkerMetrics, ResourceCa
         actions_of(plan),
         agent=plan.agent_name,
         resources=resources,
-        config=plan.config,
+        config=plan.config.resolving(),
         metrics=metrics.root,
     )
     return executor, metrics, resources

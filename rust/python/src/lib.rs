@@ -73,6 +73,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(local::args_digest, module)?)?;
     module.add_function(wrap_pyfunction!(plan::validate_plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::load_config, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::resolve_secret, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::is_hidden, module)?)?;
     module.add_function(wrap_pyfunction!(metrics::metrics_page, module)?)?;
     module.add_class::<metrics::MetricsServer>()?;
     module.add_class::<local::Local>()?;
