@@ -88,6 +88,9 @@ def resolve_secret(value: str) -> str:
         If the variable or file is not there; the message names it and the remedy.
     """
 
+def shown_key(text: str, how: str) -> str | None:
+    """Return a key as the log shows it by a word of option ``log.keys``; None if it does not."""
+
 def is_hidden(key: str, value: str) -> bool:
     """Say whether messages must not show the value of a key: a secret that lies there itself."""
 

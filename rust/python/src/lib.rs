@@ -68,6 +68,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(convert::check_memory_value, module)?)?;
     module.add_function(wrap_pyfunction!(keys::key_text, module)?)?;
     module.add_function(wrap_pyfunction!(keys::key_of, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::shown_key, module)?)?;
     module.add_function(wrap_pyfunction!(uuid::random_uuid, module)?)?;
     module.add_function(wrap_pyfunction!(uuid::uuid_of, module)?)?;
     module.add_function(wrap_pyfunction!(local::args_digest, module)?)?;
