@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import examples
 import expected
 from checks import LogWatch, Suite, user_class_loaders
 from cluster import SLOTS, Cluster, free_ports
-from flink_home import ROOT
+from flink_home import FLINK_VERSION, ROOT
 from job_jars import Jars
 from python_env import PythonHome, derived, made_by_uv
 from rest import Rest, wait_for
@@ -174,6 +175,27 @@ def configuration(c: PythonContext) -> None:
         done = c.cluster.flink(*c.command("probes.py", "--agent", "EchoAgent", "--keys", "x", "--out", c.out().as_uri(),
                                           options=("-Dagent.max-in-flight=lots",)))
         c.suite.contains("a wrong value is refused with its key", done.stdout, ("max-in-flight", "lots"))
+
+
+def doctor(c: PythonContext) -> None:
+    """``flink-agents doctor`` looks at the client and at the cluster, where a job runs."""
+    with c.suite.scenario("flink-agents doctor", c.cluster):
+        walk = Walk(c, ())
+        job = walk.start(1)
+        c.cluster.rest.await_state(job, "RUNNING", 60)
+        done = subprocess.run(
+            [str(c.home.python), "-m", "flink_agents.cli", "doctor", "--json", "--cluster", c.cluster.rest.base,
+             "--flink-home", str(c.cluster.home)],
+            env=c.cluster.environment, capture_output=True, text=True, timeout=120, check=False)
+        found = [(one["area"], one["state"], one["text"]) for one in json.loads(done.stdout)["findings"]]
+        # Jobs of scenarios before may have failed, as they should.
+        wrong = [one for one in found if one[1] == "wrong" and one[0] != "jobs"]
+        c.suite.equal("nothing is wrong but with jobs that have failed", [], wrong)
+        text = "\n".join(": ".join(one) for one in found)
+        c.suite.contains("what it looked at", text, (
+            f"cluster: ok: {FLINK_VERSION}", "library: ok:", "worker: ok:", "jars: ok: the JobManager has no flink-agents jar",
+            "jars: ok: TaskManager", "config: ok:", f"({job}) runs"))
+        walk.finish(job, 1)
 
 
 def interpreters_and_files(c: PythonContext) -> None:
@@ -514,7 +536,7 @@ def nothing_left(c: PythonContext) -> None:
 
 
 SCENARIOS = [
-    datastream, table, getting_started, shipped_examples, thread_mode, configuration, interpreters_and_files,
+    datastream, table, getting_started, shipped_examples, thread_mode, configuration, doctor, interpreters_and_files,
     uv_environment, command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
     killed_worker, bad_actions, client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]

@@ -79,6 +79,21 @@ class MetricsServer:
 def load_config(request_json: str) -> str:
     """Merge the sources of configuration: JSON in, JSON out."""
 
+def resolve_secret(value: str) -> str:
+    """Return what a value of a configuration refers to, ``${env:NAME}`` or ``${file:PATH}``; any other value as it is.
+
+    Raises
+    ------
+    LookupError
+        If the variable or file is not there; the message names it and the remedy.
+    """
+
+def shown_key(text: str, how: str) -> str | None:
+    """Return a key as the log shows it by a word of option ``log.keys``; None if it does not."""
+
+def is_hidden(key: str, value: str) -> bool:
+    """Say whether messages must not show the value of a key: a secret that lies there itself."""
+
 class Link(Protocol):
     """What the executor needs of ``Local`` and ``Worker``. Memory 0 is sensory, 1 is short-term."""
 

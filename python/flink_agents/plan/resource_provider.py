@@ -105,9 +105,27 @@ class PythonResourceProvider(ResourceProvider):
                 key[len(prefix) :]: value for key, value in config.conf_data.items() if key.startswith(prefix)
             }
             arguments.update(self.descriptor.arguments)
-            return cls(**arguments, resource_context=resource_context)
+            found = {key: _resolved(key, value) for key, value in arguments.items()}
+            return cls(**found, resource_context=resource_context)
         except Exception as error:
             raise self.named(error) from error
+
+
+def _resolved(place: str, value: Any) -> Any:
+    """Return a value with what ``${env:NAME}`` and ``${file:PATH}`` in it refer to, at whatever depth."""
+    from flink_agents import _core
+
+    if isinstance(value, str):
+        try:
+            return _core.resolve_secret(value)
+        except LookupError as e:
+            msg = f"argument '{place}': {e.args[0]}"
+            raise LookupError(msg) from None
+    if isinstance(value, dict):
+        return {key: _resolved(f"{place}.{key}", element) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_resolved(f"{place}[{i}]", element) for i, element in enumerate(value)]
+    return value
 
 
 class JavaResourceProvider(ResourceProvider):

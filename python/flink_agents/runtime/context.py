@@ -190,6 +190,9 @@ class ActionContext(RunnerContext):
     wait: Wait | None = None
     # With a journal: the tasks that it started.
     beside: Any = None
+    # For the log: ids of the event that triggered it, and of the run's input, if that is known.
+    event_id: Any = None
+    run_id: Any = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self.executor = executor

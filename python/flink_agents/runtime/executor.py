@@ -30,6 +30,7 @@ from flink_agents.api.events.event import Event
 from flink_agents.api.function import PythonFunction
 from flink_agents.runtime.callables import check_outcome
 from flink_agents.runtime.context import ActionContext
+from flink_agents.runtime.log_context import RUNNING, Runs
 
 if TYPE_CHECKING:
     import asyncio
@@ -168,6 +169,10 @@ class Executor:
         self.verify = config.get_bool("values.verify", verify)
         self.closing = False
         self._interrupted = False
+        # For the log: the run's name, how keys are shown, and which run is a key's.
+        self.job = ""
+        self.log_keys: str = config.get_str("log.keys", "hash")
+        self._runs = Runs()
 
     # ---- for those who drive
 
@@ -267,12 +272,18 @@ class Executor:
             _set_extra(event, {})
             _set_private(event, None)
             context = ActionContext(self, task, action, key)
+            if upstream_id is None:
+                self._runs.begins(key, event_id)
+            context.event_id = event_id
+            context.run_id = self._runs.of(key)
             if action.is_async:
                 self._begin(context, event)
             else:
                 try:
                     # A context of its own: what it sets in context variables is for nobody else, as in a task of asyncio.
-                    result = copy_context().run(action.function, event, context)
+                    own = copy_context()
+                    own.run(RUNNING.set, context)
+                    result = own.run(action.function, event, context)
                     if result is not None:
                         check_outcome(action, result)
                 except BaseException as exception:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from flink_agents import _core
+from flink_agents.runtime import log_context
 from flink_agents.runtime.executor import Executor, actions_of
 from flink_agents.runtime.local_inputs import InputReader
 from flink_agents.runtime.local_metrics import LocalMetrics
@@ -82,10 +83,12 @@ class LocalRun:
             actions_of(plan),
             agent=plan.agent_name,
             resources=self._resources,
-            config=plan.config,
+            config=plan.config.resolving(),
             metrics=group,
             verify=True,
         )
+        self._executor.job = name or "local"
+        log_context.install()
         limit = plan.config.get_int("max-in-flight", 10_000)
         # What asynchronous actions of so many inputs wait for is under way at a time, and so is what the store is to write.
         self._waits = self._executor.has_async or self._core.journalled

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from flink_agents.runtime.callables import check_outcome
+from flink_agents.runtime.log_context import RUNNING
 from flink_agents.runtime.scopes import SCOPE, Scope
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ async def drive(executor: Executor, context: ActionContext, event: Event) -> Non
     """Run an ``async def`` action as a task of the loop."""
     # Of this task alone.
     SCOPE.set(Scope(context, 0))
+    RUNNING.set(context)
     try:
         await _Steps(executor, context, event)
     except BaseException as exception:

@@ -23,6 +23,7 @@ from typing import Any
 from flink_agents import _core
 from flink_agents.runtime.context import ActionContext
 from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of, shown, valid_unicode
+from flink_agents.runtime.log_context import of_action
 from flink_agents.runtime.resources import ResourceCache
 from flink_agents.runtime.worker_metrics import WorkerMetrics
 
@@ -30,6 +31,10 @@ from flink_agents.runtime.worker_metrics import WorkerMetrics
 _LAST_SECONDS = 30.0
 # Objects that live as long as the worker are not looked at again and again.
 _COLLECT_EVERY = 10_000
+
+
+# Stands between what a line belongs to, see output.rs.
+_BETWEEN = "\x1c"
 
 
 class ForkedChild(BaseException):
@@ -109,7 +114,9 @@ class LogLines(logging.Handler):
         try:
             level = next((letter for least, letter in self._LEVELS if record.levelno >= least), "D")
             text = self.format(record).replace("\n", "\x1d")
-            line = f"\x1e{level}{record.name}\x1f{text}\n".encode("utf-8", "backslashreplace")
+            known = "".join(f"{_BETWEEN}{name}={value.replace(_BETWEEN, ' ')}" for name, value in of_action().items() if value)
+            head = (record.name + known).replace("\n", " ").replace("\x1f", " ")
+            line = f"\x1e{level}{head}\x1f{text}\n".encode("utf-8", "backslashreplace")
             # Not by way of sys.stderr, which user code may have replaced; one write, so that lines stay whole.
             os.write(2, line)
         except Exception:
@@ -213,7 +220,9 @@ def _prepare_process(link: _core.Worker) -> None:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")
     handler = LogLines()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # That of the TaskManager's logger: what it would not show need not be sent.
+    level = logging.getLevelName(os.environ.get("FLINK_AGENTS_LOG_LEVEL", "INFO"))
+    logging.basicConfig(level=level if isinstance(level, int) else logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
 
 
@@ -229,7 +238,7 @@ def _make(link: _core.Worker) -> tuple[WorkerExecutor, WorkerMetrics, ResourceCa
         actions_of(plan),
         agent=plan.agent_name,
         resources=resources,
-        config=plan.config,
+        config=plan.config.resolving(),
         metrics=metrics.root,
     )
     return executor, metrics, resources

@@ -53,21 +53,26 @@ impl Configuration {
         self.own.push((key.to_owned(), text(value)));
     }
 
+    /// Name and text of the configuration file; none if none is named.
+    ///
+    /// # Errors
+    /// When it is missing or cannot be read.
+    pub(crate) fn source(&self) -> Result<Option<(String, String)>, String> {
+        let directory = std::env::var_os(DIRECTORY).filter(|name| !name.is_empty());
+        let file = match (&self.file, directory) {
+            (Some(file), _) => file.clone(),
+            (None, Some(directory)) => in_directory(Path::new(&directory))?,
+            (None, None) => return Ok(None),
+        };
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("the configuration file {} cannot be read: {error}", file.display()))?;
+        Ok(Some((file.display().to_string(), text)))
+    }
+
     /// Everything merged, and warnings about keys that are probably misspelt.
     pub(crate) fn read(self) -> Result<(ConfigMap, Vec<String>), String> {
-        let directory = std::env::var_os(DIRECTORY).filter(|name| !name.is_empty());
-        let file = match (self.file, directory) {
-            (Some(file), _) => Some(file),
-            (None, Some(directory)) => Some(in_directory(Path::new(&directory))?),
-            (None, None) => None,
-        };
-        let file = file.map(|file| {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|error| format!("the configuration file {} cannot be read: {error}", file.display()))?;
-            Ok::<_, String>((file.display().to_string(), text))
-        });
         let sources = Sources {
-            file: file.transpose()?,
+            file: self.source()?,
             dynamic: self.dynamic,
             environment: self.own,
         };

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod backends;
+mod doctor;
 mod store;
 mod trace;
 
@@ -31,6 +32,10 @@ pub const EXIT_FAILED: u8 = 3;
 
 /// Name and purpose of every command.
 pub const COMMANDS: &[(&str, &str)] = &[
+    (
+        "doctor",
+        "looks at what jobs need, here and on a cluster, and says how to mend it",
+    ),
     (
         "store",
         "looks into the store of a journal, checks it, makes it smaller",
@@ -62,6 +67,7 @@ impl Answer {
 /// Runs a command: its name and its arguments, without the name of the program. Blocks until it is done.
 pub fn main(words: &[String]) -> Answer {
     match words.split_first() {
+        Some((name, rest)) if name == "doctor" => doctor::run(rest),
         Some((name, rest)) if name == "store" => store::run(rest),
         Some((name, rest)) if name == "trace" => trace::run(rest),
         Some((name, rest)) if name == "trace-tree" => trace::run_tree(rest),

@@ -9,6 +9,7 @@ use flink_agents_core::ids::{KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{MAX_PATH_BYTES, Space};
 use flink_agents_core::run::RestorePlan;
 use flink_agents_core::symbols::MAX_TEXT_BYTES;
+use flink_agents_runtime::secrets;
 use jni_sys::{JNI_VERSION_1_8, JNIEnv, JavaVM, jbyteArray, jclass, jint, jintArray, jlong, jobject};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,6 +119,16 @@ plain! {
         let merged =
             config::load_json(&env.bytes(request)?).map_err(|error| Failure::argument(error.to_string()))?;
         env.new_bytes(&merged)
+    }
+}
+
+plain! {
+    /// Looks up what a value of a configuration refers to: UTF-8 in, UTF-8 out.
+    fn Java_org_apache_flink_agents_core_Natives_resolveSecret(env, value: jbyteArray) -> jbyteArray = NULL; {
+        let bytes = env.bytes(value)?;
+        let value = std::str::from_utf8(&bytes).map_err(|_| Failure::argument("the value is not UTF-8"))?;
+        let found = secrets::resolve(value).map_err(|missing| Failure::state(missing.told()))?;
+        env.new_bytes(found.as_bytes())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::encode::plain_hint;
 use crate::refusal::type_name;
+use flink_agents_runtime::event_log::Keys;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -115,4 +116,12 @@ pub(crate) fn key_of<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py, Py
         }
         _ => return Err(wrong()),
     })
+}
+
+/// A key as the log shows it, by a word of option `log.keys`; `None` if it does not.
+#[pyfunction]
+pub(crate) fn shown_key(text: &str, how: &str) -> Option<String> {
+    // In front of the text stands a letter for its type.
+    let plain = text.split_once(':').map_or(text, |(_, plain)| plain);
+    Keys::of_word(how).show(plain)
 }

@@ -68,11 +68,14 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(convert::check_memory_value, module)?)?;
     module.add_function(wrap_pyfunction!(keys::key_text, module)?)?;
     module.add_function(wrap_pyfunction!(keys::key_of, module)?)?;
+    module.add_function(wrap_pyfunction!(keys::shown_key, module)?)?;
     module.add_function(wrap_pyfunction!(uuid::random_uuid, module)?)?;
     module.add_function(wrap_pyfunction!(uuid::uuid_of, module)?)?;
     module.add_function(wrap_pyfunction!(local::args_digest, module)?)?;
     module.add_function(wrap_pyfunction!(plan::validate_plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::load_config, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::resolve_secret, module)?)?;
+    module.add_function(wrap_pyfunction!(plan::is_hidden, module)?)?;
     module.add_function(wrap_pyfunction!(metrics::metrics_page, module)?)?;
     module.add_class::<metrics::MetricsServer>()?;
     module.add_class::<local::Local>()?;

@@ -2,7 +2,8 @@
 
 use flink_agents_core::config::{self, ConfigMap};
 use flink_agents_core::plan::AgentPlan;
-use pyo3::exceptions::PyValueError;
+use flink_agents_runtime::secrets;
+use pyo3::exceptions::{PyLookupError, PyValueError};
 use pyo3::prelude::*;
 use std::time::Duration;
 
@@ -56,4 +57,16 @@ pub(crate) fn validate_plan(plan_json: &str) -> PyResult<String> {
 pub(crate) fn load_config(request_json: &str) -> PyResult<String> {
     let merged = config::load_json(request_json.as_bytes()).map_err(|e| PyValueError::new_err(e.to_string()))?;
     String::from_utf8(merged).map_err(|e| PyValueError::new_err(e.to_string()))
+}
+
+/// What a value of a configuration refers to, `${env:NAME}` or `${file:PATH}`; any other value as it is.
+#[pyfunction]
+pub(crate) fn resolve_secret(value: &str) -> PyResult<String> {
+    secrets::resolve(value).map_err(|missing| PyLookupError::new_err(missing.told()))
+}
+
+/// Whether messages must not show the value of a key: a secret that lies there itself.
+#[pyfunction]
+pub(crate) fn is_hidden(key: &str, value: &str) -> bool {
+    config::is_hidden(key, value)
 }

@@ -5,5 +5,6 @@
 pub mod event_log;
 pub mod journal;
 pub mod metrics;
+pub mod secrets;
 pub mod store;
 pub mod worker;

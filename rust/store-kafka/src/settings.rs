@@ -2,6 +2,7 @@
 
 use crate::STORE;
 use flink_agents_core::config::{ConfigError, ConfigMap};
+use flink_agents_runtime::secrets;
 use flink_agents_runtime::store::{ErrorKind, StoreError};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -311,25 +312,7 @@ fn number<N: TryFrom<u32>>(key: &str, value: &str, least: u32, most: u32) -> Res
 
 /// The value itself, or what it refers to.
 fn resolve(key: &str, value: &str) -> Result<String, StoreError> {
-    let reference = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    match reference.and_then(|reference| reference.split_once(':')) {
-        Some(("env", name)) => std::env::var(name).map_err(|e| {
-            wrong(
-                key,
-                format!("environment variable {name}: {e}"),
-                "Set the variable for the processes that run the job's tasks",
-            )
-        }),
-        Some(("file", path)) => match std::fs::read_to_string(path) {
-            Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(e) => Err(wrong(
-                key,
-                format!("file {path}: {e}"),
-                "Put the file on every machine that runs the job's tasks, readable for its user",
-            )),
-        },
-        _ => Ok(value.to_owned()),
-    }
+    secrets::resolve(value).map_err(|missing| wrong(key, missing.to_string(), missing.remedy))
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use crate::envelope::{ClaimValue, Key, PrunedValue, RecordKey, Unreadable, decod
 use crate::partitions::{CLAIMS, Partitions};
 use crate::reader::{Next, Read, Reader, Span};
 use crate::registry::{Registry, unreadable};
+use crate::report::Reports;
 use crate::settings::KafkaSettings;
 use crate::topic::{Preparation, Seen};
 use crate::{Report, compact};
 use flink_agents_core::value::{Value, to_plain_json};
-use flink_agents_runtime::store::tool::{Compaction, Inspection, LineageReport, Tool, Verification};
+use flink_agents_runtime::store::tool::{Compaction, Inspection, LineageReport, Probe, Tool, Verification};
 use flink_agents_runtime::store::{ErrorKind, Lineage, StoreError};
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext;
@@ -226,14 +227,31 @@ fn prepare<T>(
     run: impl FnOnce(&Preparation<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     // What is safe, but not as safe as it could be, each job reports at its start.
-    let report: Report = Arc::new(|_| {});
+    prepare_reporting(
+        settings,
+        config,
+        consumer,
+        shared,
+        &(Arc::new(|_: &str| {}) as Report),
+        run,
+    )
+}
+
+fn prepare_reporting<T>(
+    settings: &KafkaSettings,
+    config: &ClientConfig,
+    consumer: &BaseConsumer<Shared>,
+    shared: &Shared,
+    report: &Report,
+    run: impl FnOnce(&Preparation<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     run(&Preparation {
         settings,
         config,
         consumer,
         shared,
         deadline: Deadline::after(settings.open_timeout),
-        report: &report,
+        report,
         admin: OnceCell::new(),
     })
 }
@@ -256,6 +274,36 @@ fn take(jobs: &mut BTreeMap<JobId, Job>, message: &BorrowedMessage<'_>) -> Resul
 }
 
 impl Tool for KafkaSettings {
+    fn probe(&self) -> Result<Probe, StoreError> {
+        let settings = Arc::new(self.clone());
+        let config = settings.client()?;
+        let shared = Shared::new(&settings);
+        let consumer = BaseConsumer::from_config_and_context(&config, shared.clone());
+        let consumer: BaseConsumer<Shared> = consumer.map_err(|e| settings.broken(&e))?;
+        let reports = Arc::new(Reports::default());
+        let topic = prepare_reporting(
+            &settings,
+            &config,
+            &consumer,
+            &shared,
+            &reports.report(),
+            |preparation| preparation.probe(),
+        )?;
+        let mut warnings = Vec::new();
+        while let Some(text) = reports.take() {
+            warnings.push(text);
+        }
+        let brokers = &self.bootstrap_servers;
+        let found = match topic {
+            Some(topic) => format!("topic {} at {brokers} has {} partitions", self.topic, topic.partitions),
+            None => format!(
+                "{brokers} answer; topic {} is not there, and the first job makes it",
+                self.topic
+            ),
+        };
+        Ok(Probe { found, warnings })
+    }
+
     fn inspect(&self) -> Result<Inspection, StoreError> {
         let look = Look::open(self)?;
         let jobs = look.jobs(|_| Ok(()))?;

@@ -82,6 +82,14 @@ impl Preparation<'_> {
         }
     }
 
+    /// What a job would find, and whether it would go on: `None` when there is no topic, which it would make.
+    pub(crate) fn probe(&self) -> Result<Option<Topic>, StoreError> {
+        match self.look()? {
+            Some(Some(seen)) => self.check(&seen),
+            _ => Ok(None),
+        }
+    }
+
     fn wait_for_topic(&self) -> Result<Option<Seen>, StoreError> {
         loop {
             match self.look()? {

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 #![allow(dead_code)] // Not every test needs all of it.
 
+pub mod doctor;
+
 use flink_agents_cli::{Answer, EXIT_DONE, EXIT_USAGE, main};
 use std::fs;
 use std::path::PathBuf;

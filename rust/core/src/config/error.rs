@@ -1,6 +1,7 @@
 //! The error of configuration.
 
 use super::options::{Kind, OptionSpec};
+use super::secret::is_hidden;
 use crate::plan::quoted;
 
 /// Why configuration could not be read.
@@ -44,6 +45,11 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(crate) fn value(key: &str, found: &str, option: &OptionSpec) -> Self {
+        let found = if is_hidden(key, found.trim_matches('"')) {
+            "(a secret, not shown)"
+        } else {
+            found
+        };
         let shown: String = found.chars().take(80).collect();
         let shown = if shown.len() < found.len() {
             shown + "…"

@@ -118,7 +118,34 @@ fn as_scalar(value: &str) -> RawJson {
     }
 }
 
+/// The text of one of Flink's own keys, such as `python.executable`, in its configuration file; `None` when it is not set there,
+/// is no single value, or the file cannot be read.
+pub fn flink_text(name: &str, text: &str, key: &str) -> Option<String> {
+    if name.rsplit(['/', '\\']).next() == Some("flink-conf.yaml") {
+        let value = |line: &str| line.strip_prefix(key)?.strip_prefix(": ").map(|v| v.trim().to_owned());
+        return text.lines().find_map(value);
+    }
+    let values = with_events(name, text, |walk| {
+        walk.flatten(0, "", 0)?;
+        Ok(std::mem::take(&mut walk.values))
+    });
+    let value = values.ok()?.into_iter().rev().find(|value| value.key == key)?.value;
+    value.as_string().or_else(|| Some(value.as_str().to_owned()))
+}
+
 fn parse_yaml(name: &str, text: &str) -> Result<(Vec<FileValue>, Vec<String>), ConfigError> {
+    with_events(name, text, |walk| {
+        let warnings = walk.document()?;
+        Ok((std::mem::take(&mut walk.values), warnings))
+    })
+}
+
+/// Takes a document apart, for `run` to walk through.
+fn with_events<T>(
+    name: &str,
+    text: &str,
+    run: impl FnOnce(&mut Walk<'_>) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
     let mut events = Vec::new();
     let mut anchors = FxHashMap::default();
     let mut documents = 0;
@@ -152,15 +179,13 @@ fn parse_yaml(name: &str, text: &str) -> Result<(Vec<FileValue>, Vec<String>), C
             events.push((event, line));
         }
     }
-    let mut walk = Walk {
+    run(&mut Walk {
         name,
         events: &events,
         anchors,
         budget: MAX_EXPANDED_BYTES,
         values: Vec::new(),
-    };
-    let warnings = walk.document()?;
-    Ok((walk.values, warnings))
+    })
 }
 
 struct Walk<'a> {

@@ -51,7 +51,29 @@ A value may be a text as well as a JSON value: `\"false\"` is false. Words are r
 a unit (`ms`, `s`, `min`, `h`, `d`; a bare number counts milliseconds), sizes too (`kb`, `mb`, `gb`, powers of 1,024; a bare
 number counts bytes). A value that does not fit its option is an error that names the key. A key that is nearly one of
 these is reported with the one that was probably meant; any other key is kept for your own code. Options of parts that
-this version does not have yet are read and checked, but have no effect.
+this version does not have yet are read and checked, but have no effect. Rust, Java and Python read values alike.
+
+The file is the one in the directory that `FLINK_CONF_DIR` names: `config.yaml`, or the older `flink-conf.yaml`; next to each other, the
+one that Flink reads. Without the variable there is none, and runs without Flink go by the defaults. In Python, `env.get_config(path)` of a run without Flink reads any file of
+that form. Values are collected where the job is submitted, and travel in the plan: the configuration of the cluster's
+machines has no effect on agents. `flink-agents doctor` checks a configuration ([doctor.md](operations/doctor.md)).
+
+## Secrets
+
+A value that is `${env:NAME}` or `${file:PATH}` as a whole refers to an environment variable, or to the content of a file without the end of
+its last line. It is looked up where it is used, in the processes of the tasks: by `ctx.config` (`getConfig()` in Java), when a resource is
+made (its arguments, at whatever depth), and by the Kafka store. The plan, and so Flink's Web UI and all logs, have the reference
+only; a reference that leads nowhere is an error that names it.
+
+```yaml
+agent:
+  kafka.properties.sasl.password: ${file:/etc/secrets/kafka}
+  OpenAIChatModelConnection.api_key: ${env:OPENAI_API_KEY}
+```
+
+Of a key whose name says that it is a secret (`password`, `secret`, `token`, `api-key`, `credential`, …) no message shows the value.
+
+## Options
 
 ";
 

@@ -28,6 +28,15 @@ impl Keys {
         })
     }
 
+    /// What a word of the option says; a hash for any other.
+    pub fn of_word(word: &str) -> Keys {
+        match word.trim().to_lowercase().as_str() {
+            "plain" => Keys::Plain,
+            "none" => Keys::None,
+            _ => Keys::Hash,
+        }
+    }
+
     /// A key as it is shown. Its hash is that of a text in Java, so that a Python job shows a key alike on Flink and without.
     pub fn show(self, key: &str) -> Option<String> {
         match self {

@@ -7,6 +7,12 @@ use std::time::Duration;
 
 /// What people may do to a store, whichever it is. The settings of a store are one: they open it for each call.
 pub trait Tool {
+    /// Whether a job that begins now could open it. Nothing is made, and records are not read.
+    ///
+    /// # Errors
+    /// When a job would be refused; the text says why, and how to mend it.
+    fn probe(&self) -> Result<Probe, StoreError>;
+
     /// What lies in it.
     ///
     /// # Errors
@@ -27,6 +33,15 @@ pub trait Tool {
     /// # Errors
     /// When there is no such store, or it cannot be read or written.
     fn compact(&self, apply: bool, abandoned: Option<Duration>) -> Result<Compaction, StoreError>;
+}
+
+/// What was found of a store that a job can open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// In one sentence.
+    pub found: String,
+    /// What is not as safe as it could be.
+    pub warnings: Vec<String>,
 }
 
 /// What lies in a store.

@@ -2,7 +2,8 @@
 //!
 //! Standard output and standard error share one pipe, so that lines keep their order. The worker's logging goes the same way,
 //! so that it comes out also when nothing else works any more: a line that starts with the byte 1E, then a letter for the
-//! level, the logger's name, 1F and the message, in which 1D stands for a line feed.
+//! level, the logger's name, 1F and the message, in which 1D stands for a line feed. What the line belongs to stands behind the
+//! logger's name, each as 1C, name, `=` and value: `action`, `key`, `event`, `run`; hosts take it from there.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -36,7 +37,7 @@ pub enum Level {
 pub struct LogLine {
     /// How important it is.
     pub level: Level,
-    /// Name of the logger; empty for what was printed.
+    /// Name of the logger, and behind it what the line belongs to, as above; empty for what was printed.
     pub logger: String,
     /// The message.
     pub text: String,

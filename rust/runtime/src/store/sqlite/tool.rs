@@ -5,7 +5,7 @@ use super::prune::{Rules, remove};
 use super::row::{self, ClaimRow};
 use super::{ErrorKind, KIND, SqliteSettings, StoreError, error, errors, schema};
 use crate::store::Position;
-use crate::store::tool::{Compaction, Inspection, LineageReport, Removal, Tool, Verification};
+use crate::store::tool::{Compaction, Inspection, LineageReport, Probe, Removal, Tool, Verification};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -18,6 +18,35 @@ const ABANDONED: &str = "no session has claimed the lineage for longer than allo
 const SIZE: &str = "octet_length(record.key) + 8 + octet_length(record.step) + ifnull(octet_length(record.value), 0)";
 
 impl Tool for SqliteSettings {
+    fn probe(&self) -> Result<Probe, StoreError> {
+        let place = self.place();
+        let found = if self.path.exists() {
+            schema::open_to_read(self)?;
+            format!("{place} is there, {} bytes", bytes_on_disk(self))
+        } else {
+            // Missing directories are made; what is no directory is in the way.
+            if let Some(above) = self
+                .path
+                .ancestors()
+                .skip(1)
+                .find(|path| path.exists())
+                .filter(|path| !path.is_dir())
+            {
+                return Err(error(
+                    ErrorKind::Settings,
+                    place,
+                    format!("{} is no directory", above.display()),
+                    "Let sqlite.path name a file in a directory",
+                ));
+            }
+            format!("{place} is not there, and the first job makes it")
+        };
+        Ok(Probe {
+            found,
+            warnings: Vec::new(),
+        })
+    }
+
     fn inspect(&self) -> Result<Inspection, StoreError> {
         inspect(self)
     }

@@ -227,6 +227,18 @@ public final class AgentsCore implements AutoCloseable {
         return Natives.loadConfig(request);
     }
 
+    /**
+     * Returns what a value of a configuration refers to: <code>${env:NAME}</code> a variable of this process, <code>${file:PATH}
+     * </code> the content of a file, without the end of its last line; any other value as it is. To be called where the value
+     * is used, so that secrets travel in no plan. By any thread.
+     *
+     * @throws IllegalStateException if the variable or file is not there; the message names it and the remedy
+     */
+    public static String resolveSecret(final String value) {
+        NativeLibrary.load();
+        return new String(Natives.resolveSecret(value.getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8);
+    }
+
     // ---- getters
 
     /** The journal; null if the core was opened without. */

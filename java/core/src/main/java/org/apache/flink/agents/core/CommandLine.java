@@ -1,7 +1,11 @@
 package org.apache.flink.agents.core;
 
 import java.io.PrintStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Paths;
+import java.security.CodeSource;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.agents.core.loader.NativeLibrary;
@@ -38,11 +42,28 @@ public final class CommandLine {
      */
     public static int run(final PrintStream output, final PrintStream errors, final String... words) {
         NativeLibrary.load();
-        final byte[] answer = Natives.command(Texts.encode(Arrays.asList(words)));
+        final List<String> all = new ArrayList<>(Arrays.asList(words));
+        if (words.length > 0 && words[0].equals("doctor")) {
+            all.addAll(1, own());
+        }
+        final byte[] answer = Natives.command(Texts.encode(all));
         final List<String> texts = Texts.decode(answer, 1);
         print(output, texts.get(0));
         print(errors, texts.get(1));
         return answer[0];
+    }
+
+    /** What this installation has, for {@code doctor} where nothing else is named. */
+    private static List<String> own() {
+        final List<String> own = new ArrayList<>();
+        own.add("--own-java");
+        own.add(Paths.get(System.getProperty("java.home"), "bin", "java").toString());
+        final CodeSource source = CommandLine.class.getProtectionDomain().getCodeSource();
+        if (source != null && source.getLocation() != null && source.getLocation().getPath().endsWith(".jar")) {
+            own.add("--jar");
+            own.add(Paths.get(URI.create(source.getLocation().toString())).toString());
+        }
+        return own;
     }
 
     private static void print(final PrintStream stream, final String text) {

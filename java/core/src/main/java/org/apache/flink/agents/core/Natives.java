@@ -25,6 +25,8 @@ public final class Natives {
 
     static native byte[] loadConfig(byte[] request);
 
+    static native byte[] resolveSecret(byte[] value);
+
     static native byte[] command(byte[] words);
 
     // ---- life of a core

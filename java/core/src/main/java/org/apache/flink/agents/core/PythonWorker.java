@@ -173,6 +173,7 @@ public final class PythonWorker implements AutoCloseable {
     public static PythonWorker begin(final PythonWorkerSettings settings, final byte[] plan, final Runnable wake) {
         NativeLibrary.load();
         final byte[] request;
+        settings.logLevel(PythonWorkerLog.level());
         try {
             request = JSON.writeValueAsBytes(settings);
         } catch (final JsonProcessingException e) {

@@ -12,6 +12,10 @@ import org.slf4j.MDC;
 final class PythonWorkerLog implements Runnable {
     /** Where lines without a logger go, and above those that have one. */
     private static final String ROOT = "flink_agents.python";
+    /** Stands in front of each thing that a line belongs to, behind the logger: {@code rust/runtime/src/worker/output.rs}. */
+    private static final String CONTEXT = "\u001c";
+    /** Of names in the context of lines, as in {@code LogContext} of the runtime. */
+    private static final String PREFIX = "flink-agents-";
     /** How often a thread with nothing to log looks whether the worker is still there. */
     private static final int LOOK_MILLIS = 60_000;
 
@@ -33,6 +37,18 @@ final class PythonWorkerLog implements Runnable {
         thread.setContextClassLoader(null);
         thread.start();
         return thread;
+    }
+
+    /** The level of the logger above those of Python, as Python calls it. */
+    static String level() {
+        final Logger log = LoggerFactory.getLogger(ROOT);
+        if (log.isDebugEnabled()) {
+            return "DEBUG";
+        }
+        if (log.isInfoEnabled()) {
+            return "INFO";
+        }
+        return log.isWarnEnabled() ? "WARNING" : "ERROR";
     }
 
     static void join(final Thread thread) {
@@ -62,8 +78,16 @@ final class PythonWorkerLog implements Runnable {
             in.reset(lines, 0, lines.length);
             while (in.remaining() > 0) {
                 final int level = in.readByte();
-                final String logger = text(in);
-                write(level, logger, text(in));
+                final String[] head = text(in).split(CONTEXT);
+                final String message = text(in);
+                for (int i = 1; i < head.length; i++) {
+                    final int end = head[i].indexOf('=');
+                    MDC.put(PREFIX + head[i].substring(0, end), head[i].substring(end + 1));
+                }
+                write(level, head[0], message);
+                for (int i = 1; i < head.length; i++) {
+                    MDC.remove(PREFIX + head[i].substring(0, head[i].indexOf('=')));
+                }
             }
         }
     }

@@ -77,6 +77,11 @@ public final class PythonWorkerSettings {
         return this;
     }
 
+    /** Python sends lines of this level and above, unless the variable is among those of {@link #environment}. */
+    void logLevel(final String level) {
+        environment.putIfAbsent("FLINK_AGENTS_LOG_LEVEL", level);
+    }
+
     String taskName() {
         return task;
     }

@@ -20,9 +20,24 @@ import org.apache.flink.agents.api.configuration.Configuration;
  */
 public final class AgentConfiguration implements Configuration {
     private final Map<String, Object> values = new LinkedHashMap<>();
+    @Nullable private final References references;
+
+    /** Looks up what values refer to. */
+    public interface References {
+        /**
+         * Returns the secret.
+         *
+         * @param key whose value it is
+         * @param reference such as <code>${env:NAME}</code>
+         * @throws IllegalStateException if it is not there
+         */
+        String resolve(String key, String reference);
+    }
 
     /** Creates an empty configuration. */
-    public AgentConfiguration() {}
+    public AgentConfiguration() {
+        references = null;
+    }
 
     /**
      * Creates a configuration from a map. Nested maps are flattened: {@code {chat: {async: false}}}
@@ -32,6 +47,19 @@ public final class AgentConfiguration implements Configuration {
      * @throws IllegalArgumentException if a value is not a plain one
      */
     public AgentConfiguration(Map<String, ?> values) {
+        this(values, null);
+    }
+
+    /**
+     * Creates the configuration that code of a running job sees: getters return what values like <code>${env:NAME}</code> and
+     * <code>${file:PATH}</code> refer to. {@link #toMap()} has the values as they are.
+     *
+     * @param values copied
+     * @param references looks it up; null leaves such values as they are
+     * @throws IllegalArgumentException if a value is not a plain one
+     */
+    public AgentConfiguration(Map<String, ?> values, @Nullable References references) {
+        this.references = references;
         flatten("", values);
     }
 
@@ -144,106 +172,26 @@ public final class AgentConfiguration implements Configuration {
 
     @SuppressWarnings("unchecked")
     private <T> T read(String key, Class<T> type, @Nullable T defaultValue) {
-        final Object value = values.get(key);
+        Object value = values.get(key);
         if (value == null) {
             return defaultValue;
         }
-        if (type == List.class) {
-            return (T) readList(key, value);
-        }
-        if (type.isInstance(value)) {
-            return (T) value;
+        if (references != null && ConfigValues.isReference(value)) {
+            value = references.resolve(key, (String) value);
         }
         try {
-            return (T) convert(value.toString().trim(), value, type);
-        } catch (IllegalArgumentException e) {
+            return (T) ConfigValues.convert(value, type);
+        } catch (IllegalArgumentException | ArithmeticException e) {
+            // Not of the value itself: it may be a secret that a reference leads to.
             throw new IllegalArgumentException(
-                    "The configuration value '"
-                            + value
-                            + "' of '"
+                    "The configuration value "
+                            + ConfigValues.shown(key, values.get(key))
+                            + " of '"
                             + key
                             + "' is not "
-                            + expected(type)
-                            + ".",
-                    e);
+                            + ConfigValues.expected(type)
+                            + ".");
         }
-    }
-
-    private static Object convert(String text, Object value, Class<?> type) {
-        if (type == String.class) {
-            return value.toString();
-        }
-        if (type == Integer.class) {
-            return Integer.valueOf(text);
-        }
-        if (type == Long.class) {
-            return Long.valueOf(text);
-        }
-        if (type == Float.class) {
-            return Float.valueOf(text);
-        }
-        if (type == Double.class) {
-            return Double.valueOf(text);
-        }
-        if (type == Boolean.class) {
-            if (text.equalsIgnoreCase("true") || text.equalsIgnoreCase("false")) {
-                return Boolean.valueOf(text);
-            }
-            throw new IllegalArgumentException("not a boolean");
-        }
-        if (type.isEnum()) {
-            for (final Object constant : type.getEnumConstants()) {
-                if (((Enum<?>) constant).name().equalsIgnoreCase(text)) {
-                    return constant;
-                }
-            }
-            throw new IllegalArgumentException("not a constant");
-        }
-        throw new IllegalArgumentException("unsupported type");
-    }
-
-    private static List<Object> readList(String key, Object value) {
-        if (value instanceof List) {
-            return new ArrayList<>((List<?>) value);
-        }
-        if (value instanceof String) {
-            final List<Object> elements = new ArrayList<>();
-            for (final String element : ((String) value).split(";")) {
-                if (!element.isBlank()) {
-                    elements.add(element.trim());
-                }
-            }
-            return elements;
-        }
-        throw new IllegalArgumentException(
-                "The configuration value '"
-                        + value
-                        + "' of '"
-                        + key
-                        + "' is not a list, nor a text with ';' between elements.");
-    }
-
-    private static String expected(Class<?> type) {
-        if (type == Integer.class || type == Long.class) {
-            return "a whole number that fits into " + (type == Integer.class ? "32" : "64") + " bits";
-        }
-        if (type == Float.class || type == Double.class) {
-            return "a number";
-        }
-        if (type == Boolean.class) {
-            return "true or false";
-        }
-        if (type.isEnum()) {
-            final List<String> names = new ArrayList<>();
-            for (final Object constant : type.getEnumConstants()) {
-                names.add(((Enum<?>) constant).name());
-            }
-            return "one of " + String.join(", ", names);
-        }
-        return "of type "
-                + type.getName()
-                + ", which options cannot have; use String, Integer, Long, Float, Double, Boolean, an"
-                + " enum or List";
     }
 
     private static Object plain(String key, @Nullable Object value) {

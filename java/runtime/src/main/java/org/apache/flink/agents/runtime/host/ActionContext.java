@@ -54,6 +54,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     private JournalledCalls journalled;
     /** The subtask ends: what calls bring from now on is no outcome. */
     private volatile boolean ending;
+    private String logKey;
+    private String logRun;
     private MemoryObject sensory;
     private MemoryObject shortTerm;
 
@@ -75,11 +77,29 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     @Override
     public void run() {
         runner = Thread.currentThread();
+        final LogContext log = host.log();
+        if (log.isOn()) {
+            enters(log);
+        }
         try {
             function.call(trigger, this);
         } catch (final Throwable e) {
             thrown = e;
         }
+        if (log.isOn()) {
+            log.leaves();
+        }
+    }
+
+    /** What lines in the log show of it. */
+    void logs(final String keyText, final String runId) {
+        logKey = keyText;
+        logRun = runId;
+    }
+
+    /** This thread does work of it from now on. */
+    void enters(final LogContext log) {
+        log.enters(action.name(), logKey, trigger, logRun);
     }
 
     /** It runs in a coroutine, and may be suspended. */

@@ -27,6 +27,7 @@ final class Calls implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Calls.class);
 
     private final Coroutines threads;
+    private final LogContext log;
     private final Runnable wakeUp;
     private final Duration limit;
     private final Counter late;
@@ -42,12 +43,14 @@ final class Calls implements AutoCloseable {
 
     /**
      * @param threads where calls are made
+     * @param log shows on those threads what a call belongs to
      * @param wakeUp called when there is something to {@link #receive}, once until that is done, by any thread
      * @param limit how long a call may take that says nothing itself; null: as long as it likes
      * @param late counts results that came after their call was given up
      */
-    Calls(final Coroutines threads, final Runnable wakeUp, final Duration limit, final Counter late) {
+    Calls(final Coroutines threads, final LogContext log, final Runnable wakeUp, final Duration limit, final Counter late) {
         this.threads = threads;
+        this.log = log;
         this.wakeUp = wakeUp;
         this.limit = limit;
         this.late = late;
@@ -98,7 +101,7 @@ final class Calls implements AutoCloseable {
                     // One that has a limit may have to be left behind with its thread.
                     own = call;
                 } else {
-                    threads.start(call);
+                    threads.start(log.carrying(context, call));
                 }
             } catch (final RuntimeException | Error e) {
                 call.giveUp(e);

@@ -70,7 +70,7 @@ final class JavaActions implements AutoCloseable {
         coroutines = new Coroutines(services.asyncThreads());
         calls =
                 new Calls(
-                        coroutines, services::wakeUp, core.callTimeout(), services.metrics().getCounter("numOfLateCallResults"));
+                        coroutines, host.log(), services::wakeUp, core.callTimeout(), services.metrics().getCounter("numOfLateCallResults"));
     }
 
     /** Whether an action is one of these. */
@@ -97,6 +97,10 @@ final class JavaActions implements AutoCloseable {
         final ActionFunction function = functions[core.action()];
         final Event event = JavaHost.open(core.event());
         final ActionContext context = new ActionContext(host, function, core.task(), slot, event);
+        if (host.log().isOn()) {
+            host.log().begins(slot, event);
+            context.logs(services.traceKey(keys.key(slot)), host.log().run(slot));
+        }
         if (checks != null) {
             host.runs(function.descriptor());
             checkUnchanged(event, keys.key(slot));

@@ -41,6 +41,7 @@ public final class JavaHost implements AutoCloseable {
     private String lastAction = "";
     private final PlanServices services;
     private final JavaActions actions;
+    private final LogContext log;
     private final HostMetrics metrics;
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
@@ -70,17 +71,30 @@ public final class JavaHost implements AutoCloseable {
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
-        actions = new JavaActions(this, core, services, keys);
-        // Last: nothing that fails after it would leave a process behind.
-        eventLog = openEventLog();
+        log = new LogContext(services);
+        log.open();
         try {
-            python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
-        } catch (final RuntimeException | Error e) {
-            if (eventLog != null) {
-                eventLog.close();
+            actions = new JavaActions(this, core, services, keys);
+            // Last: nothing that fails after it would leave a process behind.
+            eventLog = openEventLog();
+            try {
+                python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
+            } catch (final RuntimeException | Error e) {
+                if (eventLog != null) {
+                    eventLog.close();
+                }
+                throw e;
             }
+        } catch (final RuntimeException | Error e) {
+            log.close();
             throw e;
         }
+        log.opened();
+    }
+
+    /** What lines in the log belong to. */
+    LogContext log() {
+        return log;
     }
 
     private HostEventLog openEventLog() {
@@ -483,11 +497,13 @@ public final class JavaHost implements AutoCloseable {
     @Override
     public void close() throws Exception {
         try (PlanServices closing = services;
-                HostEventLog log = eventLog;
+                HostEventLog last = eventLog;
                 JavaActions ending = actions) {
             if (python != null) {
                 python.close();
             }
+        } finally {
+            log.close();
         }
     }
 }

@@ -16,6 +16,7 @@ import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.runtime.metrics.HostMetricGroup;
@@ -53,7 +54,7 @@ public abstract class PlanServices implements AutoCloseable {
         this.metrics = metrics;
         this.planJson = planJson;
         plan = new PlanView(planJson, userCode);
-        config = new AgentConfiguration(plan.config());
+        config = new AgentConfiguration(plan.config(), PlanServices::resolve);
         maxInFlight = config.getInt("max-in-flight", DEFAULT_MAX_IN_FLIGHT);
         if (maxInFlight < 1) {
             throw new IllegalArgumentException(
@@ -68,6 +69,15 @@ public abstract class PlanServices implements AutoCloseable {
         listeners =
                 new EventListeners(names == null ? List.of() : names, userCode, metrics.getCounter("eventListenerFailures"));
         resources = new ResourceCache(planJson, userCode);
+    }
+
+    private static String resolve(final String key, final String reference) {
+        try {
+            return AgentsCore.resolveSecret(reference);
+        } catch (final IllegalStateException e) {
+            throw new IllegalStateException(
+                    "The configuration value of '" + key + "' is not where it should be: " + e.getMessage());
+        }
     }
 
     /** Name of the agent, for messages. */

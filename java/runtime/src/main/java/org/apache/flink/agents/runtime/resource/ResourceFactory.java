@@ -5,13 +5,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.core.AgentsCore;
 
 /** Makes resources, not yet opened, of what a plan says about them. */
 final class ResourceFactory {
@@ -91,13 +94,36 @@ final class ResourceFactory {
         if (written == null) {
             throw new IllegalStateException(what + " has no descriptor in the plan.");
         }
-        final Object javaClass = written.getInitialArguments().get(JAVA_CLASS);
-        if (javaClass != null) {
-            final Map<String, Object> arguments = new LinkedHashMap<>(written.getInitialArguments());
-            arguments.remove(JAVA_CLASS);
-            return new ResourceDescriptor(javaClass.toString(), arguments);
+        final Map<String, Object> arguments = new LinkedHashMap<>();
+        written.getInitialArguments().forEach((key, value) -> arguments.put(key, resolved(what, key, value)));
+        final Object javaClass = arguments.remove(JAVA_CLASS);
+        return javaClass != null
+                ? new ResourceDescriptor(javaClass.toString(), arguments)
+                : new ResourceDescriptor(written.getModule(), written.getClazz(), arguments);
+    }
+
+    /** A value with what <code>${env:NAME}</code> and <code>${file:PATH}</code> in it refer to, at whatever depth. */
+    private static Object resolved(final String what, final String place, final Object value) {
+        if (value instanceof String && ((String) value).contains("${")) {
+            try {
+                return AgentsCore.resolveSecret((String) value);
+            } catch (final IllegalStateException e) {
+                throw new IllegalStateException(what + " cannot be made: argument '" + place + "': " + e.getMessage());
+            }
         }
-        return written;
+        if (value instanceof Map) {
+            final Map<Object, Object> copy = new LinkedHashMap<>();
+            ((Map<?, ?>) value).forEach((key, element) -> copy.put(key, resolved(what, place + '.' + key, element)));
+            return copy;
+        }
+        if (value instanceof List) {
+            final List<Object> copy = new ArrayList<>();
+            for (final Object element : (List<?>) value) {
+                copy.add(resolved(what, place + '[' + copy.size() + ']', element));
+            }
+            return copy;
+        }
+        return value;
     }
 
     private Resource construct(
