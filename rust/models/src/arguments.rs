@@ -127,6 +127,13 @@ const OLLAMA: &[Argument] = &[arg(
     "\"http://localhost:11434\"",
 )];
 
+/// What connections for embeddings have besides.
+const EMBEDDINGS: &[Argument] = &[
+    arg(&["timeout", "request_timeout"], SECONDS, "30"),
+    arg(&["batch_size"], Kind::Whole(1), "256"),
+    arg(&["concurrent_batches"], Kind::Whole(1), "4"),
+];
+
 /// What every setup has. These are the framework's, not the model's.
 const EVERY_SETUP: &[&str] = &[
     "connection",
@@ -191,6 +198,22 @@ const OLLAMA_SETUP: &[Argument] = &[
     arg(&["additional_kwargs"], Kind::Object, ""),
 ];
 
+const OPENAI_EMBEDDING_SETUP: &[Argument] = &[
+    arg(&["model"], Kind::Text, ""),
+    // How the vectors travel is the client's affair.
+    arg(&["encoding_format"], Kind::Choice(&["float", "base64"]), ""),
+    arg(&["dimensions"], Kind::Whole(1), ""),
+    arg(&["user"], Kind::Text, ""),
+    arg(&["additional_kwargs"], Kind::Object, ""),
+];
+const OLLAMA_EMBEDDING_SETUP: &[Argument] = &[
+    arg(&["model"], Kind::Text, ""),
+    arg(&["truncate"], Kind::Flag, "true"),
+    arg(&["keep_alive"], Kind::Any, "\"5m\""),
+    arg(&["dimensions"], Kind::Whole(1), ""),
+    arg(&["additional_kwargs"], Kind::Object, ""),
+];
+
 impl Provider {
     /// All of them.
     pub const ALL: [Self; 7] = [
@@ -221,21 +244,66 @@ impl Provider {
         Self::ALL.into_iter().find(|provider| provider.name() == name)
     }
 
-    /// Reads the arguments of a connection, with defaults for those that are absent.
+    /// Reads the arguments of a connection to chat models, with defaults for those that are absent.
     pub(crate) fn connection_arguments(self, given: &Value) -> Result<Parameters, ArgumentError> {
-        let own = match self {
+        read(
+            &format!("the {} connection", self.name()),
+            &[EVERY_CONNECTION, self.own_arguments()],
+            &[],
+            given,
+        )
+    }
+
+    /// The same of a connection to embedding models.
+    pub(crate) fn embedding_arguments(self, given: &Value) -> Result<Parameters, ArgumentError> {
+        let of = format!("the {} embedding connection", self.name());
+        read(&of, &[EVERY_CONNECTION, self.own_arguments(), EMBEDDINGS], &[], given)
+    }
+
+    fn own_arguments(self) -> &'static [Argument] {
+        match self {
             Self::OpenAi | Self::OpenAiResponses | Self::Vllm => OPENAI,
             Self::AzureOpenAi => AZURE,
             Self::Anthropic => ANTHROPIC,
             Self::Gemini => GEMINI,
             Self::Ollama => OLLAMA,
+        }
+    }
+
+    /// Reads the arguments of an embedding setup and makes the parameters of its calls from them, as
+    /// [`Provider::setup_parameters`] does for chats.
+    ///
+    /// # Errors
+    /// An argument that is unknown or does not fit; a provider without embeddings.
+    pub fn embedding_parameters(self, given: &Value) -> Result<Parameters, ArgumentError> {
+        let of = format!("the {} embedding setup", self.name());
+        let table = match self {
+            Self::OpenAi | Self::AzureOpenAi | Self::Vllm => OPENAI_EMBEDDING_SETUP,
+            Self::Ollama => OLLAMA_EMBEDDING_SETUP,
+            _ => {
+                let problem = "has no embeddings here; openai, azure-openai, vllm and ollama have".to_owned();
+                return Err(ArgumentError {
+                    argument: "provider".to_owned(),
+                    of,
+                    problem,
+                });
+            }
         };
-        read(
-            &format!("the {} connection", self.name()),
-            &[own, EVERY_CONNECTION],
-            &[],
-            given,
-        )
+        let mut parameters = read(&of, &[table], EVERY_SETUP, given)?;
+        parameters.remove("encoding_format");
+        self.spread(&mut parameters);
+        Ok(parameters)
+    }
+
+    /// Puts `additional_kwargs` where they belong.
+    fn spread(self, parameters: &mut Parameters) {
+        match parameters.remove("additional_kwargs") {
+            Some(more) if self == Self::Ollama => {
+                parameters.insert("options".to_owned(), more);
+            }
+            Some(Value::Object(more)) => parameters.extend(more),
+            _ => {}
+        }
     }
 
     /// Reads the arguments of a chat setup and makes the parameters of its calls from them: defaults filled in,
@@ -262,13 +330,7 @@ impl Provider {
                 problem: "is needed".to_owned(),
             });
         }
-        if let Some(Value::Object(more)) = parameters.remove("additional_kwargs") {
-            if self == Self::Ollama {
-                parameters.insert("options".to_owned(), Value::Object(more));
-            } else {
-                parameters.extend(more);
-            }
-        }
+        self.spread(&mut parameters);
         Ok(parameters)
     }
 }
@@ -393,6 +455,8 @@ mod tests {
             ANTHROPIC_SETUP,
             GEMINI_SETUP,
             OLLAMA_SETUP,
+            EMBEDDINGS,
+            OLLAMA_EMBEDDING_SETUP,
         ];
         for argument in tables
             .into_iter()

@@ -98,6 +98,20 @@ pub struct ModelError {
 }
 
 impl ModelError {
+    /// The connection could not be made.
+    pub(crate) fn opening(connection: &str, what: String) -> Self {
+        Self {
+            kind: ModelErrorKind::Arguments,
+            connection: connection.to_owned(),
+            model: String::new(),
+            attempt: 0,
+            attempts: 0,
+            status: None,
+            retry_after: None,
+            what,
+        }
+    }
+
     /// Whether the same call may succeed later without any change.
     pub fn may_pass(&self) -> bool {
         self.kind.may_pass()

@@ -23,6 +23,7 @@
 
 pub mod arguments;
 mod connection;
+mod embedding;
 mod error;
 mod http;
 pub mod limits;
@@ -33,10 +34,12 @@ mod request;
 mod retry;
 mod schema;
 mod secret;
+mod server;
 mod wire;
 
 pub use arguments::{ArgumentError, Provider};
 pub use connection::{ChatConnection, ConnectionOptions};
+pub use embedding::{EmbeddingConnection, Embeddings};
 pub use error::{ModelError, ModelErrorKind};
 pub use message::{FunctionCall, Message, Role, ToolCall};
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputSchema, Parameters, Partial, ToolDefinition, Usage};
