@@ -35,6 +35,7 @@ mod retry;
 mod schema;
 mod secret;
 mod server;
+mod vector_store;
 mod wire;
 
 pub use arguments::{ArgumentError, Provider};
@@ -45,3 +46,4 @@ pub use message::{FunctionCall, Message, Role, ToolCall};
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputSchema, Parameters, Partial, ToolDefinition, Usage};
 pub use schema::strict_schema;
 pub use secret::Secret;
+pub use vector_store::{Document, Filters, VectorStore, VectorStoreError};
