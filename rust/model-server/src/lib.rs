@@ -13,15 +13,19 @@
 //! assert!(server.url().starts_with("http://127.0.0.1:"));
 //! ```
 //!
+//! It also has embeddings, and a tool server of the Model Context Protocol at `/mcp`.
+//!
 //! The program `flink-agents-model-server` does the same for tests in any language; its script is JSON.
 
 mod asked;
 mod body;
 mod embed;
+mod mcp;
 mod reply;
 mod script;
 mod server;
 
 pub use asked::Asked;
+pub use mcp::{McpPrompt, McpScript, McpTool};
 pub use script::{Answer, Call, Protocol, Rule, Script, Usage, When};
 pub use server::{ModelServer, Seen, StartError};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::asked::Asked;
+use crate::mcp::McpScript;
 
 /// A protocol that the server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Script {
     /// Length of the vectors of embeddings; 64 if 0.
     #[serde(default)]
     pub dimensions: usize,
+    /// What the tool server at `/mcp` has.
+    #[serde(default)]
+    pub mcp: McpScript,
 }
 
 impl Script {

@@ -22,6 +22,7 @@ use tokio::time::sleep;
 use crate::asked::Asked;
 use crate::body::Pieces;
 use crate::embed;
+use crate::mcp::Reply;
 use crate::reply;
 use crate::script::{Answer, Protocol, Script};
 
@@ -228,6 +229,8 @@ impl Shared {
                     Err(e) => json_response(400, &json!({"error": {"message": format!("this is no script: {e}")}})),
                 };
             }
+            // Streams that nobody asked for are not offered.
+            (method, "/mcp") if method != Method::POST => return json_response(405, &json!({})),
             (&Method::GET, path) if path.ends_with("/models") => {
                 return json_response(
                     200,
@@ -273,6 +276,9 @@ impl Shared {
             (answer, dimensions, wrong_key)
         };
         let _open = Open(self);
+        if path == "/mcp" && wrong_key.is_none() {
+            return self.tool(&seen.body).await;
+        }
         let refuse = |status: u16, message: &str| json_response(status, &reply::error(protocol, status, message));
         if let Some(key) = wrong_key {
             return refuse(401, &format!("Incorrect API key provided: {key}"));
@@ -287,6 +293,31 @@ impl Shared {
                 &format!("no rule of the script fits '{}', round {}", asked.last, asked.round),
             ),
             (None, _) => refuse(404, &format!("there is no {path}")),
+        }
+    }
+}
+
+impl Shared {
+    /// Answers a message to the tool server.
+    async fn tool(&self, message: &Value) -> Response<Pieces> {
+        let reply = self.lock().script.mcp.answer(message);
+        match reply {
+            Reply::Nothing => json_response(202, &json!({})),
+            Reply::Hang => std::future::pending().await,
+            Reply::Die => {
+                let mut response = json_response(200, &json!({}));
+                *response.body_mut() = Pieces::new(Vec::new(), Duration::ZERO, Some((0, false)));
+                response
+            }
+            Reply::Say(said) if said.len() == 1 => json_response(200, &said[0]),
+            Reply::Say(said) => {
+                let events = said.iter().map(|message| format!("data: {message}\n\n").into_bytes());
+                let mut response = Response::new(Pieces::new(events.collect(), Duration::ZERO, None));
+                response
+                    .headers_mut()
+                    .insert("content-type", HeaderValue::from_static("text/event-stream"));
+                response
+            }
         }
     }
 }

@@ -49,6 +49,7 @@ enum Kind {
     /// Of text.
     Headers,
     Object,
+    Texts,
     Choice(&'static [&'static str]),
     Any,
 }
@@ -126,6 +127,25 @@ const OLLAMA: &[Argument] = &[arg(
     Kind::Text,
     "\"http://localhost:11434\"",
 )];
+
+/// A tool server: either an address or a command.
+const MCP: &[Argument] = &[
+    arg(&["endpoint"], Kind::Text, ""),
+    arg(&["headers"], Kind::Headers, ""),
+    arg(&["auth"], Kind::Object, ""),
+    arg(&["proxy"], Kind::Text, ""),
+    arg(&["ca_file"], Kind::Text, ""),
+    arg(&["connect_timeout"], SECONDS, "10"),
+    arg(&["timeout"], SECONDS, "30"),
+    arg(&["sse_read_timeout"], SECONDS, "300"),
+    arg(&["max_retries"], Kind::Whole(0), "3"),
+    arg(&["initial_backoff_ms"], Kind::Whole(0), "100"),
+    arg(&["max_backoff_ms"], Kind::Whole(0), "10000"),
+    arg(&["command"], Kind::Text, ""),
+    arg(&["args"], Kind::Texts, ""),
+    arg(&["env"], Kind::Headers, ""),
+    arg(&["cwd"], Kind::Text, ""),
+];
 
 /// What connections for embeddings have besides.
 const EMBEDDINGS: &[Argument] = &[
@@ -335,6 +355,11 @@ impl Provider {
     }
 }
 
+/// Reads the arguments of a tool server.
+pub(crate) fn mcp_arguments(given: &Value) -> Result<Parameters, ArgumentError> {
+    read("the MCP server", &[MCP], &[], given)
+}
+
 /// Camel case or underscores: the same name.
 fn plain(name: &str) -> String {
     name.chars()
@@ -411,6 +436,10 @@ fn fit(kind: Kind, value: &Value) -> Result<Value, String> {
             }
         }),
         Kind::Object => value.as_object().map(|object| Value::Object(object.clone())),
+        Kind::Texts => value
+            .as_array()
+            .filter(|texts| texts.iter().all(Value::is_string))
+            .map(|texts| Value::Array(texts.clone())),
         Kind::Headers => value
             .as_object()
             .filter(|headers| headers.values().all(Value::is_string))
@@ -431,6 +460,7 @@ fn fit(kind: Kind, value: &Value) -> Result<Value, String> {
         Kind::Number(least, most) => format!("has to be a number from {least} to {most}"),
         Kind::Object => "has to be an object".to_owned(),
         Kind::Headers => "has to be an object of texts".to_owned(),
+        Kind::Texts => "has to be a list of texts".to_owned(),
         Kind::Choice(names) => format!("has to be one of {}", names.join(", ")),
     })
 }
@@ -456,6 +486,7 @@ mod tests {
             GEMINI_SETUP,
             OLLAMA_SETUP,
             EMBEDDINGS,
+            MCP,
             OLLAMA_EMBEDDING_SETUP,
         ];
         for argument in tables

@@ -6,7 +6,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, Proxy, Response, Url, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, Url, redirect};
 use serde_json::Value;
 
 use crate::error::{Failure, ModelErrorKind, excerpt};
@@ -39,102 +39,23 @@ pub(crate) enum Framing {
 pub(crate) struct Http {
     client: Client,
     base: String,
-    headers: HeaderMap,
     secrets: Vec<Secret>,
     timeout: Duration,
     longest: usize,
 }
 
 impl Http {
-    /// Builds the client from the arguments of a connection. `keys` are headers that carry a secret.
+    /// Builds the client from the arguments of a connection. `keys` are headers, each with the secret that it carries.
     pub fn new(base: &str, keys: Vec<(&str, String, Secret)>, arguments: &Parameters) -> Result<Self, Failure> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // An error says that somebody has installed one before us, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
-        let wrong = |name: &str, why: &str| Failure::arguments(format!("argument '{name}': {why}"));
-        let seconds = |name: &str| {
-            let seconds = arguments
-                .get(name)
-                .and_then(Value::as_f64)
-                .filter(|seconds| *seconds > 0.0);
-            seconds.map_or(Duration::from_secs(1_000_000_000), Duration::from_secs_f64)
-        };
-        let address = Url::parse(base)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let Some(address) = address else {
-            return Err(wrong("base address", "has to be a URL such as https://host:port/path"));
-        };
-        let mut secrets = Vec::new();
-        let mut headers = HeaderMap::new();
-        for (name, value) in arguments
-            .get("default_headers")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            let value = value.as_str().unwrap_or_default();
-            if is_secret(name) {
-                secrets.push(Secret::new(value));
-            }
-            let (Ok(name), Ok(mut header)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) else {
-                return Err(wrong(
-                    "default_headers",
-                    &format!("'{name}' is no header with text that can be sent"),
-                ));
-            };
-            header.set_sensitive(true);
-            headers.insert(name, header);
-        }
-        for (name, text, secret) in keys {
-            let (Ok(name), Ok(mut header)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) else {
-                return Err(wrong(
-                    "api_key",
-                    "contains what no header may contain, such as the end of a line",
-                ));
-            };
-            header.set_sensitive(true);
-            headers.entry(name).or_insert(header);
-            secrets.push(secret);
-        }
-        secrets.extend(address.password().map(Secret::new));
-        let mut client = Client::builder()
-            // A redirect would carry the key to wherever it points.
-            .redirect(redirect::Policy::none())
-            .connect_timeout(seconds("connect_timeout"))
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(usize::MAX)
-            .user_agent(concat!("flink-agents-rs/", env!("CARGO_PKG_VERSION")));
-        if let Some(proxy) = arguments.get("proxy").and_then(Value::as_str) {
-            let url = Url::parse(proxy).ok().filter(Url::has_host);
-            let Some(url) = url else {
-                return Err(wrong("proxy", "has to be a URL such as http://host:port"));
-            };
-            secrets.extend(url.password().map(Secret::new));
-            let Ok(proxy) = Proxy::all(url) else {
-                return Err(wrong("proxy", "is of a kind that is not supported"));
-            };
-            client = client.proxy(proxy);
-        }
-        if let Some(path) = arguments.get("ca_file").and_then(Value::as_str) {
-            let pem = std::fs::read(path).map_err(|e| wrong("ca_file", &format!("{path} cannot be read: {e}")))?;
-            let certificates = Certificate::from_pem_bundle(&pem)
-                .ok()
-                .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| wrong("ca_file", &format!("{path} holds no certificate in PEM form")))?;
-            client = client.tls_certs_merge(certificates);
-        }
+        let (client, secrets) = client(base, keys, arguments)?;
         let client = client
             .build()
             .map_err(|e| Failure::arguments(format!("no HTTP client: {}", causes(&e))))?;
         Ok(Self {
             client,
             base: base.trim_end_matches('/').to_owned(),
-            headers,
             secrets,
-            timeout: seconds("timeout"),
+            timeout: seconds(arguments, "timeout"),
             longest: arguments
                 .get("max_response_bytes")
                 .and_then(Value::as_u64)
@@ -187,10 +108,7 @@ impl Http {
     }
 
     async fn send(&self, call: &Call) -> Result<Response, Failure> {
-        let mut request = self
-            .client
-            .post(format!("{}{}", self.base, call.path))
-            .headers(self.headers.clone());
+        let mut request = self.client.post(format!("{}{}", self.base, call.path));
         request = request.header("content-type", "application/json");
         if let Some(key) = &call.idempotency_key {
             request = request.header("idempotency-key", key);
@@ -281,16 +199,8 @@ impl Http {
         Failure::new(ModelErrorKind::Timeout, what)
     }
 
-    /// The address of a call, without user, password and query.
     fn place(&self, call: &Call) -> String {
-        let address = format!("{}{}", self.base, call.path);
-        let Ok(mut url) = Url::parse(&address) else {
-            return "the server".to_owned();
-        };
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.set_query(None);
-        url.to_string()
+        shown(&format!("{}{}", self.base, call.path))
     }
 
     /// A text of the server or of a library, without any secret.
@@ -299,6 +209,105 @@ impl Http {
             .iter()
             .fold(text.to_owned(), |text, secret| secret.cut_from(&text))
     }
+}
+
+/// Seconds of an argument; 0 and nothing are for ever.
+pub(crate) fn seconds(arguments: &Parameters, name: &str) -> Duration {
+    let seconds = arguments
+        .get(name)
+        .and_then(Value::as_f64)
+        .filter(|seconds| *seconds > 0.0);
+    seconds.map_or(Duration::from_secs(1_000_000_000), Duration::from_secs_f64)
+}
+
+/// What every client has: headers, TLS, proxy, and how long a connection may take; and the secrets among all that.
+pub(crate) fn client(
+    base: &str,
+    keys: Vec<(&str, String, Secret)>,
+    arguments: &Parameters,
+) -> Result<(ClientBuilder, Vec<Secret>), Failure> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // An error says that somebody has installed one before us, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let wrong = |name: &str, why: &str| Failure::arguments(format!("argument '{name}': {why}"));
+    let address = Url::parse(base)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(address) = address else {
+        return Err(wrong("base address", "has to be a URL such as https://host:port/path"));
+    };
+    let mut secrets = Vec::new();
+    let mut headers = HeaderMap::new();
+    let given = ["default_headers", "headers"]
+        .iter()
+        .find_map(|name| arguments.get(*name)?.as_object());
+    for (name, value) in given.into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        if is_secret(name) {
+            secrets.push(Secret::new(value));
+        }
+        let (Ok(name), Ok(mut header)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) else {
+            return Err(wrong(
+                "headers",
+                &format!("'{name}' is no header with text that can be sent"),
+            ));
+        };
+        header.set_sensitive(true);
+        headers.insert(name, header);
+    }
+    for (name, text, secret) in keys {
+        let (Ok(name), Ok(mut header)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) else {
+            return Err(wrong(
+                "api_key",
+                "contains what no header may contain, such as the end of a line",
+            ));
+        };
+        header.set_sensitive(true);
+        headers.entry(name).or_insert(header);
+        secrets.push(secret);
+    }
+    secrets.extend(address.password().map(Secret::new));
+    let mut client = Client::builder()
+        // A redirect would carry the key to wherever it points.
+        .redirect(redirect::Policy::none())
+        .default_headers(headers)
+        .connect_timeout(seconds(arguments, "connect_timeout"))
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(usize::MAX)
+        .user_agent(concat!("flink-agents-rs/", env!("CARGO_PKG_VERSION")));
+    if let Some(proxy) = arguments.get("proxy").and_then(Value::as_str) {
+        let url = Url::parse(proxy).ok().filter(Url::has_host);
+        let Some(url) = url else {
+            return Err(wrong("proxy", "has to be a URL such as http://host:port"));
+        };
+        secrets.extend(url.password().map(Secret::new));
+        let Ok(proxy) = Proxy::all(url) else {
+            return Err(wrong("proxy", "is of a kind that is not supported"));
+        };
+        client = client.proxy(proxy);
+    }
+    if let Some(path) = arguments.get("ca_file").and_then(Value::as_str) {
+        let pem = std::fs::read(path).map_err(|e| wrong("ca_file", &format!("{path} cannot be read: {e}")))?;
+        let certificates = Certificate::from_pem_bundle(&pem)
+            .ok()
+            .filter(|certificates| !certificates.is_empty())
+            .ok_or_else(|| wrong("ca_file", &format!("{path} holds no certificate in PEM form")))?;
+        client = client.tls_certs_merge(certificates);
+    }
+    Ok((client, secrets))
+}
+
+/// An address without user, password and query.
+pub(crate) fn shown(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else {
+        return "the server".to_owned();
+    };
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.to_string()
 }
 
 /// Whether a header of this name carries what nobody may see.
