@@ -36,7 +36,7 @@ impl ConnectionOptions {
 }
 
 /// A connection to the chat models of one server. May be used from many tasks of a tokio runtime at once; a call that
-/// is dropped is cancelled.
+/// is dropped is cancelled. Connections that share a pool have to be used in the same runtime: a process needs one.
 pub struct ChatConnection {
     name: String,
     provider: Provider,

@@ -25,14 +25,14 @@ pub struct Message {
     /// Who speaks.
     pub role: Role,
     /// The text; empty if there is none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub content: String,
     /// What the model wants to have called.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub tool_calls: Vec<ToolCall>,
     /// What else belongs to it: the keys of [`ChatResponse::into_message`](crate::ChatResponse::into_message), and in
     /// a tool's message `external_id` (Java's `externalId` counts as well), the provider's id of the call it answers.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub extra_args: Map<String, Value>,
 }
 
@@ -125,6 +125,11 @@ pub struct FunctionCall {
     pub arguments: Map<String, Value>,
 }
 
+/// Java writes null for what is not there.
+fn or_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
 fn function() -> String {
     "function".to_owned()
 }
@@ -153,6 +158,13 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(&message).unwrap(), written);
         assert_eq!(serde_json::from_value::<Message>(written).unwrap(), message);
+    }
+
+    #[test]
+    fn null_is_as_good_as_absent() {
+        let bare = serde_json::from_value::<Message>(json!({"role": "user"})).unwrap();
+        let null = json!({"role": "user", "content": null, "tool_calls": null, "extra_args": null});
+        assert_eq!(serde_json::from_value::<Message>(null).unwrap(), bare);
     }
 
     #[test]

@@ -89,13 +89,15 @@ impl Wire {
                 }
             };
             let wait = failure.retry_after.unwrap_or_else(|| retry::backoff(tried));
+            if failure.retry_after.is_some() && wait <= self.longest_wait {
+                // For all calls of the connection: the next would be refused as well.
+                self.limiter.hold(wait);
+            }
             if !failure.kind.again() || tried >= self.attempts || wait > self.longest_wait {
                 return Err(self.error(name, model, tried, failure));
             }
-            match failure.retry_after {
-                // For all calls of the connection: the next would be refused as well.
-                Some(wait) => self.limiter.hold(wait),
-                None => tokio::time::sleep(wait).await,
+            if failure.retry_after.is_none() {
+                tokio::time::sleep(wait).await;
             }
         }
     }
