@@ -1,0 +1,390 @@
+//! The server: listens, keeps what it was asked, answers by the script.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::asked::Asked;
+use crate::body::Pieces;
+use crate::embed;
+use crate::mcp::Reply;
+use crate::reply;
+use crate::script::{Answer, Protocol, Script};
+
+/// Of the requests, the last so many are kept.
+const KEPT: usize = 1000;
+
+/// The server could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("the model server cannot listen on 127.0.0.1:{port}: {source}")]
+pub struct StartError {
+    port: u16,
+    source: io::Error,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seen {
+    /// Path and query.
+    pub path: String,
+    /// Headers, their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body; null if it was no JSON.
+    pub body: Value,
+}
+
+/// A running server. It runs in a thread of its own and ends when this is dropped.
+///
+/// Besides the protocols it answers `GET /_requests` with what it was asked, `DELETE /_requests` forgets that,
+/// and `PUT /_script` gives it another script.
+pub struct ModelServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+}
+
+struct State {
+    script: Script,
+    /// How often each rule has answered.
+    used: Vec<usize>,
+    seen: VecDeque<Seen>,
+    count: u64,
+    open: u64,
+    most_open: u64,
+}
+
+impl ModelServer {
+    /// Starts a server on a free port.
+    ///
+    /// # Errors
+    /// There is no free port or no thread.
+    pub fn start(script: Script) -> Result<Self, StartError> {
+        Self::start_on(0, script)
+    }
+
+    /// Starts a server on a port of the loopback address.
+    ///
+    /// # Errors
+    /// The port is taken, or there is no thread.
+    pub fn start_on(port: u16, script: Script) -> Result<Self, StartError> {
+        let failed = |source| StartError { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let used = vec![0; script.rules.len()];
+        let state = State {
+            script,
+            used,
+            seen: VecDeque::new(),
+            count: 0,
+            open: 0,
+            most_open: 0,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let served = Arc::clone(&shared);
+        let serve = move || {
+            runtime.block_on(async {
+                if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+                    tokio::select! { () = accept(listener, served) => {}, _ = stopped => {} }
+                }
+            });
+        };
+        let thread = std::thread::Builder::new()
+            .name("model-server".to_owned())
+            .spawn(serve)
+            .map_err(failed)?;
+        Ok(Self {
+            address,
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Its address, such as `http://127.0.0.1:4711`, without a path: OpenAI's is `/v1` behind it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Gives it another script, from its first answer on.
+    pub fn play(&self, script: Script) {
+        self.shared.play(script);
+    }
+
+    /// What it was asked, the last thousand requests.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.lock().seen.iter().cloned().collect()
+    }
+
+    /// How many requests came in all.
+    pub fn count(&self) -> u64 {
+        self.shared.lock().count
+    }
+
+    /// How many requests waited for an answer at once, at most.
+    pub fn most_at_once(&self) -> u64 {
+        self.shared.lock().most_open
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // No more files, say. The next one may be accepted.
+            sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let shared = Arc::clone(&shared);
+                async move { Ok::<_, Infallible>(shared.serve(request).await) }
+            });
+            // How a connection ends is the client's affair, or the script's.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// A request that waits for its answer.
+struct Open<'a>(&'a Shared);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.lock().open -= 1;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn play(&self, script: Script) {
+        let mut state = self.lock();
+        state.used = vec![0; script.rules.len()];
+        state.script = script;
+    }
+
+    async fn serve(&self, request: Request<Incoming>) -> Response<Pieces> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else {
+            return json_response(400, &json!({"error": {"message": "the body did not come whole"}}));
+        };
+        match (&parts.method, path.as_str()) {
+            (&Method::GET, "/_requests") => {
+                let seen = self.lock().seen.iter().cloned().collect::<Vec<_>>();
+                return json_response(200, &json!(seen));
+            }
+            (&Method::DELETE, "/_requests") => {
+                self.lock().seen.clear();
+                return json_response(200, &json!({}));
+            }
+            (&Method::PUT, "/_script") => {
+                return match serde_json::from_slice(&body) {
+                    Ok(script) => {
+                        self.play(script);
+                        json_response(200, &json!({}))
+                    }
+                    Err(e) => json_response(400, &json!({"error": {"message": format!("this is no script: {e}")}})),
+                };
+            }
+            // Streams that nobody asked for are not offered.
+            (method, "/mcp") if method != Method::POST => return json_response(405, &json!({})),
+            (&Method::GET, path) if path.ends_with("/models") => {
+                return json_response(
+                    200,
+                    &json!({"object": "list", "data": [{"id": "scripted", "object": "model"}]}),
+                );
+            }
+            _ => {}
+        }
+        self.model(&parts, &path, &body).await
+    }
+
+    async fn model(&self, parts: &hyper::http::request::Parts, path: &str, body: &Bytes) -> Response<Pieces> {
+        let headers = parts.headers.iter().map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        });
+        let whole = parts.uri.path_and_query().map_or(path, |path| path.as_str()).to_owned();
+        let seen = Seen {
+            path: whole,
+            headers: headers.collect(),
+            body: serde_json::from_slice(body).unwrap_or(Value::Null),
+        };
+        let asked = Asked::read(path, &seen.body);
+        let protocol = asked.as_ref().map_or(Protocol::Completions, |asked| asked.protocol);
+        let (answer, dimensions, wrong_key) = {
+            let mut state = self.lock();
+            let answer = asked.as_ref().and_then(|asked| state.next(asked));
+            let wrong_key = state.wrong_key(&seen.headers);
+            let dimensions = if state.script.dimensions == 0 {
+                64
+            } else {
+                state.script.dimensions
+            };
+            state.count += 1;
+            state.open += 1;
+            state.most_open = state.most_open.max(state.open);
+            if state.seen.len() == KEPT {
+                state.seen.pop_front();
+            }
+            state.seen.push_back(seen.clone());
+            (answer, dimensions, wrong_key)
+        };
+        let _open = Open(self);
+        if path == "/mcp" && wrong_key.is_none() {
+            return self.tool(&seen.body).await;
+        }
+        let refuse = |status: u16, message: &str| json_response(status, &reply::error(protocol, status, message));
+        if let Some(key) = wrong_key {
+            return refuse(401, &format!("Incorrect API key provided: {key}"));
+        }
+        if let Some(vectors) = embed::answer(path, &seen.body, dimensions) {
+            return json_response(200, &vectors);
+        }
+        match (asked, answer) {
+            (Some(asked), Some(answer)) => say(&asked, &answer).await,
+            (Some(asked), None) => refuse(
+                400,
+                &format!("no rule of the script fits '{}', round {}", asked.last, asked.round),
+            ),
+            (None, _) => refuse(404, &format!("there is no {path}")),
+        }
+    }
+}
+
+impl Shared {
+    /// Answers a message to the tool server.
+    async fn tool(&self, message: &Value) -> Response<Pieces> {
+        let reply = self.lock().script.mcp.answer(message);
+        match reply {
+            Reply::Nothing => json_response(202, &json!({})),
+            Reply::Hang => std::future::pending().await,
+            Reply::Die => {
+                let mut response = json_response(200, &json!({}));
+                *response.body_mut() = Pieces::new(Vec::new(), Duration::ZERO, Some((0, false)));
+                response
+            }
+            Reply::Say(said) if said.len() == 1 => json_response(200, &said[0]),
+            Reply::Say(said) => {
+                let events = said.iter().map(|message| format!("data: {message}\n\n").into_bytes());
+                let mut response = Response::new(Pieces::new(events.collect(), Duration::ZERO, None));
+                response
+                    .headers_mut()
+                    .insert("content-type", HeaderValue::from_static("text/event-stream"));
+                response
+            }
+        }
+    }
+}
+
+impl State {
+    fn next(&mut self, asked: &Asked) -> Option<Answer> {
+        let place = self.script.rules.iter().position(|rule| rule.when.fits(asked))?;
+        let rule = &self.script.rules[place];
+        let turn = self.used[place].min(rule.answers.len().saturating_sub(1));
+        self.used[place] += 1;
+        rule.answers.get(turn).cloned()
+    }
+
+    /// The key of a request that the script does not know.
+    fn wrong_key(&self, headers: &BTreeMap<String, String>) -> Option<String> {
+        if self.script.keys.is_empty() {
+            return None;
+        }
+        let bearer = headers
+            .get("authorization")
+            .map(|value| value.trim_start_matches("Bearer "));
+        let others = ["x-api-key", "api-key", "x-goog-api-key"]
+            .iter()
+            .find_map(|name| headers.get(*name));
+        let key = bearer.or(others.map(String::as_str)).unwrap_or("none");
+        (!self.script.keys.iter().any(|known| known == key)).then(|| key.to_owned())
+    }
+}
+
+async fn say(asked: &Asked, answer: &Answer) -> Response<Pieces> {
+    if answer.hang {
+        std::future::pending::<()>().await;
+    }
+    if answer.delay_ms > 0 {
+        sleep(Duration::from_millis(answer.delay_ms)).await;
+    }
+    let status = if answer.status == 0 { 200 } else { answer.status };
+    let pieces = match (&answer.raw, &answer.error) {
+        (Some(raw), _) => vec![raw.clone().into_bytes()],
+        (None, Some(message)) => vec![reply::error(asked.protocol, status, message).to_string().into_bytes()],
+        (None, None) => reply::body(asked, answer),
+    };
+    let kind = match asked.protocol {
+        _ if !asked.streamed || status != 200 => "application/json",
+        Protocol::Ollama => "application/x-ndjson",
+        _ => "text/event-stream",
+    };
+    let cut = answer.cut_after.map(|bytes| (bytes, answer.cut_cleanly));
+    let mut response = Response::new(Pieces::new(pieces, Duration::from_millis(answer.piece_delay_ms), cut));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let retry_after = answer
+        .retry_after
+        .map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
+    let headers = answer.headers.clone().into_iter().chain(retry_after);
+    for (name, value) in headers.chain([("content-type".to_owned(), kind.to_owned())]) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+fn json_response(status: u16, body: &Value) -> Response<Pieces> {
+    let mut response = Response::new(Pieces::new(vec![body.to_string().into_bytes()], Duration::ZERO, None));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,73 @@
+//! The program and its script as documented.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use flink_agents_model_server::Script;
+use serde_json::{Value, json};
+
+/// The status and the body of an answer.
+fn ask(address: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let mut stream = TcpStream::connect(address.trim_start_matches("http://")).unwrap();
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    // In one chunk: its length stands before it.
+    let start = body.find(['{', '[']).unwrap();
+    let end = body.rfind(['}', ']']).unwrap();
+    (status, serde_json::from_str(&body[start..=end]).unwrap())
+}
+
+#[test]
+fn the_program_answers_by_its_script_until_its_input_ends() {
+    let documented = include_str!("../../../docs/development/model-server.md");
+    let script = documented
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    serde_json::from_str::<Script>(script).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_flink-agents-model-server"))
+        .args(["--script", script.trim()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(program.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    let address = address.trim();
+
+    let question = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    let (status, refused) = ask(address, "POST", "/v1/chat/completions", &question);
+    assert_eq!(
+        (status, &refused["error"]["message"]),
+        (401, &json!("Incorrect API key provided: none"))
+    );
+    let open = json!({"rules": [{"answers": [{"text": "You said $last"}]}]});
+    assert_eq!(ask(address, "PUT", "/_script", &open).0, 200);
+    let (status, answer) = ask(address, "POST", "/v1/chat/completions", &question);
+    assert_eq!(
+        (status, &answer["choices"][0]["message"]["content"]),
+        (200, &json!("You said hi"))
+    );
+    let (_, seen) = ask(address, "GET", "/_requests", &Value::Null);
+    assert_eq!((seen.as_array().unwrap().len(), &seen[1]["body"]), (2, &question));
+    let (status, wrong) = ask(address, "PUT", "/_script", &json!({"rulez": []}));
+    assert!(
+        status == 400 && wrong["error"]["message"].as_str().unwrap().contains("rulez"),
+        "{wrong}"
+    );
+
+    drop(program.stdin.take());
+    assert!(program.wait().unwrap().success());
+}

@@ -1,0 +1,617 @@
+//! Tool servers that speak the Model Context Protocol, over streamable HTTP or as a process with pipes.
+//!
+//! *Owned state*: one session, opened with the first question and again when it is found to be gone; the lists of tools
+//! and prompts, until the server says that they changed. *Retries*: to open a session and to read lists; a tool call
+//! that may have begun is never made again.
+
+use std::fmt;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rmcp::handler::client::ClientHandler;
+use rmcp::model::{
+    CallToolRequestParams, ClientCapabilities, ClientConfig, ContentBlock, GetPromptRequestParams, Implementation,
+    Role as McpRole,
+};
+use rmcp::service::{NotificationContext, RoleClient, RunningService, ServiceError, serve_client};
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::process::Command;
+use tokio::sync::Mutex;
+
+use crate::arguments;
+use crate::http;
+use crate::message::{Message, Role};
+use crate::request::{Parameters, ToolDefinition};
+use crate::secret::Secret;
+
+/// A tool server. May be used from many tasks of a tokio runtime at once.
+pub struct McpServer {
+    name: String,
+    arguments: Parameters,
+    way: Way,
+    secrets: Vec<Secret>,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+enum Way {
+    Http { endpoint: String, client: reqwest::Client },
+    Process { command: String },
+}
+
+struct Session {
+    service: RunningService<RoleClient, Handler>,
+    tools: List<ToolDefinition>,
+    prompts: List<McpPrompt>,
+}
+
+/// A list of the server's, as long as it is true.
+struct List<T> {
+    known: Mutex<Option<Arc<Vec<T>>>>,
+}
+
+#[derive(Clone, Default)]
+struct Handler {
+    tools_changed: Arc<AtomicBool>,
+    prompts_changed: Arc<AtomicBool>,
+}
+
+/// A prompt that the server fills in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct McpPrompt {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// What it is filled in with.
+    #[serde(default)]
+    pub arguments: Vec<McpPromptArgument>,
+}
+
+/// An argument of a prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct McpPromptArgument {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    #[serde(default)]
+    pub description: String,
+    /// Whether the prompt cannot do without it.
+    #[serde(default)]
+    pub required: bool,
+}
+
+/// What a tool answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct McpResult {
+    /// Its texts, a line each; without any, the structured result as JSON.
+    pub text: String,
+    /// Its structured result, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structured: Option<Value>,
+    /// All contents as the protocol writes them: images, sounds and resources too.
+    pub contents: Vec<Value>,
+    /// Whether the tool says that it failed; the text says why.
+    pub failed: bool,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum McpErrorKind {
+    /// The arguments of the server's resource, or those of the call.
+    Arguments,
+    /// No session could be opened.
+    Unreachable,
+    /// The server ended the session, or died.
+    Gone,
+    /// No answer in time.
+    Timeout,
+    /// The server refused: no such tool, arguments that do not fit.
+    Refused,
+    /// The answer is not what the protocol says.
+    InvalidAnswer,
+}
+
+/// A failure of a tool server. Its text names server and place, and says how to mend it; never a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct McpError {
+    /// The kind of failure.
+    pub kind: McpErrorKind,
+    /// The server's name.
+    pub server: String,
+    /// What was asked of it.
+    pub question: String,
+    /// What happened.
+    pub what: String,
+}
+
+impl fmt::Display for McpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let advice = match self.kind {
+            McpErrorKind::Arguments => "Correct the arguments",
+            McpErrorKind::Unreachable => {
+                "Check the endpoint or the command, its auth and headers, and that the server runs"
+            }
+            McpErrorKind::Gone => {
+                "The next call opens a new session; look at the server's logs. The call may have been carried out"
+            }
+            McpErrorKind::Timeout => "Raise the time-out of the server's resource. The call may have been carried out",
+            McpErrorKind::Refused => "Compare name and arguments with what the server lists",
+            McpErrorKind::InvalidAnswer => "Check that the endpoint is that of an MCP server, and its version",
+        };
+        write!(
+            f,
+            "MCP server '{}', {}: {}. {advice}.",
+            self.server, self.question, self.what
+        )
+    }
+}
+
+impl std::error::Error for McpError {}
+
+type Result<T> = std::result::Result<T, McpError>;
+
+impl McpServer {
+    /// A server with the arguments of its resource, an object: `endpoint` for streamable HTTP, with `headers`, `auth`
+    /// (`{"type": "bearer", "token": …}`, `{"type": "basic", "username": …, "password": …}` or `{"type": "api_key",
+    /// "header": …, "key": …}`), `proxy`, `ca_file` and `sse_read_timeout` (300 s); or `command`, `args`, `env` and
+    /// `cwd` for a process; `timeout` (30 s), `max_retries` (3), `initial_backoff_ms` (100) and `max_backoff_ms`
+    /// (10000) for both. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// Arguments that are unknown, missing or do not fit.
+    pub fn new(name: impl Into<String>, arguments: &Value) -> Result<Self> {
+        let name = name.into();
+        let wrong = |what: String| McpError {
+            kind: McpErrorKind::Arguments,
+            server: name.clone(),
+            question: "its arguments".to_owned(),
+            what,
+        };
+        let read = arguments::mcp_arguments(arguments).map_err(|e| wrong(e.to_string()))?;
+        let text = |name: &str| read.get(name).and_then(Value::as_str);
+        let mut secrets = Vec::new();
+        let way = match (text("endpoint"), text("command")) {
+            (Some(endpoint), None) => {
+                let keys = read.get("auth").map(login).transpose().map_err(wrong)?;
+                let made = http::client(endpoint, keys.into_iter().collect(), &read);
+                let (client, hidden) = made.map_err(|failure| wrong(failure.what))?;
+                secrets = hidden;
+                let client = client.read_timeout(http::seconds(&read, "sse_read_timeout"));
+                let client = client
+                    .build()
+                    .map_err(|e| wrong(format!("no HTTP client: {}", e.without_url())))?;
+                Way::Http {
+                    endpoint: endpoint.to_owned(),
+                    client,
+                }
+            }
+            (None, Some(command)) => {
+                let environment = read.get("env").and_then(Value::as_object).into_iter().flatten();
+                secrets.extend(environment.filter_map(|(_, value)| value.as_str()).map(Secret::new));
+                Way::Process {
+                    command: command.to_owned(),
+                }
+            }
+            _ => return Err(wrong("either 'endpoint' or 'command' is needed".to_owned())),
+        };
+        Ok(Self {
+            name,
+            arguments: read,
+            way,
+            secrets,
+            session: Mutex::default(),
+        })
+    }
+
+    /// The server's tools. Asked for once, and again when the server says that they changed.
+    ///
+    /// # Errors
+    /// The server is not there or does not answer.
+    pub async fn tools(&self) -> Result<Arc<Vec<ToolDefinition>>> {
+        self.list(
+            "the list of tools",
+            |session| {
+                let changed = &session.service.service().tools_changed;
+                (&session.tools, changed)
+            },
+            async |session: &Session| {
+                let tools = session.service.list_all_tools().await?;
+                Ok(tools
+                    .into_iter()
+                    .map(|tool| ToolDefinition {
+                        name: tool.name.into_owned(),
+                        description: tool.description.unwrap_or_default().into_owned(),
+                        parameters: Value::Object(Arc::unwrap_or_clone(tool.input_schema)),
+                    })
+                    .collect())
+            },
+        )
+        .await
+    }
+
+    /// The server's prompts, kept like its tools.
+    ///
+    /// # Errors
+    /// The server is not there or does not answer.
+    pub async fn prompts(&self) -> Result<Arc<Vec<McpPrompt>>> {
+        self.list(
+            "the list of prompts",
+            |session| {
+                let changed = &session.service.service().prompts_changed;
+                (&session.prompts, changed)
+            },
+            async |session: &Session| {
+                let prompts = session.service.list_all_prompts().await?;
+                Ok(prompts
+                    .into_iter()
+                    .map(|prompt| McpPrompt {
+                        name: prompt.name,
+                        description: prompt.description.unwrap_or_default(),
+                        arguments: prompt
+                            .arguments
+                            .unwrap_or_default()
+                            .into_iter()
+                            .map(|argument| McpPromptArgument {
+                                name: argument.name,
+                                description: argument.description.unwrap_or_default(),
+                                required: argument.required.unwrap_or(false),
+                            })
+                            .collect(),
+                    })
+                    .collect())
+            },
+        )
+        .await
+    }
+
+    /// Calls a tool. A tool that fails is an answer ([`McpResult::failed`]).
+    ///
+    /// # Errors
+    /// The server is not there, does not answer, or knows no such tool.
+    pub async fn call(&self, tool: &str, arguments: Map<String, Value>) -> Result<McpResult> {
+        let question = format!("tool '{tool}'");
+        let session = self.session(&question).await?;
+        let parameters = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        let answer = self.in_time(&question, session.service.call_tool(parameters)).await?;
+        let texts = answer.content.iter().filter_map(text_of).collect::<Vec<_>>();
+        let text = match &answer.structured_content {
+            Some(structured) if texts.is_empty() => structured.to_string(),
+            _ => texts.join("\n"),
+        };
+        let contents = answer
+            .content
+            .iter()
+            .filter_map(|content| serde_json::to_value(content).ok());
+        Ok(McpResult {
+            text,
+            contents: contents.collect(),
+            structured: answer.structured_content,
+            failed: answer.is_error.unwrap_or(false),
+        })
+    }
+
+    /// The messages of a prompt, filled in by the server with all arguments that are given, required or not.
+    ///
+    /// # Errors
+    /// An argument that the prompt requires is missing; there is no such prompt; the server is not there or does not
+    /// answer.
+    pub async fn prompt(&self, prompt: &str, arguments: &Map<String, Value>) -> Result<Vec<Message>> {
+        let question = format!("prompt '{prompt}'");
+        let known = self.prompts().await?;
+        let Some(described) = known.iter().find(|known| known.name == prompt) else {
+            let names = known
+                .iter()
+                .map(|known| known.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(self.error(
+                McpErrorKind::Refused,
+                &question,
+                format!("there is none; there are: {names}"),
+            ));
+        };
+        let missing = described
+            .arguments
+            .iter()
+            .find(|wanted| wanted.required && !arguments.contains_key(&wanted.name));
+        if let Some(missing) = missing {
+            let what = format!("the argument '{}' is required and was not given", missing.name);
+            return Err(self.error(McpErrorKind::Arguments, &question, what));
+        }
+        let known = |name: &String| described.arguments.iter().any(|argument| argument.name == *name);
+        let given = arguments.iter().filter(|(name, _)| known(name)).map(|(name, value)| {
+            // The protocol has texts only.
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name.clone(), Value::String(text))
+        });
+        let parameters = GetPromptRequestParams::new(prompt).with_arguments(given.collect());
+        let session = self.session(&question).await?;
+        let answer = self.in_time(&question, session.service.get_prompt(parameters)).await?;
+        let message = |message: &rmcp::model::PromptMessage| {
+            let role = if message.role == McpRole::Assistant {
+                Role::Assistant
+            } else {
+                Role::User
+            };
+            let text = text_of(&message.content);
+            Message::new(
+                role,
+                text.unwrap_or_else(|| serde_json::to_string(&message.content).unwrap_or_default()),
+            )
+        };
+        Ok(answer.messages.iter().map(message).collect())
+    }
+
+    /// Ends the session, if there is one; the next question opens another.
+    pub async fn close(&self) {
+        // Its end is waited for by whoever still uses it.
+        if let Some(session) = self.session.lock().await.take() {
+            session.service.cancellation_token().cancel();
+        }
+    }
+
+    async fn list<T>(
+        &self,
+        question: &str,
+        place: impl Fn(&Session) -> (&List<T>, &Arc<AtomicBool>),
+        ask: impl AsyncFn(&Session) -> std::result::Result<Vec<T>, ServiceError>,
+    ) -> Result<Arc<Vec<T>>> {
+        let mut tried = 0;
+        loop {
+            let session = self.session(question).await?;
+            let (list, changed) = place(&session);
+            let mut known = list.known.lock().await;
+            if changed.swap(false, Ordering::AcqRel) {
+                *known = None;
+            }
+            if let Some(known) = &*known {
+                return Ok(Arc::clone(known));
+            }
+            match self.in_time(question, ask(&session)).await {
+                Ok(all) => return Ok(Arc::clone(known.insert(Arc::new(all)))),
+                Err(error) if tried < self.retries() && error.kind == McpErrorKind::Gone => tried += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The session, or a new one if there is none or it has ended.
+    async fn session(&self, question: &str) -> Result<Arc<Session>> {
+        let mut session = self.session.lock().await;
+        if let Some(session) = session
+            .as_ref()
+            .filter(|session| !session.service.is_transport_closed())
+        {
+            return Ok(Arc::clone(session));
+        }
+        let mut failed = 0;
+        loop {
+            let opened = tokio::time::timeout(http::seconds(&self.arguments, "timeout"), self.open()).await;
+            let what = match opened {
+                Ok(Ok(opened)) => return Ok(Arc::clone(session.insert(Arc::new(opened)))),
+                Ok(Err(what)) => what,
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if failed == self.retries() {
+                let what = format!("no session with {} after {} attempts: {what}", self.place(), failed + 1);
+                return Err(self.error(McpErrorKind::Unreachable, question, what));
+            }
+            failed += 1;
+            tokio::time::sleep(self.backoff(failed)).await;
+        }
+    }
+
+    async fn open(&self) -> std::result::Result<Session, String> {
+        let handler = Handler::default();
+        let service = match &self.way {
+            Way::Http { endpoint, client } => {
+                let config = StreamableHttpClientTransportConfig::with_uri(endpoint.as_str());
+                let transport = StreamableHttpClientTransport::with_client(client.clone(), config);
+                serve_client(handler, transport).await.map_err(|e| causes(&e))?
+            }
+            Way::Process { command } => {
+                let mut process = Command::new(command);
+                let list = |name: &str| self.arguments.get(name).and_then(Value::as_array).into_iter().flatten();
+                process.args(list("args").filter_map(Value::as_str));
+                let environment = self
+                    .arguments
+                    .get("env")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten();
+                process.envs(environment.filter_map(|(name, value)| Some((name, value.as_str()?))));
+                if let Some(directory) = self.arguments.get("cwd").and_then(Value::as_str) {
+                    process.current_dir(directory);
+                }
+                // What it says there would otherwise end up among the host's own lines.
+                let process = TokioChildProcess::builder(process).stderr(Stdio::null()).spawn();
+                let (transport, _) = process.map_err(|e| format!("'{command}' cannot be started: {e}"))?;
+                serve_client(handler, transport).await.map_err(|e| causes(&e))?
+            }
+        };
+        let (tools, prompts) = (
+            List {
+                known: Mutex::default(),
+            },
+            List {
+                known: Mutex::default(),
+            },
+        );
+        Ok(Session {
+            service,
+            tools,
+            prompts,
+        })
+    }
+
+    async fn in_time<T>(
+        &self,
+        question: &str,
+        answer: impl Future<Output = std::result::Result<T, ServiceError>>,
+    ) -> Result<T> {
+        let limit = http::seconds(&self.arguments, "timeout");
+        let Ok(answer) = tokio::time::timeout(limit, answer).await else {
+            let what = format!("no answer for {} s", limit.as_secs_f64());
+            return Err(self.error(McpErrorKind::Timeout, question, what));
+        };
+        answer.map_err(|error| {
+            let (kind, what) = match error {
+                ServiceError::McpError(error) => (McpErrorKind::Refused, error.message.into_owned()),
+                ServiceError::Timeout { .. } => (McpErrorKind::Timeout, error.to_string()),
+                ServiceError::UnexpectedResponse => (
+                    McpErrorKind::InvalidAnswer,
+                    "the answer is to another question".to_owned(),
+                ),
+                _ => (
+                    McpErrorKind::Gone,
+                    format!("the session with {} ended: {}", self.place(), causes(&error)),
+                ),
+            };
+            self.error(kind, question, what)
+        })
+    }
+
+    fn error(&self, kind: McpErrorKind, question: &str, what: String) -> McpError {
+        let what = self.secrets.iter().fold(what, |what, secret| secret.cut_from(&what));
+        McpError {
+            kind,
+            server: self.name.clone(),
+            question: question.to_owned(),
+            what,
+        }
+    }
+
+    fn place(&self) -> String {
+        match &self.way {
+            Way::Http { endpoint, .. } => http::shown(endpoint),
+            Way::Process { command } => format!("'{command}'"),
+        }
+    }
+
+    fn retries(&self) -> u64 {
+        self.arguments.get("max_retries").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    fn backoff(&self, failed: u64) -> Duration {
+        let number = |name: &str| self.arguments.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let wait = number("initial_backoff_ms").saturating_mul(1 << (failed - 1).min(20));
+        Duration::from_millis(wait.min(number("max_backoff_ms")))
+    }
+}
+
+impl fmt::Debug for McpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpServer")
+            .field("name", &self.name)
+            .field("place", &self.place())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClientHandler for Handler {
+    fn get_info(&self) -> ClientConfig {
+        let us = Implementation::new("flink-agents-rs", env!("CARGO_PKG_VERSION"));
+        ClientConfig::new(ClientCapabilities::default(), us)
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.tools_changed.store(true, Ordering::Release);
+    }
+
+    async fn on_prompt_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.prompts_changed.store(true, Ordering::Release);
+    }
+}
+
+/// The header that a login is.
+fn login(auth: &Value) -> std::result::Result<(&'static str, String, Secret), String> {
+    let text = |name: &str| auth[name].as_str();
+    let kind = text("type").unwrap_or_default().replace('_', "").to_ascii_lowercase();
+    match kind.as_str() {
+        "bearer" => {
+            let token = text("token").ok_or("argument 'auth': a bearer needs a 'token'")?;
+            Ok(("authorization", format!("Bearer {token}"), Secret::new(token)))
+        }
+        "basic" => {
+            let both = text("username").zip(text("password"));
+            let (user, password) = both.ok_or("argument 'auth': basic needs 'username' and 'password'")?;
+            Ok((
+                "authorization",
+                format!("Basic {}", base64(&format!("{user}:{password}"))),
+                Secret::new(password),
+            ))
+        }
+        "apikey" => {
+            let key = text("key").ok_or("argument 'auth': an api_key needs a 'key'")?;
+            let header = text("header").unwrap_or("X-API-Key").to_ascii_lowercase();
+            if header != "x-api-key" {
+                return Err("argument 'auth': for another header than X-API-Key use 'headers'".to_owned());
+            }
+            Ok(("x-api-key", key.to_owned(), Secret::new(key)))
+        }
+        _ => Err("argument 'auth': its 'type' has to be bearer, basic or api_key".to_owned()),
+    }
+}
+
+/// RFC 4648, for a login.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for three in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0_u32, |bits, i| {
+            bits << 8 | u32::from(three.get(i).copied().unwrap_or(0))
+        });
+        for digit in 0..4 {
+            let there = digit <= three.len();
+            let index = (bits >> (18 - 6 * digit) & 63) as usize;
+            encoded.push(if there { char::from(DIGITS[index]) } else { '=' });
+        }
+    }
+    encoded
+}
+
+fn text_of(content: &ContentBlock) -> Option<String> {
+    content.as_text().map(|text| text.text.clone())
+}
+
+/// The error and what led to it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !texts.last().is_some_and(|last| last.contains(&text)) {
+            texts.push(text);
+        }
+        cause = error.source();
+    }
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn logins_are_headers() {
+        let basic = login(&json!({"type": "basic", "username": "Aladdin", "password": "open sesame"})).unwrap();
+        assert_eq!(
+            (basic.0, basic.1.as_str()),
+            ("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        );
+        assert_eq!(
+            (base64("a"), base64("ab"), base64("abc")),
+            ("YQ==".to_owned(), "YWI=".to_owned(), "YWJj".to_owned())
+        );
+        assert_eq!(login(&json!({"type": "bearer", "token": "t1"})).unwrap().1, "Bearer t1");
+        assert_eq!(login(&json!({"type": "apiKey", "key": "k1"})).unwrap().0, "x-api-key");
+        assert!(login(&json!({"type": "kerberos"})).is_err());
+    }
+}
