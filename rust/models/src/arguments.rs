@@ -343,6 +343,13 @@ impl Provider {
         let of = format!("the {} chat setup", self.name());
         let model_is_given = given.get("model").is_some_and(|model| !model.is_null());
         let mut parameters = read(&of, &[table], EVERY_SETUP, given)?;
+        if matches!(self, Self::OpenAi | Self::OpenAiResponses) && given.get("temperature").is_none() {
+            // They refuse every temperature but their own, our default too.
+            let effort = parameters.contains_key("reasoning_effort");
+            if effort || parameters.get("model").and_then(Value::as_str).is_some_and(reasons) {
+                parameters.remove("temperature");
+            }
+        }
         if self == Self::Vllm && !model_is_given || !parameters.contains_key("model") {
             return Err(ArgumentError {
                 argument: "model".to_owned(),
@@ -353,6 +360,14 @@ impl Provider {
         self.spread(&mut parameters);
         Ok(parameters)
     }
+}
+
+/// Whether an OpenAI model is one of those that think first, and take other parameters.
+pub(crate) fn reasons(model: &str) -> bool {
+    ["o1", "o3", "o4", "gpt-5"]
+        .iter()
+        .any(|family| model.starts_with(family))
+        && !model.starts_with("gpt-5-chat")
 }
 
 /// Reads the arguments of a tool server.
@@ -530,6 +545,24 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(!key.contains("sk-secret"), "{key}");
+    }
+
+    #[test]
+    fn models_that_think_get_no_temperature_that_nobody_wanted() {
+        let temperature = |given| {
+            Provider::OpenAi
+                .setup_parameters(&given)
+                .unwrap()
+                .get("temperature")
+                .cloned()
+        };
+        assert_eq!(temperature(json!({"model": "gpt-4o"})), Some(json!(0.1)));
+        assert_eq!(temperature(json!({"model": "gpt-5-mini"})), None);
+        assert_eq!(temperature(json!({"model": "x", "reasoning_effort": "low"})), None);
+        assert_eq!(
+            temperature(json!({"model": "gpt-5-mini", "temperature": 1})),
+            Some(json!(1))
+        );
     }
 
     #[test]

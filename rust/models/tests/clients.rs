@@ -382,7 +382,7 @@ async fn parameters_headers_and_prefills_are_sent() {
     request.idempotency_key = Some("run-7".to_owned());
     request.parameters = Provider::OpenAi
         .setup_parameters(&json!({"model": "m", "logprobs": true, "top_logprobs": 3,
-        "strict": true, "reasoning_effort": "low", "max_tokens": 9, "additional_kwargs": {"seed": 1}}))
+        "strict": true, "reasoning_effort": "low", "temperature": 0.1, "max_tokens": 9, "additional_kwargs": {"seed": 1}}))
         .unwrap();
     let connection = open(
         Provider::OpenAi,
@@ -413,6 +413,19 @@ async fn parameters_headers_and_prefills_are_sent() {
         ("red", "run-7")
     );
     assert_eq!(seen.headers["authorization"], "Bearer sk-test");
+
+    request.parameters = Provider::AzureOpenAi
+        .setup_parameters(&json!({"model": "d1", "model_of_azure_deployment": "o3-mini", "max_tokens": 9}))
+        .unwrap();
+    open(Provider::AzureOpenAi, &arguments(Provider::AzureOpenAi), json!({}))
+        .chat(&request)
+        .await
+        .unwrap();
+    let body = server.requests().pop().unwrap().body;
+    assert_eq!(
+        (&body["max_completion_tokens"], body.get("max_tokens")),
+        (&json!(9), None)
+    );
 
     let mut request = question(Provider::Anthropic, "?");
     request.parameters = Provider::Anthropic

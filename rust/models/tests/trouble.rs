@@ -163,13 +163,13 @@ async fn silence_ends_with_the_time_out() {
     }
     // A stream may take longer than the time-out, as long as it goes on.
     let server = serving([Answer {
-        piece_delay_ms: 60,
-        ..Answer::text("a b c d e f")
+        piece_delay_ms: 120,
+        ..Answer::text("a b c d e f g h i j k l")
     }]);
     let connection = open(
         Provider::Gemini,
         &arguments(&server, Provider::Gemini),
-        json!({"timeout": 0.25, "stream": true}),
+        json!({"timeout": 1, "stream": true}),
     );
     assert_eq!(
         connection
@@ -178,7 +178,7 @@ async fn silence_ends_with_the_time_out() {
             .unwrap()
             .message
             .content,
-        "a b c d e f"
+        "a b c d e f g h i j k l"
     );
 }
 
@@ -346,7 +346,7 @@ async fn a_server_that_is_down_is_left_alone_for_a_while() {
 
 #[tokio::test]
 async fn a_process_makes_no_more_calls_at_once_than_its_part() {
-    let server = serving([Answer::text("Hi").late(30)]);
+    let server = serving([Answer::text("Hi").late(100)]);
     let options = ConnectionOptions {
         name: "reviews".to_owned(),
         scope: "job".to_owned(),
@@ -363,7 +363,9 @@ async fn a_process_makes_no_more_calls_at_once_than_its_part() {
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap().unwrap();
     }
-    assert_eq!((server.count(), server.most_at_once()), (40, 8));
+    assert_eq!(server.count(), 40);
+    // Two quarters of sixteen; on a busy machine they may not all meet.
+    assert!((3..=8).contains(&server.most_at_once()), "{}", server.most_at_once());
 }
 
 #[tokio::test]

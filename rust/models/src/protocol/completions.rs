@@ -6,6 +6,7 @@ use super::{
     Assembler, Protocol, Tell, answered_id, append, arguments_of, body_with_others, parse, said_in_stream, speaks,
     split_thoughts, tell_reasoning, tell_text,
 };
+use crate::arguments::reasons;
 use crate::error::Failure;
 use crate::http::Call;
 use crate::message::{Message, Role, ToolCall};
@@ -33,6 +34,13 @@ impl Protocol for Completions {
     fn call(&self, request: &ChatRequest, model: &str, streamed: bool) -> Result<Call, Failure> {
         let mut body = body_with_others(request, OWN);
         body.insert("model".to_owned(), model.into());
+        let named = request.text("model_of_azure_deployment").unwrap_or(model);
+        if reasons(named)
+            && let Some(tokens) = body.remove("max_tokens")
+        {
+            // Thoughts count as well there, and the old name is refused.
+            body.insert("max_completion_tokens".to_owned(), tokens);
+        }
         let messages = (0..request.messages.len()).map(|place| message(&request.messages, place));
         let messages = messages.collect::<Result<Vec<_>, _>>()?;
         body.insert("messages".to_owned(), messages.into());
