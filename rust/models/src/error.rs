@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-/// What kind of failure it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use serde::{Serialize, Serializer};
+
+/// What kind of failure it was. As JSON the names in lower case with underscores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelErrorKind {
     /// The arguments of the connection, or those of the call.
     Arguments,
@@ -76,8 +79,9 @@ impl ModelErrorKind {
     }
 }
 
-/// A failed call. Its text names connection, model and attempt, what happened and how to mend it; never a key.
-#[derive(Clone, Debug, PartialEq)]
+/// A failed call. Its text names connection, model and attempt, what happened and how to mend it; never a key. As JSON
+/// it has its fields, for hosts that make exceptions of their own of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelError {
     /// The kind of failure.
     pub kind: ModelErrorKind,
@@ -91,7 +95,8 @@ pub struct ModelError {
     pub attempts: u32,
     /// The status of the HTTP answer, if there was one.
     pub status: Option<u16>,
-    /// How long the server wants to be left alone.
+    /// How long the server wants to be left alone; as JSON in seconds.
+    #[serde(serialize_with = "seconds")]
     pub retry_after: Option<Duration>,
     /// What happened.
     pub what: String,
@@ -137,6 +142,10 @@ impl fmt::Display for ModelError {
 
 impl std::error::Error for ModelError {}
 
+fn seconds<S: Serializer>(wait: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    wait.map(|wait| wait.as_secs_f64()).serialize(to)
+}
+
 /// A failure as the layers below a connection see it, before name, model and attempt are known.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Failure {
@@ -174,5 +183,21 @@ pub(crate) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_error_is_json_for_hosts() {
+        let mut error = ModelError::opening("c", "no".to_owned());
+        error.kind = ModelErrorKind::RateLimited;
+        error.retry_after = Some(Duration::from_millis(1500));
+        let expected = json!({"kind": "rate_limited", "connection": "c", "model": "", "attempt": 0, "attempts": 0,
+            "status": null, "retry_after": 1.5, "what": "no"});
+        assert_eq!(serde_json::to_value(&error).unwrap(), expected);
     }
 }

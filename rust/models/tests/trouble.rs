@@ -147,6 +147,24 @@ async fn limits_of_the_server_are_kept_by_all_calls_of_the_connection() {
 }
 
 #[tokio::test]
+async fn a_call_that_gives_up_leaves_the_server_alone_for_the_next() {
+    let server = serving([Answer::error(503, "busy").retry_after(0.4), Answer::text("Hi")]);
+    let connection = open(
+        Provider::OpenAi,
+        &arguments(&server, Provider::OpenAi),
+        json!({"max_retries": 0}),
+    );
+    let start = Instant::now();
+    let request = question(Provider::OpenAi, "?");
+    assert_eq!(
+        connection.chat(&request).await.unwrap_err().retry_after,
+        Some(Duration::from_millis(400))
+    );
+    assert_eq!(connection.chat(&request).await.unwrap().message.content, "Hi");
+    assert!(start.elapsed() >= Duration::from_millis(400), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn silence_ends_with_the_time_out() {
     let server = serving([Answer {
         hang: true,
