@@ -4,6 +4,9 @@
 //! and prompts, until the server says that they changed. *Retries*: to open a session and to read lists; a tool call
 //! that may have begun is never made again.
 
+mod answers;
+mod login;
+
 use std::fmt;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -18,10 +21,12 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RoleClient, RunningService, ServiceError, serve_client};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::process::Command;
 use tokio::sync::Mutex;
+
+pub use answers::{McpError, McpErrorKind, McpPrompt, McpPromptArgument, McpResult};
+use login::login;
 
 use crate::arguments;
 use crate::http;
@@ -59,100 +64,6 @@ struct Handler {
     tools_changed: Arc<AtomicBool>,
     prompts_changed: Arc<AtomicBool>,
 }
-
-/// A prompt that the server fills in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct McpPrompt {
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    #[serde(default)]
-    pub description: String,
-    /// What it is filled in with.
-    #[serde(default)]
-    pub arguments: Vec<McpPromptArgument>,
-}
-
-/// An argument of a prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct McpPromptArgument {
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    #[serde(default)]
-    pub description: String,
-    /// Whether the prompt cannot do without it.
-    #[serde(default)]
-    pub required: bool,
-}
-
-/// What a tool answered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct McpResult {
-    /// Its texts, a line each; without any, the structured result as JSON.
-    pub text: String,
-    /// Its structured result, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub structured: Option<Value>,
-    /// All contents as the protocol writes them: images, sounds and resources too.
-    pub contents: Vec<Value>,
-    /// Whether the tool says that it failed; the text says why.
-    pub failed: bool,
-}
-
-/// What kind of failure it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum McpErrorKind {
-    /// The arguments of the server's resource, or those of the call.
-    Arguments,
-    /// No session could be opened.
-    Unreachable,
-    /// The server ended the session, or died.
-    Gone,
-    /// No answer in time.
-    Timeout,
-    /// The server refused: no such tool, arguments that do not fit.
-    Refused,
-    /// The answer is not what the protocol says.
-    InvalidAnswer,
-}
-
-/// A failure of a tool server. Its text names server and place, and says how to mend it; never a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct McpError {
-    /// The kind of failure.
-    pub kind: McpErrorKind,
-    /// The server's name.
-    pub server: String,
-    /// What was asked of it.
-    pub question: String,
-    /// What happened.
-    pub what: String,
-}
-
-impl fmt::Display for McpError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = match self.kind {
-            McpErrorKind::Arguments => "Correct the arguments",
-            McpErrorKind::Unreachable => {
-                "Check the endpoint or the command, its auth and headers, and that the server runs"
-            }
-            McpErrorKind::Gone => {
-                "The next call opens a new session; look at the server's logs. The call may have been carried out"
-            }
-            McpErrorKind::Timeout => "Raise the time-out of the server's resource. The call may have been carried out",
-            McpErrorKind::Refused => "Compare name and arguments with what the server lists",
-            McpErrorKind::InvalidAnswer => "Check that the endpoint is that of an MCP server, and its version",
-        };
-        write!(
-            f,
-            "MCP server '{}', {}: {}. {advice}.",
-            self.server, self.question, self.what
-        )
-    }
-}
-
-impl std::error::Error for McpError {}
 
 type Result<T> = std::result::Result<T, McpError>;
 
@@ -529,53 +440,6 @@ impl ClientHandler for Handler {
     }
 }
 
-/// The header that a login is.
-fn login(auth: &Value) -> std::result::Result<(&'static str, String, Secret), String> {
-    let text = |name: &str| auth[name].as_str();
-    let kind = text("type").unwrap_or_default().replace('_', "").to_ascii_lowercase();
-    match kind.as_str() {
-        "bearer" => {
-            let token = text("token").ok_or("argument 'auth': a bearer needs a 'token'")?;
-            Ok(("authorization", format!("Bearer {token}"), Secret::new(token)))
-        }
-        "basic" => {
-            let both = text("username").zip(text("password"));
-            let (user, password) = both.ok_or("argument 'auth': basic needs 'username' and 'password'")?;
-            Ok((
-                "authorization",
-                format!("Basic {}", base64(&format!("{user}:{password}"))),
-                Secret::new(password),
-            ))
-        }
-        "apikey" => {
-            let key = text("key").ok_or("argument 'auth': an api_key needs a 'key'")?;
-            let header = text("header").unwrap_or("X-API-Key").to_ascii_lowercase();
-            if header != "x-api-key" {
-                return Err("argument 'auth': for another header than X-API-Key use 'headers'".to_owned());
-            }
-            Ok(("x-api-key", key.to_owned(), Secret::new(key)))
-        }
-        _ => Err("argument 'auth': its 'type' has to be bearer, basic or api_key".to_owned()),
-    }
-}
-
-/// RFC 4648, for a login.
-fn base64(text: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut encoded = String::new();
-    for three in text.as_bytes().chunks(3) {
-        let bits = (0..3).fold(0_u32, |bits, i| {
-            bits << 8 | u32::from(three.get(i).copied().unwrap_or(0))
-        });
-        for digit in 0..4 {
-            let there = digit <= three.len();
-            let index = (bits >> (18 - 6 * digit) & 63) as usize;
-            encoded.push(if there { char::from(DIGITS[index]) } else { '=' });
-        }
-    }
-    encoded
-}
-
 fn text_of(content: &ContentBlock) -> Option<String> {
     content.as_text().map(|text| text.text.clone())
 }
@@ -592,26 +456,4 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     texts.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn logins_are_headers() {
-        let basic = login(&json!({"type": "basic", "username": "Aladdin", "password": "open sesame"})).unwrap();
-        assert_eq!(
-            (basic.0, basic.1.as_str()),
-            ("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
-        );
-        assert_eq!(
-            (base64("a"), base64("ab"), base64("abc")),
-            ("YQ==".to_owned(), "YWI=".to_owned(), "YWJj".to_owned())
-        );
-        assert_eq!(login(&json!({"type": "bearer", "token": "t1"})).unwrap().1, "Bearer t1");
-        assert_eq!(login(&json!({"type": "apiKey", "key": "k1"})).unwrap().0, "x-api-key");
-        assert!(login(&json!({"type": "kerberos"})).is_err());
-    }
 }
