@@ -115,7 +115,7 @@ class LogLines(logging.Handler):
             level = next((letter for least, letter in self._LEVELS if record.levelno >= least), "D")
             text = self.format(record).replace("\n", "\x1d")
             known = "".join(f"{_BETWEEN}{name}={value.replace(_BETWEEN, ' ')}" for name, value in of_action().items() if value)
-            head = (record.name + known).replace("\n", " ").replace("\x1f", " ")
+            head = (record.name.replace(_BETWEEN, " ") + known).replace("\n", " ").replace("\x1f", " ")
             line = f"\x1e{level}{head}\x1f{text}\n".encode("utf-8", "backslashreplace")
             # Not by way of sys.stderr, which user code may have replaced; one write, so that lines stay whole.
             os.write(2, line)

@@ -54,8 +54,8 @@ these is reported with the one that was probably meant; any other key is kept fo
 this version does not have yet are read and checked, but have no effect. Rust, Java and Python read values alike.
 
 The file is the one in the directory that `FLINK_CONF_DIR` names: `config.yaml`, or the older `flink-conf.yaml`; next to each other, the
-one that Flink reads. Without the variable there is none, and runs without Flink go by the defaults. In Python, `env.get_config(path)` of a run without Flink reads any file of
-that form. Values are collected where the job is submitted, and travel in the plan: the configuration of the cluster's
+one that Flink reads. Without the variable there is none, and runs without Flink go by the defaults. `env.getConfig(path)` (`get_config` in Python) of a run without Flink reads
+any file of that form. Values are collected where the job is submitted, and travel in the plan: the configuration of the cluster's
 machines has no effect on agents. `flink-agents doctor` checks a configuration ([doctor.md](operations/doctor.md)).
 
 ## Secrets

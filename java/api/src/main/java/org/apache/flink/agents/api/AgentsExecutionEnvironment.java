@@ -144,6 +144,18 @@ public abstract class AgentsExecutionEnvironment {
     public abstract Configuration getConfig();
 
     /**
+     * Returns the configuration of this environment, read anew from a file if this one runs without Flink. Flink has a file of
+     * its own, so that there the path has no effect.
+     *
+     * @param path a file in YAML, whose section {@code agent} counts; null leaves what there is
+     * @throws IllegalStateException if it is missing or cannot be read
+     * @throws IllegalArgumentException if it is malformed or a value is wrong; the message names key and line
+     */
+    public Configuration getConfig(@Nullable final String path) {
+        return getConfig();
+    }
+
+    /**
      * Takes a list as input of a local environment: maps with {@code key} or {@code k} and {@code
      * value} or {@code v}.
      *

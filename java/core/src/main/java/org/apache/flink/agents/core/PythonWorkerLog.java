@@ -1,6 +1,8 @@
 package org.apache.flink.agents.core;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.ValueReader;
@@ -80,14 +82,17 @@ final class PythonWorkerLog implements Runnable {
                 final int level = in.readByte();
                 final String[] head = text(in).split(CONTEXT);
                 final String message = text(in);
+                final List<String> names = new ArrayList<>();
                 for (int i = 1; i < head.length; i++) {
                     final int end = head[i].indexOf('=');
-                    MDC.put(PREFIX + head[i].substring(0, end), head[i].substring(end + 1));
+                    // What is printed may look like a line of the log.
+                    if (end > 0) {
+                        names.add(PREFIX + head[i].substring(0, end));
+                        MDC.put(PREFIX + head[i].substring(0, end), head[i].substring(end + 1));
+                    }
                 }
-                write(level, head[0], message);
-                for (int i = 1; i < head.length; i++) {
-                    MDC.remove(PREFIX + head[i].substring(0, head[i].indexOf('=')));
-                }
+                write(level, head.length == 0 ? "" : head[0], message);
+                names.forEach(MDC::remove);
             }
         }
     }

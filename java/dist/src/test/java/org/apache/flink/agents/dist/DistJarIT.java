@@ -21,6 +21,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -59,7 +60,7 @@ class DistJarIT {
                 .noneMatch(name -> name.endsWith("module-info.class"))
                 .noneMatch(name -> name.matches("META-INF/.*\\.(SF|DSA|RSA|EC)"))
                 .noneMatch(name -> name.startsWith("META-INF/versions/"))
-                .noneMatch(name -> name.matches("(?i).*(log4j|logback|junit).*"))
+                .noneMatch(name -> !name.startsWith("org/apache/flink/agents/") && name.matches("(?i).*(log4j|logback|junit).*"))
                 .doesNotHaveDuplicates();
     }
 
@@ -140,6 +141,17 @@ class DistJarIT {
         final Path missing = folder.resolve("m\u00f6.sqlite");
         assertThat(command(3, "-Dfile.encoding=UTF-8", "-jar", JAR.toString(), "store", "verify", missing.toString()))
                 .contains("there is no such file");
+        assertThat(command(0, "-jar", JAR.toString(), "doctor", "--flink-home", flinkHome(folder)))
+                .contains("ok       jars         " + JAR, "ok       library      that of " + JAR, "Nothing is wrong");
+    }
+
+    /** As far as it is looked at: a jar that is Flink's by its name. */
+    private static String flinkHome(final Path folder) throws IOException {
+        final Path lib = Files.createDirectories(folder.resolve("flink").resolve("lib"));
+        try (ZipOutputStream jar = new ZipOutputStream(Files.newOutputStream(lib.resolve("flink-dist-2.3.0.jar")))) {
+            jar.putNextEntry(new ZipEntry("any"));
+        }
+        return lib.getParent().toString();
     }
 
     /** What a JVM says that has nothing but these words; it is to end with this status. */

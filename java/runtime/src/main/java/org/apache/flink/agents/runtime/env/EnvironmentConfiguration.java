@@ -37,8 +37,8 @@ final class EnvironmentConfiguration {
     // Values that are set may be of the user's classes, which a shared mapper would keep.
     private final ObjectMapper json = UserJson.newMapper();
     private final Map<String, Object> request = new LinkedHashMap<>();
-    private final Map<String, Object> inherited;
-    private final AgentConfiguration current;
+    private Map<String, Object> inherited;
+    private AgentConfiguration current;
     private final Set<String> logged = new HashSet<>();
 
     /**
@@ -49,9 +49,7 @@ final class EnvironmentConfiguration {
      */
     EnvironmentConfiguration(final String confDir, final Map<String, String> dynamic) {
         if (confDir != null) {
-            final Path file = find(Paths.get(confDir));
-            request.put("file_name", file.toString());
-            request.put("file_text", read(file));
+            take(find(Paths.get(confDir)), ", found by " + CONF_DIR + ",");
         }
         request.put("dynamic", dynamic);
         inherited = merge(Map.of());
@@ -62,6 +60,27 @@ final class EnvironmentConfiguration {
     static String confDir() {
         final String directory = System.getenv(CONF_DIR);
         return directory == null || directory.isBlank() ? null : directory;
+    }
+
+    private void take(final Path file, final String how) {
+        request.put("file_name", file.toString());
+        request.put("file_text", textOf(file, how));
+    }
+
+    /** Reads a file instead of the one before. What was set on the object is kept; there is another object from now on. */
+    void read(final Path file) {
+        final Map<String, Object> own = own();
+        final Map<String, Object> before = new LinkedHashMap<>(request);
+        try {
+            take(file, "");
+            inherited = merge(Map.of());
+        } catch (final RuntimeException e) {
+            request.clear();
+            request.putAll(before);
+            throw e;
+        }
+        current = new AgentConfiguration(inherited);
+        own.forEach(current::setValue);
     }
 
     /** What users read and set. */
@@ -75,6 +94,10 @@ final class EnvironmentConfiguration {
      * @throws IllegalArgumentException if a value does not fit its option; the message names the key and where it was set
      */
     AgentConfiguration merged() {
+        return new AgentConfiguration(merge(own()));
+    }
+
+    private Map<String, Object> own() {
         final Map<String, Object> own = new LinkedHashMap<>();
         current.toMap()
                 .forEach(
@@ -83,7 +106,7 @@ final class EnvironmentConfiguration {
                                 own.put(key, value);
                             }
                         });
-        return new AgentConfiguration(merge(own));
+        return own;
     }
 
     private Map<String, Object> merge(final Map<String, Object> own) {
@@ -138,13 +161,13 @@ final class EnvironmentConfiguration {
         }
     }
 
-    private static String read(final Path file) {
+    private static String textOf(final Path file, final String how) {
         try {
             return Files.readString(file);
         } catch (final CharacterCodingException e) {
-            throw new IllegalStateException(file + ", found by " + CONF_DIR + ", is not UTF-8 text; save it as UTF-8", e);
+            throw new IllegalStateException("The configuration file " + file + how + " is not UTF-8 text; save it as UTF-8", e);
         } catch (final IOException e) {
-            throw new IllegalStateException(file + ", found by " + CONF_DIR + ", cannot be read: " + e, e);
+            throw new IllegalStateException("The configuration file " + file + how + " cannot be read: " + e, e);
         }
     }
 }

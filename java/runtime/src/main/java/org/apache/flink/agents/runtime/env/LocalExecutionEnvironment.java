@@ -1,5 +1,6 @@
 package org.apache.flink.agents.runtime.env;
 
+import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -54,6 +55,20 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
 
     @Override
     public Configuration getConfig() {
+        return config.current();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>What was set on the configuration before is kept, and wins over the file. What this method returned before is of no
+     * use any more.
+     */
+    @Override
+    public Configuration getConfig(@Nullable final String path) {
+        if (path != null) {
+            config.read(Paths.get(path));
+        }
         return config.current();
     }
 

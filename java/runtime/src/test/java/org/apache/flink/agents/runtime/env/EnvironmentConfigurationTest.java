@@ -71,6 +71,23 @@ class EnvironmentConfigurationTest {
     }
 
     @Test
+    void aFileCanBeNamedAndWhatWasSetBeforeWins() throws IOException {
+        write("config.yaml", "agent: {a: first, b: first, c: first}");
+        write("other.yaml", "agent: {a: other, c: other, d: other}");
+        final EnvironmentConfiguration config = load(Map.of());
+        config.current().setStr("a", "set");
+        config.read(dir.resolve("other.yaml"));
+        assertThat(config.merged().toMap()).isEqualTo(Map.of("a", "set", "c", "other", "d", "other"));
+        assertThat(config.current().toMap()).isEqualTo(config.merged().toMap());
+        assertThatThrownBy(() -> config.read(dir.resolve("none.yaml")))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("The configuration file " + dir.resolve("none.yaml") + " cannot be read");
+        write("wrong.yaml", "agent: text");
+        assertThatThrownBy(() -> config.read(dir.resolve("wrong.yaml"))).hasMessageContaining("wrong.yaml, line 1");
+        assertThat(config.merged().toMap()).as("as it was").containsEntry("d", "other");
+    }
+
+    @Test
     void theOlderFileIsReadWhenThereIsNoOther() throws IOException {
         write("flink-conf.yaml", "agent.job-identifier: old\n");
         assertThat(load(Map.of()).current().getStr("job-identifier", null)).isEqualTo("old");

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +30,7 @@ import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.plan.AgentPlan;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ResourceCacheTest {
     /** What happened, in order; the tests of a class run one after another. */
@@ -105,6 +108,36 @@ class ResourceCacheTest {
         public void open() throws Exception {
             resourceContext.generateAvailableSkillsPrompt(List.of("pdf"));
         }
+    }
+
+    // ---- secrets ---------------------------------------------------------------------------
+
+    @Test
+    void referencesInArgumentsAreLookedUpWhenTheResourceIsMade(@TempDir final Path directory) throws Exception {
+        final Path secret = Files.writeString(directory.resolve("secret"), "hunter2\n");
+        final String reference = "${file:" + secret + "}";
+        final Agent agent =
+                new Agent()
+                        .addResource(
+                                "s",
+                                ResourceType.VECTOR_STORE,
+                                new ResourceDescriptor(
+                                        Store.class.getName(), Map.of("name", reference, "headers", Map.of("auth", List.of(reference)))));
+        assertThat(new String(plan(agent), StandardCharsets.UTF_8)).contains("${file:").doesNotContain("hunter2");
+        try (ResourceCache cache = cache(agent)) {
+            cache.get("s", ResourceType.VECTOR_STORE);
+        }
+        assertThat(LOG).contains("make hunter2", "close hunter2");
+        refused(
+                new Agent()
+                        .addResource(
+                                "s",
+                                ResourceType.VECTOR_STORE,
+                                new ResourceDescriptor(
+                                        Store.class.getName(), Map.of("x", Map.of("keys", List.of("a", "${env:NO_SUCH_VARIABLE}"))))),
+                "argument 'x.keys[1]'",
+                "environment variable NO_SUCH_VARIABLE",
+                "Set the variable");
     }
 
     // ---- what is refused -------------------------------------------------------------------
