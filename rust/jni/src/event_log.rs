@@ -9,11 +9,10 @@ use crate::cold::{handled, plain};
 use crate::engine::{Engine, read_plan};
 use crate::env::Env;
 use crate::errors::Failure;
-use flink_agents_core::event_log::{Entity, Entry, Level, Place, Problem, Status};
+use flink_agents_core::event_log::{Entry, Level, Place, Report};
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{Effect, Machine};
-use flink_agents_core::value::{self, Value};
 use flink_agents_runtime::event_log::{EventLog, Found, Headers, LineReader, OpenError, Options};
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 use serde::Deserialize;
@@ -227,47 +226,13 @@ handled! {
 }
 
 handled! {
-    /// What became of an execution, for the trace: 0 started, 1 success, 2 failed. `what` is an encoded list: type and name of what is
-    /// executed inside the action, null for the action itself; metadata, a map or null; category, type and message of what went
-    /// wrong, or null. Without a type the message is a text with a Python traceback.
+    /// What became of an execution, for the trace: `status` and `what` as [`Report::read`] takes them.
     fn Java_org_apache_flink_agents_core_Natives_eventLogExecution(
         env, engine, task: jlong, status: jint, what: jbyteArray
     ) -> () = (); {
         let Some(logged) = &mut engine.logged else { return Ok(()) };
-        let what = value::decode(&env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
-        let Value::List(mut parts) = what else {
-            return Err(Failure::argument("what is said of an execution is no list"));
-        };
-        let text = |parts: &mut Vec<Value>, at: usize| match parts.get_mut(at).map(|part| std::mem::replace(part, Value::Null)) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        };
-        let (entity_type, name) = (text(&mut parts, 0), text(&mut parts, 1));
-        let problem = (status == 2).then(|| {
-            let (category, error_message) = (text(&mut parts, 3), text(&mut parts, 5));
-            match text(&mut parts, 4) {
-                Some(error_type) => Problem {
-                    category,
-                    error_type,
-                    error_message,
-                },
-                None => Problem::of_traceback(&error_message.unwrap_or_default(), category),
-            }
-        });
-        let status = match status {
-            0 => Status::Started,
-            1 => Status::Success,
-            _ => Status::Failed,
-        };
-        let task = TaskId::from_bits(task as u64);
-        logged.record(|headers| match entity_type {
-            None => headers.ended(task, problem.as_ref()),
-            Some(entity_type) => {
-                let metadata = parts.get_mut(2).map_or(Value::Null, |part| std::mem::replace(part, Value::Null));
-                let name = name.unwrap_or_default();
-                headers.inside(task, Entity { entity_type, name, metadata }, status, problem.as_ref())
-            }
-        });
+        let report = Report::read(status as u8, &env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
+        logged.record(|headers| headers.reported(TaskId::from_bits(task as u64), report));
         Ok(())
     }
 }

@@ -629,6 +629,23 @@ impl Local {
         self.trace_end(TaskId::from_bits(task), Some(text));
     }
 
+    /// Whether there is an execution trace that takes reports.
+    #[getter]
+    fn traced(&self) -> bool {
+        self.log.as_ref().is_some_and(Log::traces)
+    }
+
+    /// Something begins or ends inside the running action: `status` and `what` as the core's `Report::read` takes them.
+    fn report(slf: &Bound<'_, Self>, task: u64, status: u8, what: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut bytes = Vec::with_capacity(64);
+        encoded(what, Rules::Event, "entity_metadata", &mut bytes)?;
+        let mut this = slf.borrow_mut();
+        this.owner.check()?;
+        let task = TaskId::from_bits(task);
+        this.task(task).map_err(from_task)?;
+        this.trace_report(task, status, &bytes)
+    }
+
     /// The running action waits; others of its run may go on.
     fn suspend(&mut self, task: u64) -> PyResult<()> {
         self.machine

@@ -7,7 +7,7 @@ use super::line::{Context, Entry, Execution, Lifecycle};
 use super::{Level, Levels};
 use crate::ids::{EventId, KeySlot, TaskId};
 use crate::run::Observed;
-use crate::value::{Value, encode};
+use crate::value::{Value, ValueError, decode, encode};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -87,6 +87,62 @@ pub struct Entity {
     pub name: String,
     /// What tells it from others of that name: a map, or nothing.
     pub metadata: Value,
+}
+
+/// What a host says of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What is executed inside the action; nothing for the action itself.
+    pub entity: Option<Entity>,
+    /// What became of it.
+    pub status: Status,
+    /// Why it has failed, if it has.
+    pub problem: Option<Problem>,
+}
+
+impl Report {
+    /// Reads an encoded list: type and name of what is executed inside the action, null for the action itself; metadata, a map or
+    /// null; category, type and message of what went wrong, each or null. Without a type the message is a text with a Python
+    /// traceback. `status` is 0 started, 1 success, 2 failed.
+    ///
+    /// # Errors
+    /// When `what` cannot be read.
+    pub fn read(status: u8, what: &[u8]) -> Result<Report, ValueError> {
+        let mut parts = match decode(what)? {
+            Value::List(parts) => parts.into_iter(),
+            other => vec![other].into_iter(),
+        };
+        let text = |parts: &mut std::vec::IntoIter<Value>| match parts.next() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        let (entity_type, name) = (text(&mut parts), text(&mut parts));
+        let metadata = parts.next().unwrap_or(Value::Null);
+        let status = match status {
+            0 => Status::Started,
+            1 => Status::Success,
+            _ => Status::Failed,
+        };
+        let (category, error_type, error_message) = (text(&mut parts), text(&mut parts), text(&mut parts));
+        let problem = (status == Status::Failed).then(|| match error_type {
+            Some(error_type) => Problem {
+                category,
+                error_type,
+                error_message,
+            },
+            None => Problem::of_traceback(&error_message.unwrap_or_default(), category),
+        });
+        let entity = entity_type.map(|entity_type| Entity {
+            entity_type,
+            name: name.unwrap_or_default(),
+            metadata,
+        });
+        Ok(Report {
+            entity,
+            status,
+            problem,
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -195,6 +251,20 @@ impl Trace {
         };
         let context = self.context(key, Some(execution), chance);
         entry(status, problem, context, trigger, levels, chance)
+    }
+
+    /// What a host says of an action, or of something inside of one.
+    pub fn reported(
+        &mut self,
+        task: TaskId,
+        report: Report,
+        (levels, chance): (&Levels, &mut impl Chance),
+    ) -> Option<Entry> {
+        let problem = report.problem.as_ref();
+        match report.entity {
+            None => self.action_ended(task, problem, (levels, chance)),
+            Some(entity) => self.inside(task, entity, report.status, problem, (levels, chance)),
+        }
     }
 
     /// Something begins or ends inside an action. An end belongs to the last begin of the same entity that has none yet.

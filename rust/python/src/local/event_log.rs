@@ -2,7 +2,7 @@
 //! at once and told when nothing is borrowed, as warnings are.
 
 use super::Local;
-use flink_agents_core::event_log::{Entry, Lines, Place, Problem};
+use flink_agents_core::event_log::{Entry, Lines, Place, Problem, Report};
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::{AgentPlan, Routes};
 use flink_agents_core::run::{Effect, Machine};
@@ -95,6 +95,12 @@ impl Log {
     pub(super) fn ended(&mut self, task: TaskId, failure: Option<&str>) -> Option<String> {
         let problem = failure.map(|text| Problem::of_traceback(text, Some(ACTION_FAILED.to_owned())));
         let entry = self.headers.ended(task, problem.as_ref())?;
+        self.log(entry, &[])
+    }
+
+    /// Something begins or ends inside an action.
+    pub(super) fn reported(&mut self, task: TaskId, report: Report) -> Option<String> {
+        let entry = self.headers.reported(task, report)?;
         self.log(entry, &[])
     }
 

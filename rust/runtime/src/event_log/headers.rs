@@ -1,6 +1,6 @@
 //! What hosts know of a processed event before they look at its attributes, and records of executions.
 
-use flink_agents_core::event_log::{Chance, Entity, Entry, Level, Levels, Problem, Settings, Status, Trace};
+use flink_agents_core::event_log::{Chance, Entry, Level, Levels, Problem, Report, Settings, Status, Trace};
 use flink_agents_core::ids::{ActionId, KeySlot, Symbol, TaskId};
 use flink_agents_core::run::{Effect, Machine, Router};
 use std::collections::hash_map::RandomState;
@@ -104,10 +104,10 @@ impl Headers {
         trace.action_ended(task, problem, (&self.levels, &mut self.ids))
     }
 
-    /// The record of something that begins or ends inside an action.
-    pub fn inside(&mut self, task: TaskId, entity: Entity, status: Status, problem: Option<&Problem>) -> Option<Entry> {
+    /// The record of what the host says of an action, or of something inside of one.
+    pub fn reported(&mut self, task: TaskId, report: Report) -> Option<Entry> {
         let trace = self.trace.as_mut()?;
-        trace.inside(task, entity, status, problem, (&self.levels, &mut self.ids))
+        trace.reported(task, report, (&self.levels, &mut self.ids))
     }
 }
 

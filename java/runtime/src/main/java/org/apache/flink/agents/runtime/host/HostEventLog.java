@@ -193,7 +193,12 @@ final class HostEventLog implements AutoCloseable {
     void execution(final long task, final int status, final Object... what) {
         final ValueWriter writer = PlainData.newWriter();
         writer.writeValue(Arrays.asList(what));
-        log.execution(task, status, writer.toByteArray());
+        execution(task, status, writer.toByteArray());
+    }
+
+    /** The same, encoded. */
+    void execution(final long task, final int status, final byte[] what) {
+        log.execution(task, status, what);
     }
 
     /** Hands over what there is: the host has nothing to do now. */

@@ -363,6 +363,13 @@ public final class JavaHost implements AutoCloseable {
         }
     }
 
+    /** The same, encoded. */
+    void execution(final long task, final int status, final byte[] what) {
+        if (eventLog != null && eventLog.traces()) {
+            eventLog.execution(task, status, what);
+        }
+    }
+
     /** An action has done its work. */
     void finished(final long task, final ActionDescriptor action, final int slot) {
         runs(action);
