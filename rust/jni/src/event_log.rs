@@ -13,6 +13,7 @@ use flink_agents_core::event_log::{Entry, Level, Place, Report};
 use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{Effect, Machine};
+use flink_agents_core::value::{self, Value};
 use flink_agents_runtime::event_log::{EventLog, Found, Headers, LineReader, OpenError, Options};
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 use serde::Deserialize;
@@ -56,6 +57,7 @@ pub(crate) struct Logged {
     /// Nothing if the user's own code writes it.
     log: Option<Arc<EventLog>>,
     headers: Headers,
+    agent: String,
     /// Events given out, whose attributes Java has not handed over.
     entries: Vec<Entry>,
     /// Those that are handed over now, if they are not all; and their attributes.
@@ -66,7 +68,7 @@ pub(crate) struct Logged {
 impl Logged {
     /// An event of a key is processed now: whether it is to be logged.
     pub(crate) fn takes(&mut self, key: KeySlot, machine: &Machine<Routes>) -> bool {
-        if self.log.is_none() {
+        if self.log.is_none() && !self.headers.traces() {
             return self.headers.level(machine) != Level::Off;
         }
         let entry = self.headers.entry(key, machine);
@@ -86,14 +88,14 @@ impl Logged {
     }
 
     fn record(&mut self, entry: impl FnOnce(&mut Headers) -> Option<Entry>) {
-        if self.log.is_some() && self.headers.traces() {
+        if self.headers.traces() {
             self.entries.extend(entry(&mut self.headers));
         }
     }
 
     /// Hands over the records of executions that do not stand behind events whose attributes are still to come.
     pub(crate) fn flush_records(&mut self) {
-        if self.headers.traces() && self.entries.first().is_some_and(|entry| entry.lifecycle.is_some()) {
+        if self.log.is_some() && self.entries.first().is_some_and(|entry| entry.lifecycle.is_some()) {
             self.attributes.clear();
             self.hand_over(0);
         }
@@ -179,9 +181,10 @@ fn open_log(engine: &mut Engine, plan: &[u8], request: &[u8]) -> Result<i64, Fai
         lock(&LOGS).insert(handle, Arc::new(open));
         (handle, Some(log))
     };
-    engine.traced = options.lines.trace && log.is_some();
+    engine.traced = options.lines.trace;
     engine.logged = Some(Box::new(Logged {
         log,
+        agent: request.agent,
         headers: Headers::of(&mut engine.machine, options.lines),
         entries: Vec::new(),
         leading: Vec::new(),
@@ -234,6 +237,19 @@ handled! {
         let report = Report::read(status as u8, &env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
         logged.record(|headers| headers.reported(TaskId::from_bits(task as u64), report));
         Ok(())
+    }
+}
+
+handled! {
+    /// With a trace, for user's own code that writes the events: entries since the last time, an encoded list of maps.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogEntries(env, engine) -> jbyteArray = std::ptr::null_mut(); {
+        let Some(logged) = engine.logged.as_deref_mut().filter(|logged| logged.log.is_none()) else {
+            return Err(Failure::state("The core writes its event log itself, or has none"));
+        };
+        let entries = logged.entries.drain(..).map(|entry| entry.to_value(&logged.agent)).collect();
+        let mut out = Vec::new();
+        value::encode(&Value::List(entries), &mut out).map_err(|error| Failure::core(error.to_string()))?;
+        env.new_bytes(&out)
     }
 }
 

@@ -26,6 +26,55 @@ pub struct Entry {
     pub lifecycle: Option<Box<Lifecycle>>,
 }
 
+impl Entry {
+    /// The same as a value, for loggers of users' own: a map of what has a name in lines, with the attributes of a record of an
+    /// execution and its status in them.
+    pub fn to_value(&self, agent: &str) -> Value {
+        let id = |id: u128| Some(Value::from(EventId(id).to_string().as_str()));
+        let text = |text: Option<&str>| text.map(Value::from);
+        let execution = self.context.as_deref().and_then(|context| context.execution.as_deref());
+        let mut fields = vec![
+            ("eventId", id(self.id.0)),
+            ("eventType", text(Some(&self.event_type))),
+            (
+                "upstreamEventId",
+                self.upstream.as_ref().and_then(|(event, _)| id(event.0)),
+            ),
+            (
+                "inputRunId",
+                self.context.as_deref().and_then(|context| id(context.run)),
+            ),
+            (
+                "businessKey",
+                text(self.context.as_deref().and_then(|context| context.key.as_deref())),
+            ),
+            ("agentName", text(Some(agent))),
+            ("executionId", execution.and_then(|execution| id(execution.id))),
+            (
+                "parentExecutionId",
+                execution.and_then(|execution| execution.parent).and_then(id),
+            ),
+            ("entityType", text(execution.map(|execution| &*execution.entity_type))),
+            ("entityName", text(execution.map(|execution| &*execution.name))),
+            ("entityMetadata", execution.map(|execution| execution.metadata.clone())),
+        ];
+        if let Some(own) = &self.lifecycle {
+            let mut attributes = vec![("status".to_owned(), Value::from(own.status.name()))];
+            if let Some(problem) = &own.problem {
+                attributes.push(("problemCategory".to_owned(), Value::from(problem.as_str())));
+            }
+            if let Ok(Value::Map(more)) = value::decode(&own.attributes) {
+                attributes.extend(more);
+            }
+            fields.push(("attributes", Some(Value::Map(attributes))));
+        }
+        let known = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Map(known.collect())
+    }
+}
+
 /// Where something belongs in the execution trace.
 #[derive(Debug, Clone)]
 pub struct Context {

@@ -15,18 +15,14 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
-import org.apache.flink.agents.api.EventContext;
 import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.RunnerContext;
-import org.apache.flink.agents.api.logger.EventLogger;
-import org.apache.flink.agents.api.logger.EventLoggerFactory;
-import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
-import org.apache.flink.agents.api.logger.LoggerType;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.Environment;
@@ -95,7 +91,7 @@ class EventLogTest {
         return Lines.in(directory);
     }
 
-    private static long counter(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
+    static long counter(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
         final Field metrics = AbstractMetricGroup.class.getDeclaredField("metrics");
         metrics.setAccessible(true);
         final Map<?, ?> all = (Map<?, ?>) metrics.get(harness.flink().getOperator().getMetricGroup());
@@ -188,6 +184,30 @@ class EventLogTest {
         assertThatThrownBy(() -> job(Map.of("baseLogDir", file.resolve("below").toString())).open())
                 .hasStackTraceContaining(file.toString())
                 .hasStackTraceContaining("baseLogDir");
+    }
+
+    @Test
+    void aDirectoryThatIsReadOnlyFailsTheTaskByName() {
+        // Also for root, for whom permissions of files are none.
+        assertThatThrownBy(() -> job(Map.of("baseLogDir", "/sys/kernel/logs")).open())
+                .hasStackTraceContaining("/sys/kernel/logs")
+                .hasStackTraceContaining("be writable, where the tasks run");
+    }
+
+    @Test
+    void aDirectoryThatVanishesIsMadeAgain() throws Exception {
+        final Path logs = directory.resolve("logs");
+        try (Harness<String, String> harness = job(Map.of("baseLogDir", logs.toString())).open()) {
+            harness.in("k/a");
+            harness.mails();
+            Files.move(logs, directory.resolve("gone"));
+            while (!Files.exists(logs)) {
+                harness.in("k/b");
+                harness.mails();
+                LockSupport.parkNanos(10_000_000);
+            }
+        }
+        assertThat(Lines.types(Lines.in(logs))).contains("_input_event", "my.step", "_output_event");
     }
 
     @Test
@@ -291,57 +311,5 @@ class EventLogTest {
         for (final String line : Files.readAllLines(log)) {
             assertThat(JSON.readTree(line).has("eventId")).isTrue();
         }
-    }
-
-    /** What a logger of the user's was told; throws at outputs. */
-    public static final class Own implements EventLogger {
-        static final List<String> TOLD = Collections.synchronizedList(new ArrayList<>());
-
-        @Override
-        public void open(final EventLoggerOpenParams params) {
-            TOLD.add("open " + params.getRuntimeContext().getTaskInfo().getIndexOfThisSubtask());
-        }
-
-        @Override
-        public void append(final EventContext context, final Event event) {
-            TOLD.add(context.getEventType());
-            if (event.getType().equals(OutputEvent.EVENT_TYPE)) {
-                throw new IllegalStateException("no outputs, please");
-            }
-        }
-
-        @Override
-        public void flush() {
-            if (!TOLD.get(TOLD.size() - 1).equals("flush")) {
-                TOLD.add("flush");
-            }
-        }
-
-        @Override
-        public void close() {
-            TOLD.add("close");
-        }
-    }
-
-    @Test
-    void aLoggerThatIsRegisteredIsUsedInPlaceOfOurs() throws Exception {
-        final Field factories = EventLoggerFactory.class.getDeclaredField("FACTORIES");
-        factories.setAccessible(true);
-        EventLoggerFactory.registerFactory(LoggerType.FILE, config -> new Own());
-        final Harness<String, String> harness;
-        try {
-            final Map<String, Object> config = inFiles();
-            config.put("event-log.type.my.level", "OFF");
-            harness = job(config).open();
-            harness.in("k/a");
-            harness.mails();
-            assertThat(harness.out()).containsExactly("done");
-            harness.close();
-        } finally {
-            ((Map<?, ?>) factories.get(null)).remove(LoggerType.FILE);
-        }
-        assertThat(Own.TOLD).containsExactly("open 0", "_input_event", "_output_event", "flush", "close");
-        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(1);
-        assertThat(lines()).isEmpty();
     }
 }

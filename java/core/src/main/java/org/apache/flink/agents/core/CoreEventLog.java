@@ -112,6 +112,15 @@ public final class CoreEventLog implements AutoCloseable {
     }
 
     /**
+     * With a trace, where code of the host's writes the events: what is known of records of executions, and of events that are
+     * {@link AgentsCore#logged()}, since the last time. An encoded list of maps with the fields of a line; those of executions have
+     * {@code attributes}, too.
+     */
+    public byte[] takeEntries() {
+        return Natives.eventLogEntries(core.handle());
+    }
+
+    /**
      * Waits for lines, as many as there are.
      *
      * @param millis how long at most; the list is empty then

@@ -164,6 +164,8 @@ public final class Natives {
 
     static native void eventLogExecution(long handle, long task, int status, byte[] what);
 
+    static native byte[] eventLogEntries(long handle);
+
     static native byte[] eventLogPath(long log);
 
     static native byte[] eventLogLines(long log, int millis, int joined);

@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
@@ -32,6 +33,8 @@ final class HostEventLog implements AutoCloseable {
     /** How long the end of a task waits for a writer. */
     private static final int PATIENCE_MILLIS = 10_000;
 
+    private static final String LOGGER = "Event logger";
+
     /** Tag of a map with text keys, and the heads of maps with one entry. */
     private static final int MAP = 12;
     private static final byte[] INPUT = {MAP, 1, 5, 'i', 'n', 'p', 'u', 't'};
@@ -49,10 +52,16 @@ final class HostEventLog implements AutoCloseable {
     /** Events that the host could not show, or the user's logger not write. */
     private volatile long failures;
     private boolean warned;
+    private final UserCodeWatch watch;
 
     private HostEventLog(
-            final CoreEventLog log, final boolean traces, @Nullable final EventLogger custom, @Nullable final Thread lines) {
+            final CoreEventLog log,
+            final boolean traces,
+            @Nullable final EventLogger custom,
+            @Nullable final Thread lines,
+            final UserCodeWatch watch) {
         this.log = log;
+        this.watch = watch;
         this.traces = traces;
         this.custom = custom;
         this.lines = lines;
@@ -77,7 +86,12 @@ final class HostEventLog implements AutoCloseable {
             return null;
         }
         if (custom != null) {
-            custom.open(services.eventLoggerParams());
+            services.watch().begins(LOGGER, custom, "its opening");
+            try {
+                custom.open(services.eventLoggerParams());
+            } finally {
+                services.watch().ends();
+            }
         } else if (log.path() != null) {
             LOG.info("Agent '{}' writes its event log to {}", services.agentName(), log.path());
         }
@@ -85,9 +99,10 @@ final class HostEventLog implements AutoCloseable {
         final HostEventLog opened =
                 new HostEventLog(
                         log,
-                        custom == null && services.config().getBool("event-log.trace.enabled", false),
+                        services.config().getBool("event-log.trace.enabled", false),
                         custom,
-                        bySlf4j ? LineSink.start(log, services.taskName()) : null);
+                        bySlf4j ? LineSink.start(log, services.taskName()) : null,
+                        services.watch());
         services.showCounter("eventLogTruncatedEvents", log::truncated);
         services.showCounter("eventLogWriteFailures", () -> opened.failures + log.failures());
         services.showCounter("eventLogDroppedEvents", log::dropped);
@@ -98,12 +113,9 @@ final class HostEventLog implements AutoCloseable {
     void processed(final Object event) {
         if (custom != null) {
             final Event opened = JavaHost.open(event);
-            try {
-                custom.append(new EventContext(opened), opened);
-            } catch (final VirtualMachineError e) {
-                throw e;
-            } catch (final Throwable e) {
-                failed("the event logger " + custom.getClass().getName() + " did not take an event", opened.getType(), e);
+            final List<TracedEvent> traced = traces ? TracedEvent.taken(log, opened) : List.of(new TracedEvent(opened, null));
+            for (final TracedEvent one : traced) {
+                custom(one);
             }
             events++;
             return;
@@ -117,6 +129,24 @@ final class HostEventLog implements AutoCloseable {
         events++;
         if (events >= MOST_EVENTS || attributes.size() >= MOST_BYTES) {
             flush();
+        }
+    }
+
+    private void custom(final TracedEvent traced) {
+        final Event event = traced.event();
+        watch.begins(LOGGER, custom, event.getType());
+        try {
+            if (traced.context() == null) {
+                custom.append(new EventContext(event), event);
+            } else {
+                custom.append(new EventContext(event), event, traced.context());
+            }
+        } catch (final VirtualMachineError e) {
+            throw e;
+        } catch (final Throwable e) {
+            failed("the event logger " + custom.getClass().getName() + " did not take an event", event.getType(), e);
+        } finally {
+            watch.ends();
         }
     }
 
@@ -203,25 +233,44 @@ final class HostEventLog implements AutoCloseable {
 
     /** Hands over what there is: the host has nothing to do now. */
     void flush() {
-        if (events == 0) {
+        if (customRest() + events == 0) {
             return;
         }
         if (custom == null) {
-            final boolean reports = log.append(attributes.buffer(), attributes.size(), events);
+            final boolean reports;
+            watch.begins("The writer behind", this, "events while its queue is full (event-log.on-full)");
+            try {
+                reports = log.append(attributes.buffer(), attributes.size(), events);
+            } finally {
+                watch.ends();
+            }
             attributes.reset();
             if (reports) {
                 report();
             }
         } else {
+            watch.begins(LOGGER, custom, "a flush");
             try {
                 custom.flush();
             } catch (final VirtualMachineError e) {
                 throw e;
             } catch (final Throwable e) {
                 failed("the event logger " + custom.getClass().getName() + " did not flush", "(several)", e);
+            } finally {
+                watch.ends();
             }
         }
         events = 0;
+    }
+
+    /** Records of executions that have no event behind them. */
+    private int customRest() {
+        if (custom == null || !traces) {
+            return 0;
+        }
+        final List<TracedEvent> rest = TracedEvent.taken(log, null);
+        rest.forEach(this::custom);
+        return rest.size();
     }
 
     /** Nothing waits for a writer any more: the subtask is cancelled. */
@@ -239,6 +288,7 @@ final class HostEventLog implements AutoCloseable {
                 log.append(new byte[0], 0, 0);
                 end();
             } else {
+                watch.begins(LOGGER, custom, "its end");
                 custom.close();
             }
         } catch (final VirtualMachineError e) {
@@ -247,6 +297,8 @@ final class HostEventLog implements AutoCloseable {
             Thread.currentThread().interrupt();
         } catch (final Throwable e) {
             failed("it did not close", "(none)", e);
+        } finally {
+            watch.ends();
         }
     }
 
