@@ -45,7 +45,7 @@ fn observed(sender: Option<TaskId>) -> Observed {
 }
 
 fn line(entry: &Entry) -> Json {
-    let lines = Lines::new(levels(json!({})).settings(), None, "shop");
+    let mut lines = Lines::new(levels(json!({})).settings(), None, "shop");
     let mut out = Vec::new();
     lines.write(entry, &[], &mut out).unwrap();
     serde_json::from_slice(&out).unwrap()
