@@ -379,6 +379,9 @@ impl Local {
         let id = uuid::uuid_of(py, &uuid::to_int(py, bits)?)?.unbind();
         let mut borrowed = slf.borrow_mut();
         let this = &mut *borrowed;
+        if let Some(log) = &mut this.log {
+            log.input(EventId(bits), &bytes);
+        }
         if this.journal.is_some() {
             let mut text = String::new();
             write_key(key, &mut text)?;
@@ -465,8 +468,8 @@ impl Local {
             }
             journal.close(py);
         }
-        let report = this.log.as_ref().and_then(|log| log.close(py));
-        this.warnings.extend(report);
+        let reports = this.log.as_mut().map(|log| log.close(py)).unwrap_or_default();
+        this.warnings.extend(reports);
         drop(this);
         warn(slf)
     }

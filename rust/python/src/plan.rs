@@ -3,7 +3,7 @@
 use flink_agents_core::config::{self, ConfigMap};
 use flink_agents_core::event_log;
 use flink_agents_core::plan::AgentPlan;
-use flink_agents_runtime::secrets;
+use flink_agents_runtime::{otlp, secrets};
 use pyo3::exceptions::{PyLookupError, PyValueError};
 use pyo3::prelude::*;
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub(crate) fn call_timeout(plan: &AgentPlan) -> PyResult<Option<f64>> {
 pub(crate) fn is_traced(config: &ConfigMap) -> bool {
     // A wrong option is told of by whoever opens the log.
     event_log::Settings::read(config).is_ok_and(|settings| settings.trace)
+        || otlp::endpoint(config).is_ok_and(|endpoint| endpoint.is_some())
 }
 
 /// What the configuration says of a journal, wherever its store is.

@@ -40,7 +40,7 @@ fn drive(events: usize, mut seen: impl FnMut(&mut Vec<Entry>)) -> Duration {
         Limits::default(),
     );
     let settings = Settings::read(&ConfigMap::default()).unwrap();
-    let mut headers = Headers::of(&mut machine, settings);
+    let mut headers = Headers::of(&mut machine, settings, None);
     let mut entries = Vec::new();
     let mut id = 0;
     let mut event = |event_type| {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Entry {
     /// When it was processed: seconds since 1970 and nanoseconds.
     pub time: (i64, u32),
-    /// How much of it to log; never [`Level::Off`].
+    /// How much of it to log; none that is [`Level::Off`] is ever written.
     pub level: Level,
     /// Its id.
     pub id: EventId,

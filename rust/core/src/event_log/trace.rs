@@ -3,8 +3,8 @@
 //! *Owned state*: runs by their key while they go on, executions of actions until their run ends. *Lifecycle*: a run begins with its
 //! input event, or with the first that is heard of it after a restore. Ids come from the host: there is no chance here.
 
+use super::Levels;
 use super::line::{Context, Entry, Execution, Lifecycle};
-use super::{Level, Levels};
 use crate::ids::{EventId, KeySlot, TaskId};
 use crate::run::Observed;
 use crate::value::{Value, ValueError, decode, encode};
@@ -160,7 +160,7 @@ struct Action {
     open: Vec<(Entity, Arc<Execution>)>,
 }
 
-/// Runs and executions that go on. `ids` gives a new random id each time, `now` the present.
+/// Runs and executions that go on. What it tells has the level of its type, which may be [`super::Level::Off`].
 #[derive(Debug, Default)]
 pub struct Trace {
     runs: FxHashMap<KeySlot, Run>,
@@ -215,7 +215,7 @@ impl Trace {
         trigger: Option<EventId>,
         status: Status,
         (levels, chance): (&Levels, &mut impl Chance),
-    ) -> Option<Entry> {
+    ) -> Entry {
         let execution = Arc::new(Execution {
             id: chance.id(),
             parent: None,
@@ -250,7 +250,7 @@ impl Trace {
             Status::Success
         };
         let context = self.context(key, Some(execution), chance);
-        entry(status, problem, context, trigger, levels, chance)
+        Some(entry(status, problem, context, trigger, levels, chance))
     }
 
     /// What a host says of an action, or of something inside of one.
@@ -299,19 +299,19 @@ impl Trace {
         };
         let key = action.key;
         let context = self.context(key, Some(execution), chance);
-        entry(status, problem, context, None, levels, chance)
+        Some(entry(status, problem, context, None, levels, chance))
     }
 
-    /// A run has ended: nothing of it comes any more.
-    pub fn run_ended(&mut self, key: KeySlot, idle: bool) {
-        if let Some(run) = self.runs.remove(&key) {
-            for task in run.tasks {
-                self.actions.remove(&task);
-            }
+    /// A run has ended: nothing of it comes any more. Returns its id.
+    pub fn run_ended(&mut self, key: KeySlot, idle: bool) -> Option<u128> {
+        let ended = self.runs.remove(&key);
+        for task in ended.iter().flat_map(|run| &run.tasks) {
+            self.actions.remove(task);
         }
         if idle {
             self.keys.remove(&key);
         }
+        ended.map(|run| run.id)
     }
 }
 
@@ -322,11 +322,8 @@ fn entry(
     trigger: Option<EventId>,
     levels: &Levels,
     chance: &mut impl Chance,
-) -> Option<Entry> {
+) -> Entry {
     let level = levels.settings().level(status.event_type());
-    if level == Level::Off {
-        return None;
-    }
     let mut attributes = Vec::new();
     if let Some(problem) = problem {
         let message = problem.error_message.as_deref().map_or(Value::Null, Value::from);
@@ -339,7 +336,7 @@ fn entry(
     } else {
         _ = encode(&Value::Map(Vec::new()), &mut attributes);
     }
-    Some(Entry {
+    Entry {
         time: chance.now(),
         level,
         id: EventId(chance.id()),
@@ -351,5 +348,5 @@ fn entry(
             problem: problem.and_then(|problem| problem.category.clone()),
             attributes,
         })),
-    })
+    }
 }

@@ -558,7 +558,7 @@ class Reports(Agent):
             msg = "not today"
             raise ValueError(msg)
         ExecutionReporters.started(ctx, "tool", "add", {"toolCallId": "7"})
-        await ctx.durable_execute_async(_slow_async, text)
+        await ctx.durable_execute_async(_slow_async, str(text))
         ExecutionReporters.succeeded(ctx, "tool", "add", {"toolCallId": "7"})
         ctx.send_event(Event(type="step", attributes={"text": text}))
 

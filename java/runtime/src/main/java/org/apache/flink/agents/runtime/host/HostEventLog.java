@@ -32,6 +32,9 @@ final class HostEventLog implements AutoCloseable {
     private static final int MOST_EVENTS = 1024;
     /** How long the end of a task waits for a writer. */
     private static final int PATIENCE_MILLIS = 10_000;
+    /** How long it waits for a receiver of spans. */
+    private static final int SPANS_PATIENCE_MILLIS = 3_000;
+    private static final long LOOK_NANOS = 1_000_000_000;
 
     private static final String LOGGER = "Event logger";
 
@@ -49,6 +52,9 @@ final class HostEventLog implements AutoCloseable {
     private int events;
     /** Whether there are records of executions, too. */
     private final boolean traces;
+    /** Whether executions are sent as live spans. */
+    private final boolean exports;
+    private long looked = System.nanoTime();
     /** Events that the host could not show, or the user's logger not write. */
     private volatile long failures;
     private boolean warned;
@@ -57,12 +63,14 @@ final class HostEventLog implements AutoCloseable {
     private HostEventLog(
             final CoreEventLog log,
             final boolean traces,
+            final boolean exports,
             @Nullable final EventLogger custom,
             @Nullable final Thread lines,
             final UserCodeWatch watch) {
         this.log = log;
         this.watch = watch;
         this.traces = traces;
+        this.exports = exports;
         this.custom = custom;
         this.lines = lines;
     }
@@ -76,14 +84,18 @@ final class HostEventLog implements AutoCloseable {
     @Nullable
     static HostEventLog open(final AgentsCore core, final PlanServices services) throws Exception {
         final EventLogger custom = services.newEventLogger();
-        if (custom == null && services.logsBySlf4j() && !LineSink.isWanted()) {
-            return null;
-        }
+        final boolean silent = custom == null && services.logsBySlf4j() && !LineSink.isWanted();
         final CoreEventLog log =
                 CoreEventLog.open(
-                        core, services.planJson(), services.agentName(), services.jobId(), services.taskName(), services.subtask(), custom != null);
+                        core, services.planJson(), services.agentName(), services.jobId(), services.taskName(), services.subtask(),
+                        custom != null, silent);
         if (log == null) {
             return null;
+        }
+        final String endpoint = services.config().getStr("otlp.endpoint", null);
+        final boolean exports = endpoint != null && !endpoint.isBlank();
+        if (exports) {
+            LOG.info("Agent '{}' sends spans to {}", services.agentName(), endpoint);
         }
         if (custom != null) {
             services.watch().begins(LOGGER, custom, "its opening");
@@ -95,11 +107,12 @@ final class HostEventLog implements AutoCloseable {
         } else if (log.path() != null) {
             LOG.info("Agent '{}' writes its event log to {}", services.agentName(), log.path());
         }
-        final boolean bySlf4j = custom == null && log.path() == null;
+        final boolean bySlf4j = log.hasLines() && log.path() == null;
         final HostEventLog opened =
                 new HostEventLog(
                         log,
                         services.config().getBool("event-log.trace.enabled", false),
+                        exports,
                         custom,
                         bySlf4j ? LineSink.start(log, services.taskName()) : null,
                         services.watch());
@@ -206,7 +219,15 @@ final class HostEventLog implements AutoCloseable {
 
     /** Whether executions are to be told. */
     boolean traces() {
-        return traces;
+        return traces || exports;
+    }
+
+    /** An input comes, of an event with this id. */
+    void input(final Object event, final long high, final long low) {
+        final String traceparent = exports ? Traceparents.of(event) : null;
+        if (traceparent != null) {
+            log.origin(high, low, traceparent);
+        }
     }
 
     /** How records show the key of a slot from now on. */
@@ -233,6 +254,10 @@ final class HostEventLog implements AutoCloseable {
 
     /** Hands over what there is: the host has nothing to do now. */
     void flush() {
+        if (exports && System.nanoTime() - looked > LOOK_NANOS) {
+            looked = System.nanoTime();
+            warn(log.spansReport());
+        }
         if (customRest() + events == 0) {
             return;
         }
@@ -283,6 +308,13 @@ final class HostEventLog implements AutoCloseable {
     public void close() {
         try (CoreEventLog closing = log) {
             flush();
+            if (exports) {
+                log.endSpans(SPANS_PATIENCE_MILLIS);
+                warn(log.spansReport());
+            }
+            if (!log.hasLines() && custom == null) {
+                return;
+            }
             if (custom == null) {
                 // Records of executions that have no event behind them.
                 log.append(new byte[0], 0, 0);
@@ -298,12 +330,15 @@ final class HostEventLog implements AutoCloseable {
         } catch (final Throwable e) {
             failed("it did not close", "(none)", e);
         } finally {
-            watch.ends();
+            watch.idles();
         }
     }
 
     private void report() {
-        final String report = log.report();
+        warn(log.report());
+    }
+
+    private static void warn(@Nullable final String report) {
         if (report != null) {
             LOG.warn("{}", report);
         }

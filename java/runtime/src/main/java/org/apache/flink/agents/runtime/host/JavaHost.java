@@ -125,6 +125,9 @@ public final class JavaHost implements AutoCloseable {
     private void input(
             final int key, final Object event, final long high, final long low, final boolean hasTimestamp, final long timestamp) {
         traceKey(key);
+        if (eventLog != null) {
+            eventLog.input(event, high, low);
+        }
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {

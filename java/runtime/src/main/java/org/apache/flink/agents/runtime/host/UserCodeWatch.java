@@ -72,6 +72,13 @@ final class UserCodeWatch implements AutoCloseable {
         turns.lazySet(++turn);
     }
 
+    /** Whatever was called has come back, if anything was. */
+    void idles() {
+        if (turn % 2 == 1) {
+            ends();
+        }
+    }
+
     private void watch() {
         long seen = 0;
         long since = 0;
