@@ -15,11 +15,12 @@ from flink_agents.api.events.event import Event
 from flink_agents.api.memory_object import MemoryObject, MemoryType
 from flink_agents.api.memory_reference import MemoryRef
 from flink_agents.api.runner_context import AsyncExecutionResult, RunnerContext
+from flink_agents.api.trace import ExecutionReporter
 from flink_agents.runtime.callables import check_call, check_result, is_async, name_of
 from flink_agents.runtime.scopes import SCOPE, Refusing, Scope, inside_call
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 SENSORY = 0
 SHORT_TERM = 1
 _TYPES = (MemoryType.SENSORY, MemoryType.SHORT_TERM)
+
+# What the link calls them.
+_STARTED, _SUCCEEDED, _FAILED = range(3)
 
 # Those of every event; more of them are a subclass's, or what it caches.
 _FIELDS = len(Event.model_fields)
@@ -165,6 +169,22 @@ def _ref(memory: int, path: str) -> MemoryRef:
     return ref
 
 
+def _root_of(error: BaseException) -> BaseException:
+    """Return what was raised first."""
+    seen = {id(error)}
+    while True:
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is None or id(cause) in seen:
+            return error
+        seen.add(id(cause))
+        error = cause
+
+
+def name_of_class(of: type) -> str:
+    """Return the name of a class as tracebacks have it."""
+    return of.__qualname__ if of.__module__ in ("builtins", "__main__") else f"{of.__module__}.{of.__qualname__}"
+
+
 class CallInPlace(AsyncExecutionResult):
     """A call of an action that is not asynchronous: made where it is awaited."""
 
@@ -179,7 +199,7 @@ class CallInPlace(AsyncExecutionResult):
         return self._context._execute(self._func, self._args, self._kwargs, self._reconciler)
 
 
-class ActionContext(RunnerContext):
+class ActionContext(RunnerContext, ExecutionReporter):
     """The context of one action that runs. The core refuses it once the action has ended."""
 
     _sensory: LinkMemoryObject | None = None
@@ -400,6 +420,36 @@ class ActionContext(RunnerContext):
         scope = SCOPE.get()
         if scope is not None and scope.call is not None and scope.context.executor is self.executor:
             raise RuntimeError(inside_call(scope.call))
+
+    def report_execution_started(
+        self, entity_type: str, entity_name: str, entity_metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        self._report(_STARTED, entity_type, entity_name, entity_metadata)
+
+    def report_execution_succeeded(
+        self, entity_type: str, entity_name: str, entity_metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        self._report(_SUCCEEDED, entity_type, entity_name, entity_metadata)
+
+    def report_execution_failed(
+        self,
+        entity_type: str,
+        entity_name: str,
+        entity_metadata: Mapping[str, Any] | None,
+        error: BaseException,
+        problem_category: str | None = None,
+    ) -> None:
+        if self.link.traced:
+            root = _root_of(error)
+            self._report(
+                _FAILED, entity_type, entity_name, entity_metadata, problem_category, name_of_class(type(root)), str(root)
+            )
+
+    def _report(
+        self, status: int, entity_type: str, name: str, metadata: Mapping[str, Any] | None, *problem: str | None
+    ) -> None:
+        if self.link.traced:
+            self.link.report(self.task, status, [entity_type, name, None if metadata is None else dict(metadata), *problem])
 
     @property
     def config(self) -> ReadableConfiguration:

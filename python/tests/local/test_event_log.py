@@ -7,6 +7,8 @@ import pytest
 
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from flink_agents.api.trace import ExecutionReporters
+from flink_agents.cli import main as cli
 from local_agents import agent_of
 
 LOGGER = "flink_agents.EventLog"
@@ -121,3 +123,87 @@ def test_the_trace_has_the_failure_that_ends_the_run(run, tmp_path):
     assert last["status"] == "failed"
     assert last["problemCategory"] == "action_execution_failed"
     assert last["eventAttributes"] == {"errorType": "ValueError", "errorMessage": "not today"}
+
+
+def reports(event, ctx):
+    metadata = {"toolCallId": "1", "toolType": "function"}
+    ExecutionReporters.started(ctx, "tool", "add", metadata)
+    ExecutionReporters.succeeded(ctx, "tool", "add", metadata)
+    ExecutionReporters.started(ctx, "llm", "model")
+    try:
+        try:
+            json.loads("{")
+        except ValueError as error:
+            msg = "no answer"
+            raise RuntimeError(msg) from error
+    except RuntimeError as error:
+        ExecutionReporters.failed(ctx, "llm", "model", None, error, "model_call_failed")
+    ctx.send_event(OutputEvent(output="done"))
+
+
+async def reports_async(event, ctx):
+    ExecutionReporters.started(ctx, "tool", "wait")
+    await ctx.durable_execute_async(len, "abc")
+    ExecutionReporters.succeeded(ctx, "tool", "wait")
+    ctx.send_event(OutputEvent(output="done"))
+
+
+def test_the_trace_has_what_actions_report(run, tmp_path):
+    config = {"baseLogDir": str(tmp_path), "event-log.trace.enabled": True}
+    assert run([("k", "a")], (InputEvent.EVENT_TYPE, reports), config=config) == [("k", "done")]
+    _, action, begun, ended, called, failed, finished, _ = lines_of(tmp_path)
+    assert begun["entityMetadata"] == {"toolCallId": "1", "toolType": "function"}
+    assert begun["parentExecutionId"] == called["parentExecutionId"] == action["executionId"] == finished["executionId"]
+    assert (ended["executionId"], ended["status"]) == (begun["executionId"], "success")
+    assert (failed["executionId"], failed["problemCategory"]) == (called["executionId"], "model_call_failed")
+    assert failed["eventAttributes"]["errorType"] == "json.decoder.JSONDecodeError"
+    assert failed["eventAttributes"]["errorMessage"].startswith("Expecting property name")
+
+
+def test_without_a_trace_reports_cost_nothing_and_say_nothing(run, tmp_path, caplog):
+    run([("k", "a")], (InputEvent.EVENT_TYPE, reports), config={"baseLogDir": str(tmp_path)})
+    assert [line["eventType"] for line in lines_of(tmp_path)] == ["_input_event", "_output_event"]
+    assert caplog.records == []
+
+
+def test_a_report_that_cannot_be_told_is_a_warning(run, tmp_path, caplog):
+    def odd(event, ctx):
+        ExecutionReporters.started(ctx, "tool", "add", {"what": object()})
+        ctx.send_event(OutputEvent(output="done"))
+
+    config = {"baseLogDir": str(tmp_path), "event-log.trace.enabled": True}
+    assert run([("k", "a")], (InputEvent.EVENT_TYPE, odd), config=config) == [("k", "done")]
+    assert ["A report to the execution trace failed."] == [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("target", ["file", "logging"])
+def test_the_trace_command_rebuilds_the_runs_of_a_log(run, tmp_path, caplog, capsys, target):
+    config = {"event-log.trace.enabled": True, "log.keys": "plain"}
+    if target == "file":
+        config["baseLogDir"] = str(tmp_path)
+    inputs = [(f"k{i % 7}", str(i)) for i in range(21)]
+    with caplog.at_level(logging.INFO, logger=LOGGER):
+        run(inputs, (InputEvent.EVENT_TYPE, reports), (InputEvent.EVENT_TYPE, reports_async), config=config)
+    if target == "logging":
+        lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+        (tmp_path / "taskmanager.log.event-log.log").write_text("".join(line + "\n" for line in lines), "utf-8")
+    assert cli.main(["trace", str(tmp_path), "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    runs = json.loads(told.out)["runs"]
+    assert len(runs) == 21
+    assert sorted(shown["key"] for shown in runs) == sorted(key for key, _ in inputs)
+    for shown in runs:
+        assert (shown["status"], shown["traced"], shown["agent"]) == ("problems", True, "Agent")
+        assert [event["type"] for event in shown["events"]] == ["_input_event", "_output_event", "_output_event"]
+        executions = {(one["kind"], one["name"]): one for one in shown["executions"]}
+        assert {name: one["status"] for name, one in executions.items()} == {
+            ("action", "reports"): "done",
+            ("tool", "add"): "done",
+            ("llm", "model"): "failed",
+            ("action", "reports_async"): "done",
+            ("tool", "wait"): "done",
+        }
+        parent = shown["executions"][executions["tool", "wait"]["parent"]]
+        assert parent["name"] == "reports_async"
+        assert parent["ms"] >= executions["tool", "wait"]["ms"]

@@ -250,8 +250,131 @@ fn pretty_print_changes_the_layout_only() {
 
 #[test]
 fn attributes_that_cannot_be_read_leave_no_trace() {
-    let lines = Lines::new(&settings(json!({})), None, "agent");
+    let mut lines = Lines::new(&settings(json!({})), None, "agent");
     let mut out = b"kept".to_vec();
     assert!(lines.write(&entry(Level::Standard), &[12, 1, 5], &mut out).is_err());
     assert_eq!(out, b"kept");
+}
+
+#[test]
+fn texts_are_escaped_wherever_what_needs_it_stands() {
+    for odd in [
+        '"', '\\', '\n', '\r', '\t', '\0', '\u{1f}', ' ', '!', '#', '[', ']', '\u{7f}', 'ä', '😀', '\u{a2}', '\u{dc}',
+    ] {
+        for before in 0..18 {
+            let text = format!("{}{odd}{}{odd}", "x".repeat(before), "y".repeat(17 - before));
+            let (line, _) = line_of(
+                &entry(Level::Verbose),
+                json!({}),
+                None,
+                &object(&[(&text, text.as_str().into())]),
+            );
+            let line: Json = serde_json::from_str(&line).unwrap();
+            assert_eq!(line["eventAttributes"], json!({text.clone(): text}));
+        }
+    }
+}
+
+#[test]
+fn lines_show_what_plain_json_shows() {
+    let nested = |depth: usize| (0..depth).fold(Value::I32(1), |inner, _| object(&[("in", Value::List(vec![inner]))]));
+    let attributes = object(&[
+        (
+            "numbers",
+            Value::List(vec![
+                Value::I8(-1),
+                Value::I16(7),
+                Value::I32(i32::MIN),
+                Value::I64(i64::MIN),
+                Value::I64(i64::MAX),
+                Value::I64(0),
+                Value::F32(0.1),
+                Value::F64(99.95),
+                Value::F64(f64::NAN),
+                Value::BigInt(vec![1; 12]),
+            ]),
+        ),
+        (
+            "table",
+            Value::Table(vec![(Value::I32(1), Value::from("a")), (Value::from("1"), Value::Null)]),
+        ),
+        ("keyed", Value::Table(vec![(Value::I32(1), nested(2))])),
+        (
+            "set",
+            Value::Set(vec![Value::Bool(true), Value::Bool(false), Value::Null]),
+        ),
+        (
+            "opaque",
+            Value::Opaque {
+                tag: 32,
+                bytes: vec![1, 2],
+            },
+        ),
+        (
+            "time",
+            Value::Instant {
+                secs: 1_767_225_600,
+                nanos: 120_000,
+            },
+        ),
+        ("deep", nested(20)),
+        ("many", Value::List((0..100).map(Value::I32).collect())),
+        (
+            "empty",
+            Value::List(vec![Value::Map(Vec::new()), Value::List(Vec::new())]),
+        ),
+    ]);
+    let (shown, cut) = shown(Level::Verbose, json!({}), attributes.clone());
+    assert!(!cut);
+    let plain = flink_agents_core::value::to_plain_json(&attributes);
+    assert_eq!(shown, plain);
+}
+
+#[test]
+fn times_have_the_digits_that_they_need() {
+    let mut lines = Lines::new(&settings(json!({})), None, "agent");
+    let mut told = |time| {
+        let mut out = Vec::new();
+        lines
+            .write(
+                &Entry {
+                    time,
+                    ..entry(Level::Standard)
+                },
+                &[12, 0],
+                &mut out,
+            )
+            .unwrap();
+        let line: Json = serde_json::from_slice(&out).unwrap();
+        line["timestamp"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(told((1_767_225_599, 0)), "2025-12-31T23:59:59Z");
+    assert_eq!(told((1_767_225_600, 5_000_000)), "2026-01-01T00:00:00.005Z");
+    assert_eq!(told((1_767_225_600, 120_000)), "2026-01-01T00:00:00.000120Z");
+    assert_eq!(told((1_767_225_600, 999_999_999)), "2026-01-01T00:00:00.999999999Z");
+    assert_eq!(told((0, 1_000)), "1970-01-01T00:00:00.000001Z");
+    assert_eq!(told((-1, 0)), "1969-12-31T23:59:59Z");
+}
+
+#[test]
+fn attributes_that_are_broken_leave_nothing_wherever_they_break() {
+    let attributes = object(&[
+        ("a", Value::from("text")),
+        ("b", Value::List(vec![Value::I64(1), Value::F64(2.5)])),
+    ]);
+    let mut bytes = Vec::new();
+    encode(&attributes, &mut bytes).unwrap();
+    let mut lines = Lines::new(&settings(json!({})), None, "agent");
+    for length in 0..bytes.len() {
+        let mut out = b"before".to_vec();
+        assert!(
+            lines
+                .write(&entry(Level::Standard), &bytes[..length], &mut out)
+                .is_err()
+        );
+        assert_eq!(out, b"before");
+    }
+    // Deeper than values may be.
+    let deep = [11, 1].repeat(300);
+    assert!(lines.write(&entry(Level::Verbose), &deep, &mut Vec::new()).is_err());
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use flink_agents_core::config::ConfigMap;
-use flink_agents_core::event_log::{Chance, Entity, Entry, Levels, Lines, Problem, Settings, Status, Trace};
+use flink_agents_core::event_log::{Chance, Entity, Entry, Level, Levels, Lines, Problem, Settings, Status, Trace};
 use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::run::Observed;
 use flink_agents_core::value::Value;
@@ -45,7 +45,7 @@ fn observed(sender: Option<TaskId>) -> Observed {
 }
 
 fn line(entry: &Entry) -> Json {
-    let lines = Lines::new(levels(json!({})).settings(), None, "shop");
+    let mut lines = Lines::new(levels(json!({})).settings(), None, "shop");
     let mut out = Vec::new();
     lines.write(entry, &[], &mut out).unwrap();
     serde_json::from_slice(&out).unwrap()
@@ -68,7 +68,7 @@ fn begun() -> (Trace, Counting, Levels, Entry) {
         Status::Started,
         (&levels, &mut ids),
     );
-    (trace, ids, levels, entry.unwrap())
+    (trace, ids, levels, entry)
 }
 
 #[test]
@@ -152,11 +152,8 @@ fn what_an_action_executes_is_paired_by_type_name_and_metadata() {
 fn records_have_levels_as_events_have() {
     let (mut trace, mut ids, _, _) = begun();
     let off = levels(json!({"event-log.type._execution_finished_event.level": "OFF"}));
-    assert!(
-        trace
-            .action_ended(TaskId::from_bits(TASK), None, (&off, &mut ids))
-            .is_none()
-    );
+    let ended = trace.action_ended(TaskId::from_bits(TASK), None, (&off, &mut ids));
+    assert_eq!(ended.unwrap().level, Level::Off);
 }
 
 #[test]

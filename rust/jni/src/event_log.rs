@@ -9,12 +9,13 @@ use crate::cold::{handled, plain};
 use crate::engine::{Engine, read_plan};
 use crate::env::Env;
 use crate::errors::Failure;
-use flink_agents_core::event_log::{Entity, Entry, Level, Place, Problem, Status};
-use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
+use flink_agents_core::event_log::{Entry, Place, Report};
+use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{Effect, Machine};
 use flink_agents_core::value::{self, Value};
 use flink_agents_runtime::event_log::{EventLog, Found, Headers, LineReader, OpenError, Options};
+use flink_agents_runtime::otlp::Spans;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,6 +26,12 @@ use std::time::Duration;
 
 /// Room that an emptied buffer keeps.
 const KEPT: usize = 1 << 20;
+/// In place of a handle: nothing is logged.
+const NOTHING: i64 = 0;
+/// In place of a handle: the user's own code writes.
+const CUSTOM: i64 = -1;
+/// In place of a handle: there are live spans only.
+const SPANS_ONLY: i64 = -2;
 
 struct Open {
     log: Arc<EventLog>,
@@ -52,11 +59,20 @@ pub(crate) fn unload() {
     drop(left);
 }
 
+/// Who writes the events.
+enum Target {
+    Library(Arc<EventLog>),
+    /// The user's own code.
+    Custom,
+    /// There are live spans only.
+    Nobody,
+}
+
 /// What a core knows of the log of its events.
 pub(crate) struct Logged {
-    /// Nothing if the user's own code writes it.
-    log: Option<Arc<EventLog>>,
+    target: Target,
     headers: Headers,
+    agent: String,
     /// Events given out, whose attributes Java has not handed over.
     entries: Vec<Entry>,
     /// Those that are handed over now, if they are not all; and their attributes.
@@ -67,34 +83,37 @@ pub(crate) struct Logged {
 impl Logged {
     /// An event of a key is processed now: whether it is to be logged.
     pub(crate) fn takes(&mut self, key: KeySlot, machine: &Machine<Routes>) -> bool {
-        if self.log.is_none() {
-            return self.headers.level(machine) != Level::Off;
-        }
         let entry = self.headers.entry(key, machine);
-        let takes = entry.is_some();
-        self.entries.extend(entry);
+        let takes = entry.is_some() && !matches!(self.target, Target::Nobody);
+        self.keep(entry);
         takes
+    }
+
+    fn keep(&mut self, entry: Option<Entry>) {
+        match self.target {
+            Target::Library(_) => self.entries.extend(entry),
+            Target::Custom if self.headers.logs_trace() => self.entries.extend(entry),
+            _ => {}
+        }
     }
 
     /// An effect is given out: for the trace.
     pub(crate) fn effect(&mut self, effect: &Effect, machine: &Machine<Routes>) {
-        self.record(|headers| headers.effect(effect, machine));
+        let entry = self.headers.effect(effect, machine);
+        self.keep(entry);
     }
 
     /// An action has ended well: for the trace.
     pub(crate) fn finished(&mut self, task: TaskId) {
-        self.record(|headers| headers.ended(task, None));
-    }
-
-    fn record(&mut self, entry: impl FnOnce(&mut Headers) -> Option<Entry>) {
-        if self.log.is_some() && self.headers.traces() {
-            self.entries.extend(entry(&mut self.headers));
-        }
+        let entry = self.headers.ended(task, None);
+        self.keep(entry);
     }
 
     /// Hands over the records of executions that do not stand behind events whose attributes are still to come.
     pub(crate) fn flush_records(&mut self) {
-        if self.headers.traces() && self.entries.first().is_some_and(|entry| entry.lifecycle.is_some()) {
+        if matches!(self.target, Target::Library(_))
+            && self.entries.first().is_some_and(|entry| entry.lifecycle.is_some())
+        {
             self.attributes.clear();
             self.hand_over(0);
         }
@@ -102,7 +121,9 @@ impl Logged {
 
     /// So many events, and the records of executions before and right after them. Whether there is a report.
     fn hand_over(&mut self, events: usize) -> bool {
-        let Some(log) = &self.log else { return false };
+        let Target::Library(log) = &self.target else {
+            return false;
+        };
         let mut left = events;
         let end = self.entries.iter().position(|entry| {
             let is_event = entry.lifecycle.is_none();
@@ -141,12 +162,14 @@ struct Request {
     temporary: PathBuf,
     /// The user's own code writes the events.
     custom: bool,
+    /// Nobody would see lines.
+    silent: bool,
     agent: String,
 }
 
 handled! {
     /// Opens the log of a core's events. `plan`: JSON, `request`: JSON. Returns its handle; 0 if the plan logs nothing, -1 if the
-    /// user's own code writes what effects say is to be logged.
+    /// user's own code writes what effects say is to be logged, -2 if there are live spans only.
     fn Java_org_apache_flink_agents_core_Natives_eventLogOpen(
         env, engine, plan: jbyteArray, request: jbyteArray
     ) -> jlong = 0; {
@@ -159,17 +182,21 @@ fn open_log(engine: &mut Engine, plan: &[u8], request: &[u8]) -> Result<i64, Fai
     let request: Request = serde_json::from_slice(request)
         .map_err(|error| Failure::argument(format!("The settings of an event log cannot be read: {error}")))?;
     let options = Options::read(&config, &request.temporary).map_err(|error| Failure::argument(error.to_string()))?;
-    if options.lines.is_off() {
-        return Ok(0);
+    let place = Place {
+        job: request.job,
+        task: request.task,
+        subtask: request.subtask,
+    };
+    let spans = Spans::open(&config, &place, &request.agent).map_err(Failure::argument)?;
+    let is_off = options.lines.is_off() || request.silent;
+    if is_off && spans.is_none() {
+        return Ok(NOTHING);
     }
-    let (handle, log) = if request.custom {
-        (-1, None)
+    let (handle, target) = if is_off {
+        (SPANS_ONLY, Target::Nobody)
+    } else if request.custom {
+        (CUSTOM, Target::Custom)
     } else {
-        let place = Place {
-            job: request.job,
-            task: request.task,
-            subtask: request.subtask,
-        };
         let (log, reader) = EventLog::open(&options, &place, &request.agent)?;
         let log = Arc::new(log);
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -178,12 +205,14 @@ fn open_log(engine: &mut Engine, plan: &[u8], request: &[u8]) -> Result<i64, Fai
             reader: reader.map(Mutex::new),
         };
         lock(&LOGS).insert(handle, Arc::new(open));
-        (handle, Some(log))
+        (handle, Target::Library(log))
     };
-    engine.traced = options.lines.trace && log.is_some();
+    let headers = Headers::of(&mut engine.machine, options.lines, spans);
+    engine.traced = headers.traces();
     engine.logged = Some(Box::new(Logged {
-        log,
-        headers: Headers::of(&mut engine.machine, options.lines),
+        target,
+        headers,
+        agent: request.agent,
         entries: Vec::new(),
         leading: Vec::new(),
         attributes: Vec::new(),
@@ -200,8 +229,8 @@ handled! {
         let Some(logged) = engine.logged.as_deref_mut() else {
             return Err(Failure::state("The core has no event log"));
         };
-        if logged.log.is_none() {
-            return Err(Failure::state("The event log of this core is written by the user's own code"));
+        if !matches!(logged.target, Target::Library(_)) {
+            return Err(Failure::state("The library does not write the event log of this core"));
         }
         let waiting = logged.entries.iter().filter(|entry| entry.lifecycle.is_none()).count();
         if events as usize > waiting {
@@ -227,48 +256,62 @@ handled! {
 }
 
 handled! {
-    /// What became of an execution, for the trace: 0 started, 1 success, 2 failed. `what` is an encoded list: type and name of what is
-    /// executed inside the action, null for the action itself; metadata, a map or null; category, type and message of what went
-    /// wrong, or null. Without a type the message is a text with a Python traceback.
+    /// What became of an execution, for the trace: `status` and `what` as [`Report::read`] takes them.
     fn Java_org_apache_flink_agents_core_Natives_eventLogExecution(
         env, engine, task: jlong, status: jint, what: jbyteArray
     ) -> () = (); {
         let Some(logged) = &mut engine.logged else { return Ok(()) };
-        let what = value::decode(&env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
-        let Value::List(mut parts) = what else {
-            return Err(Failure::argument("what is said of an execution is no list"));
-        };
-        let text = |parts: &mut Vec<Value>, at: usize| match parts.get_mut(at).map(|part| std::mem::replace(part, Value::Null)) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        };
-        let (entity_type, name) = (text(&mut parts, 0), text(&mut parts, 1));
-        let problem = (status == 2).then(|| {
-            let (category, error_message) = (text(&mut parts, 3), text(&mut parts, 5));
-            match text(&mut parts, 4) {
-                Some(error_type) => Problem {
-                    category,
-                    error_type,
-                    error_message,
-                },
-                None => Problem::of_traceback(&error_message.unwrap_or_default(), category),
-            }
-        });
-        let status = match status {
-            0 => Status::Started,
-            1 => Status::Success,
-            _ => Status::Failed,
-        };
-        let task = TaskId::from_bits(task as u64);
-        logged.record(|headers| match entity_type {
-            None => headers.ended(task, problem.as_ref()),
-            Some(entity_type) => {
-                let metadata = parts.get_mut(2).map_or(Value::Null, |part| std::mem::replace(part, Value::Null));
-                let name = name.unwrap_or_default();
-                headers.inside(task, Entity { entity_type, name, metadata }, status, problem.as_ref())
-            }
-        });
+        let report = Report::read(status as u8, &env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
+        let entry = logged.headers.reported(TaskId::from_bits(task as u64), report);
+        logged.keep(entry);
         Ok(())
+    }
+}
+
+handled! {
+    /// The input event of this id names the span that it comes from, by the text of a `traceparent`.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogOrigin(
+        env, engine, high: jlong, low: jlong, traceparent: jbyteArray
+    ) -> () = (); {
+        let traceparent = env.bytes(traceparent)?;
+        if let Some(logged) = &mut engine.logged {
+            let id = u128::from(high as u64) << 64 | u128::from(low as u64);
+            logged.headers.origin(EventId(id), &String::from_utf8_lossy(&traceparent));
+        }
+        Ok(())
+    }
+}
+
+handled! {
+    /// Something that users should know of the sending of spans, once; null if there is nothing.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogSpansReport(env, engine) -> jbyteArray = std::ptr::null_mut(); {
+        match engine.logged.as_ref().and_then(|logged| logged.headers.spans_report()) {
+            Some(report) => env.new_bytes(report.as_bytes()),
+            None => Ok(std::ptr::null_mut()),
+        }
+    }
+}
+
+handled! {
+    /// No span follows: sends what is left, for so many milliseconds at most.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogSpansEnd(_env, engine, millis: jint) -> () = (); {
+        if let Some(logged) = &mut engine.logged {
+            logged.headers.end_spans(Duration::from_millis(millis.max(0) as u64));
+        }
+        Ok(())
+    }
+}
+
+handled! {
+    /// With a trace, for user's own code that writes the events: entries since the last time, an encoded list of maps.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogEntries(env, engine) -> jbyteArray = std::ptr::null_mut(); {
+        let Some(logged) = engine.logged.as_deref_mut().filter(|logged| matches!(logged.target, Target::Custom)) else {
+            return Err(Failure::state("The core writes its event log itself, or has none"));
+        };
+        let entries = logged.entries.drain(..).map(|entry| entry.to_value(&logged.agent)).collect();
+        let mut out = Vec::new();
+        value::encode(&Value::List(entries), &mut out).map_err(|error| Failure::core(error.to_string()))?;
+        env.new_bytes(&out)
     }
 }
 

@@ -379,6 +379,9 @@ impl Local {
         let id = uuid::uuid_of(py, &uuid::to_int(py, bits)?)?.unbind();
         let mut borrowed = slf.borrow_mut();
         let this = &mut *borrowed;
+        if let Some(log) = &mut this.log {
+            log.input(EventId(bits), &bytes);
+        }
         if this.journal.is_some() {
             let mut text = String::new();
             write_key(key, &mut text)?;
@@ -465,8 +468,8 @@ impl Local {
             }
             journal.close(py);
         }
-        let report = this.log.as_ref().and_then(|log| log.close(py));
-        this.warnings.extend(report);
+        let reports = this.log.as_mut().map(|log| log.close(py)).unwrap_or_default();
+        this.warnings.extend(reports);
         drop(this);
         warn(slf)
     }
@@ -627,6 +630,23 @@ impl Local {
     /// The action failed. Whoever runs the agent raises the error: it is told to the execution trace only.
     fn fail(&mut self, task: u64, text: &str) {
         self.trace_end(TaskId::from_bits(task), Some(text));
+    }
+
+    /// Whether there is an execution trace that takes reports.
+    #[getter]
+    fn traced(&self) -> bool {
+        self.log.as_ref().is_some_and(Log::traces)
+    }
+
+    /// Something begins or ends inside the running action: `status` and `what` as the core's `Report::read` takes them.
+    fn report(slf: &Bound<'_, Self>, task: u64, status: u8, what: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut bytes = Vec::with_capacity(64);
+        encoded(what, Rules::Event, "entity_metadata", &mut bytes)?;
+        let mut this = slf.borrow_mut();
+        this.owner.check()?;
+        let task = TaskId::from_bits(task);
+        this.task(task).map_err(from_task)?;
+        this.trace_report(task, status, &bytes)
     }
 
     /// The running action waits; others of its run may go on.

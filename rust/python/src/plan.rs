@@ -1,8 +1,9 @@
 //! Plans and configuration: what the JVM host has too.
 
 use flink_agents_core::config::{self, ConfigMap};
+use flink_agents_core::event_log;
 use flink_agents_core::plan::AgentPlan;
-use flink_agents_runtime::secrets;
+use flink_agents_runtime::{otlp, secrets};
 use pyo3::exceptions::{PyLookupError, PyValueError};
 use pyo3::prelude::*;
 use std::time::Duration;
@@ -19,6 +20,13 @@ pub(crate) fn call_timeout(plan: &AgentPlan) -> PyResult<Option<f64>> {
     let limit = plan.config.get_duration("call.timeout");
     let limit = limit.map_err(|e| PyValueError::new_err(e.to_string()))?;
     Ok(limit.map(|limit| limit.as_secs_f64()))
+}
+
+/// Whether there is an execution trace.
+pub(crate) fn is_traced(config: &ConfigMap) -> bool {
+    // A wrong option is told of by whoever opens the log.
+    event_log::Settings::read(config).is_ok_and(|settings| settings.trace)
+        || otlp::endpoint(config).is_ok_and(|endpoint| endpoint.is_some())
 }
 
 /// What the configuration says of a journal, wherever its store is.

@@ -25,7 +25,7 @@ use link::{Greeting, Link, garbage, lost};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyInt, PyString};
+use pyo3::types::{PyDict, PyInt, PyList, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::time::Instant;
@@ -70,6 +70,8 @@ pub(crate) struct Worker {
     owner: Owner,
     /// Where the plan names a store.
     journal: Option<plan::JournalOptions>,
+    /// Whether the host is told of executions inside actions.
+    traced: bool,
 }
 
 /// The answer that is asked for.
@@ -148,8 +150,10 @@ impl Worker {
         let (link, greeting) = Link::connect(path)?;
         // A plan that cannot be read is told of where the agent is loaded, and so is one of another version.
         let plan = plan::read(&greeting.plan).ok();
+        let traced = plan.as_ref().is_some_and(|plan| plan::is_traced(&plan.config));
         let journal = plan.map_or(Ok(None), |plan| plan::journal_options(&plan.config));
         Ok(Worker {
+            traced,
             journal: journal.map_err(PyValueError::new_err)?,
             link,
             greeting,
@@ -513,6 +517,22 @@ impl Worker {
             _ => journal.max_record_size,
         };
         self.journal.as_ref().map(limit)
+    }
+
+    /// Whether there is an execution trace that takes reports.
+    #[getter]
+    fn traced(&self) -> bool {
+        self.traced
+    }
+
+    /// Something begins or ends inside the running action: `status` and `what` as the core's `Report::read` takes them.
+    fn report(slf: &Bound<'_, Self>, task: u64, status: u8, what: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut bytes = Vec::with_capacity(64);
+        encoded(what, Rules::Event, "entity_metadata", &mut bytes)?;
+        let mut this = slf.borrow_mut();
+        this.check_running(task)?;
+        let what = &bytes;
+        this.link.put(&FromWorker::Report { task, status, what })
     }
 
     /// A metric has changed. `change` is count, mark, gauge or sample; `group` the names of groups, each with a line feed.

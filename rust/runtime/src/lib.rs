@@ -5,6 +5,7 @@
 pub mod event_log;
 pub mod journal;
 pub mod metrics;
+pub mod otlp;
 pub mod secrets;
 pub mod store;
 pub mod worker;

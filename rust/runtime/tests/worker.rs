@@ -364,11 +364,11 @@ fn a_worker_that_cannot_start_is_told_with_the_reason() {
     );
     assert_says(
         &refusal("other protocol", |_| {}),
-        "of another release: version 1.2.3 (protocol 5, Python 3.11.7)",
+        "of another release: version 1.2.3 (protocol 6, Python 3.11.7)",
     );
     assert_says(
         &refusal("other build", |settings| settings.build = "1.2.4".to_owned()),
-        "where the job's jar is 1.2.4 (protocol 4). Install 1.2.4 there",
+        "where the job's jar is 1.2.4 (protocol 5). Install 1.2.4 there",
     );
     assert_says(
         &refusal("no such program", |settings| {

@@ -225,7 +225,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     with("event-log.max-file-size", Kind::Size, "100 mb", "Size at which a new event log file is begun"),
     with("event-log.max-files", POSITIVE, "10", "Event log files kept"),
     unset("prometheus.port", Kind::Int { min: 0, max: 65_535 }, "none", "Port of 127.0.0.1 at which runs without Flink show their metrics to Prometheus while they run, at `/metrics`; 0 takes a free one, which is logged. On Flink its own reporters do that"),
-    unset("otlp.endpoint", Kind::Text { what: "URL" }, "", "Where live traces are sent; none when unset"),
+    unset("otlp.endpoint", Kind::Text { what: "URL" }, "", "Where live traces are sent, by OTLP over HTTP, such as `http://localhost:4318`; none when unset"),
     with("log.keys", words(&["hash", "plain", "none"]), "hash", "How business keys appear in logs, error messages and traces"),
     // Action state
     unset("actionStateStoreBackend", Kind::Enum { words: &["kafka", "sqlite", "memory"], refused: &[("fluss", "the Fluss store is not supported here")] }, "no store", "Store of the journal that makes actions exactly-once; `memory` ends with its process and is for tests"),

@@ -2,7 +2,7 @@
 //! is the rule of [`crate::value::to_plain_json`].
 
 use super::Truncation;
-use crate::value::{Value, plain_scalar, table_keys};
+use crate::value::{Token, Value, ValueError, Walk, plain_scalar, table_keys};
 use std::io::Write;
 
 /// Writes values into a line, and remembers whether something was cut.
@@ -15,6 +15,50 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     pub(super) fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
+    }
+
+    /// An encoded value that stands at `depth`: the same as [`Writer::value`] makes of it. What is to be cut, and what is rare, goes
+    /// by way of a tree.
+    pub(super) fn encoded(&mut self, walk: &mut Walk<'_>, depth: usize) -> Result<(), ValueError> {
+        match walk.token(depth - 1)? {
+            Token::Null => self.raw("null"),
+            Token::Bool(true) => self.raw("true"),
+            Token::Bool(false) => self.raw("false"),
+            Token::Integer(number) => integer(self.out, number),
+            Token::Float(number) => self.scalar(&Value::F64(number)),
+            Token::Text(text) => self.text(text),
+            Token::Map(count) if !self.is_deep(depth) => {
+                self.out.push(b'{');
+                for index in 0..count {
+                    if index > 0 {
+                        self.out.push(b',');
+                    }
+                    string(self.out, walk.key()?);
+                    self.out.push(b':');
+                    self.encoded(walk, depth + 1)?;
+                }
+                self.out.push(b'}');
+            }
+            Token::List(count) if self.keep.array == 0 || count <= self.keep.array => {
+                self.out.push(b'[');
+                for index in 0..count {
+                    if index > 0 {
+                        self.out.push(b',');
+                    }
+                    self.encoded(walk, depth + 1)?;
+                }
+                self.out.push(b']');
+            }
+            Token::Map(_) | Token::List(_) | Token::Other => {
+                let value = walk.value(depth - 1)?;
+                self.value(&value, depth);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_deep(&self, depth: usize) -> bool {
+        self.keep.depth > 0 && depth >= self.keep.depth
     }
 
     /// A value that stands at `depth`.
@@ -47,11 +91,11 @@ impl Writer<'_> {
             Value::Bool(true) => self.raw("true"),
             Value::Bool(false) => self.raw("false"),
             Value::Text(text) => self.text(text),
-            // A vector takes whatever is written to it.
-            Value::I32(number) => _ = write!(self.out, "{number}"),
-            Value::I64(number) => _ = write!(self.out, "{number}"),
+            Value::I32(number) => integer(self.out, i64::from(*number)),
+            Value::I64(number) => integer(self.out, *number),
             _ => match plain_scalar(value) {
                 serde_json::Value::String(text) => self.text(&text),
+                // A vector takes whatever is written to it.
                 other => _ = write!(self.out, "{other}"),
             },
         }
@@ -106,8 +150,7 @@ impl Writer<'_> {
     }
 
     fn object<'v>(&mut self, fields: impl Iterator<Item = (&'v str, &'v Value)> + Clone, depth: usize) {
-        let deep = self.keep.depth > 0 && depth >= self.keep.depth;
-        let omitted = if deep {
+        let omitted = if self.is_deep(depth) {
             fields.clone().filter(|(_, item)| is_container(item)).count()
         } else {
             0
@@ -141,24 +184,61 @@ fn is_container(value: &Value) -> bool {
     )
 }
 
+fn integer(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
 /// A JSON string.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&text.as_bytes()[plain..at]);
-        plain = at + 1;
+    let mut rest = text.as_bytes();
+    loop {
+        let plain = plain_bytes(rest);
+        out.extend_from_slice(&rest[..plain]);
+        let Some(byte) = rest.get(plain) else { break };
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
             _ => _ = write!(out, "\\u{byte:04x}"),
         }
+        rest = &rest[plain + 1..];
     }
-    out.extend_from_slice(&text.as_bytes()[plain..]);
     out.push(b'"');
+}
+
+/// How many bytes in front need no escape. Eight at a time: in each word the lowest of the found bits is exact, those above it may
+/// be owed to a borrow.
+fn plain_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let escaped = is_zero(word ^ (ONES * 0x22)) | is_zero(word ^ (ONES * 0x5c));
+        let found = (control | escaped) & HIGH;
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    bytes.len() - rest.len() + rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len())
 }

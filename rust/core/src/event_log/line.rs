@@ -3,7 +3,7 @@
 use super::json::{Writer, string};
 use super::{Level, Settings, Status, Truncation, pretty};
 use crate::ids::EventId;
-use crate::value::{self, Value, ValueError, instant_text};
+use crate::value::{self, Value, ValueError, Walk, instant_text};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Entry {
     /// When it was processed: seconds since 1970 and nanoseconds.
     pub time: (i64, u32),
-    /// How much of it to log; never [`Level::Off`].
+    /// How much of it to log; none that is [`Level::Off`] is ever written.
     pub level: Level,
     /// Its id.
     pub id: EventId,
@@ -24,6 +24,55 @@ pub struct Entry {
     pub context: Option<Box<Context>>,
     /// For a record of an execution, which is no event and has attributes of its own.
     pub lifecycle: Option<Box<Lifecycle>>,
+}
+
+impl Entry {
+    /// The same as a value, for loggers of users' own: a map of what has a name in lines, with the attributes of a record of an
+    /// execution and its status in them.
+    pub fn to_value(&self, agent: &str) -> Value {
+        let id = |id: u128| Some(Value::from(EventId(id).to_string().as_str()));
+        let text = |text: Option<&str>| text.map(Value::from);
+        let execution = self.context.as_deref().and_then(|context| context.execution.as_deref());
+        let mut fields = vec![
+            ("eventId", id(self.id.0)),
+            ("eventType", text(Some(&self.event_type))),
+            (
+                "upstreamEventId",
+                self.upstream.as_ref().and_then(|(event, _)| id(event.0)),
+            ),
+            (
+                "inputRunId",
+                self.context.as_deref().and_then(|context| id(context.run)),
+            ),
+            (
+                "businessKey",
+                text(self.context.as_deref().and_then(|context| context.key.as_deref())),
+            ),
+            ("agentName", text(Some(agent))),
+            ("executionId", execution.and_then(|execution| id(execution.id))),
+            (
+                "parentExecutionId",
+                execution.and_then(|execution| execution.parent).and_then(id),
+            ),
+            ("entityType", text(execution.map(|execution| &*execution.entity_type))),
+            ("entityName", text(execution.map(|execution| &*execution.name))),
+            ("entityMetadata", execution.map(|execution| execution.metadata.clone())),
+        ];
+        if let Some(own) = &self.lifecycle {
+            let mut attributes = vec![("status".to_owned(), Value::from(own.status.name()))];
+            if let Some(problem) = &own.problem {
+                attributes.push(("problemCategory".to_owned(), Value::from(problem.as_str())));
+            }
+            if let Ok(Value::Map(more)) = value::decode(&own.attributes) {
+                attributes.extend(more);
+            }
+            fields.push(("attributes", Some(Value::Map(attributes))));
+        }
+        let known = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Map(known.collect())
+    }
 }
 
 /// Where something belongs in the execution trace.
@@ -79,8 +128,10 @@ pub struct Place {
 pub struct Lines {
     truncation: Truncation,
     pretty: bool,
-    /// The fields that say where.
-    place: Vec<u8>,
+    /// Level and the fields that say where, of level STANDARD and VERBOSE.
+    heads: [Vec<u8>; 2],
+    /// A second since 1970, as its text, without fractions and zone: times come in order.
+    second: (i64, String),
     /// Name of the agent, for the execution trace.
     agent: String,
 }
@@ -88,19 +139,22 @@ pub struct Lines {
 impl Lines {
     /// Lines of an agent as the settings say, with the place in each, or without.
     pub fn new(settings: &Settings, place: Option<&Place>, agent: &str) -> Lines {
-        let mut fields = Vec::new();
-        if let Some(place) = place {
-            fields.extend_from_slice(br#","jobId":"#);
-            string(&mut fields, &place.job);
-            fields.extend_from_slice(br#","taskName":"#);
-            string(&mut fields, &place.task);
-            // A vector takes whatever is written to it.
-            _ = write!(fields, r#","subtaskId":{}"#, place.subtask);
-        }
+        let head = |level: Level| {
+            let mut fields = Vec::new();
+            field(&mut fields, "logLevel", level.name());
+            if let Some(place) = place {
+                field(&mut fields, "jobId", &place.job);
+                field(&mut fields, "taskName", &place.task);
+                // A vector takes whatever is written to it.
+                _ = write!(fields, r#","subtaskId":{}"#, place.subtask);
+            }
+            fields
+        };
         Lines {
             truncation: settings.truncation,
             pretty: settings.pretty,
-            place: fields,
+            heads: [head(Level::Standard), head(Level::Verbose)],
+            second: (0, second_text(0)),
             agent: agent.to_owned(),
         }
     }
@@ -112,16 +166,26 @@ impl Lines {
     ///
     /// # Errors
     /// When the attributes cannot be read; `out` is as before.
-    pub fn write(&self, entry: &Entry, attributes: &[u8], out: &mut Vec<u8>) -> Result<(usize, bool), ValueError> {
-        let (value, length) = match &entry.lifecycle {
-            Some(own) => (value::decode(&own.attributes)?, 0),
-            None => value::decode_prefix(attributes)?,
-        };
+    pub fn write(&mut self, entry: &Entry, attributes: &[u8], out: &mut Vec<u8>) -> Result<(usize, bool), ValueError> {
         let start = out.len();
+        let written = self.line(entry, attributes, out);
+        match &written {
+            Ok(_) if self.pretty => {
+                let indented = pretty::indented(&out[start..]);
+                out.truncate(start);
+                out.extend_from_slice(&indented);
+            }
+            Ok(_) => {}
+            Err(_) => out.truncate(start),
+        }
+        written
+    }
+
+    fn line(&mut self, entry: &Entry, attributes: &[u8], out: &mut Vec<u8>) -> Result<(usize, bool), ValueError> {
         out.extend_from_slice(br#"{"timestamp":""#);
-        out.extend_from_slice(instant_text(entry.time.0, entry.time.1).as_bytes());
-        _ = write!(out, r#"","logLevel":"{}""#, entry.level.name());
-        out.extend_from_slice(&self.place);
+        self.timestamp(entry.time, out);
+        out.push(b'"');
+        out.extend_from_slice(&self.heads[usize::from(entry.level == Level::Verbose)]);
         if let Some(context) = &entry.context {
             self.context(context, out);
         }
@@ -146,15 +210,29 @@ impl Lines {
             _ => self.truncation,
         };
         let mut writer = Writer { out, keep, cut: false };
-        writer.value(&value, 1);
+        let length = match &entry.lifecycle {
+            Some(own) => {
+                writer.encoded(&mut Walk::new(&own.attributes), 1)?;
+                0
+            }
+            None => {
+                let mut walk = Walk::new(attributes);
+                writer.encoded(&mut walk, 1)?;
+                walk.at()
+            }
+        };
         let cut = writer.cut;
         out.push(b'}');
-        if self.pretty {
-            let indented = pretty::indented(&out[start..]);
-            out.truncate(start);
-            out.extend_from_slice(&indented);
-        }
         Ok((length, cut))
+    }
+
+    fn timestamp(&mut self, (seconds, nanos): (i64, u32), out: &mut Vec<u8>) {
+        if self.second.0 != seconds {
+            self.second = (seconds, second_text(seconds));
+        }
+        out.extend_from_slice(self.second.1.as_bytes());
+        fraction(out, nanos);
+        out.push(b'Z');
     }
 }
 
@@ -184,6 +262,30 @@ impl Lines {
     }
 }
 
+fn second_text(seconds: i64) -> String {
+    let mut text = instant_text(seconds, 0);
+    // The zone.
+    text.pop();
+    text
+}
+
+/// Nothing, or three, six or nine digits behind a point, as Java has it.
+fn fraction(out: &mut Vec<u8>, nanos: u32) {
+    let digits: usize = match nanos {
+        0 => return,
+        _ if nanos.is_multiple_of(1_000_000) => 3,
+        _ if nanos.is_multiple_of(1_000) => 6,
+        _ => 9,
+    };
+    let mut text = [b'.'; 10];
+    let mut rest = nanos;
+    for place in (1..10).rev() {
+        text[place] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&text[..=digits]);
+}
+
 fn field(out: &mut Vec<u8>, name: &str, text: &str) {
     out.extend_from_slice(br#",""#);
     out.extend_from_slice(name.as_bytes());
@@ -195,13 +297,15 @@ fn id(out: &mut Vec<u8>, field: &str, id: EventId) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(br#",""#);
     out.extend_from_slice(field.as_bytes());
-    out.extend_from_slice(br#"":""#);
-    for (index, byte) in id.0.to_be_bytes().into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            out.push(b'-');
+    let mut text = *br#"":"........-....-....-....-............""#;
+    let mut at = 3;
+    for byte in id.0.to_be_bytes() {
+        if text[at] == b'-' {
+            at += 1;
         }
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 15)];
+        at += 2;
     }
-    out.push(b'"');
+    out.extend_from_slice(&text);
 }

@@ -3,11 +3,11 @@
 //! *Owned state*: runs by their key while they go on, executions of actions until their run ends. *Lifecycle*: a run begins with its
 //! input event, or with the first that is heard of it after a restore. Ids come from the host: there is no chance here.
 
+use super::Levels;
 use super::line::{Context, Entry, Execution, Lifecycle};
-use super::{Level, Levels};
 use crate::ids::{EventId, KeySlot, TaskId};
 use crate::run::Observed;
-use crate::value::{Value, encode};
+use crate::value::{Value, ValueError, decode, encode};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -89,6 +89,62 @@ pub struct Entity {
     pub metadata: Value,
 }
 
+/// What a host says of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What is executed inside the action; nothing for the action itself.
+    pub entity: Option<Entity>,
+    /// What became of it.
+    pub status: Status,
+    /// Why it has failed, if it has.
+    pub problem: Option<Problem>,
+}
+
+impl Report {
+    /// Reads an encoded list: type and name of what is executed inside the action, null for the action itself; metadata, a map or
+    /// null; category, type and message of what went wrong, each or null. Without a type the message is a text with a Python
+    /// traceback. `status` is 0 started, 1 success, 2 failed.
+    ///
+    /// # Errors
+    /// When `what` cannot be read.
+    pub fn read(status: u8, what: &[u8]) -> Result<Report, ValueError> {
+        let mut parts = match decode(what)? {
+            Value::List(parts) => parts.into_iter(),
+            other => vec![other].into_iter(),
+        };
+        let text = |parts: &mut std::vec::IntoIter<Value>| match parts.next() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        let (entity_type, name) = (text(&mut parts), text(&mut parts));
+        let metadata = parts.next().unwrap_or(Value::Null);
+        let status = match status {
+            0 => Status::Started,
+            1 => Status::Success,
+            _ => Status::Failed,
+        };
+        let (category, error_type, error_message) = (text(&mut parts), text(&mut parts), text(&mut parts));
+        let problem = (status == Status::Failed).then(|| match error_type {
+            Some(error_type) => Problem {
+                category,
+                error_type,
+                error_message,
+            },
+            None => Problem::of_traceback(&error_message.unwrap_or_default(), category),
+        });
+        let entity = entity_type.map(|entity_type| Entity {
+            entity_type,
+            name: name.unwrap_or_default(),
+            metadata,
+        });
+        Ok(Report {
+            entity,
+            status,
+            problem,
+        })
+    }
+}
+
 #[derive(Debug)]
 struct Run {
     id: u128,
@@ -104,7 +160,7 @@ struct Action {
     open: Vec<(Entity, Arc<Execution>)>,
 }
 
-/// Runs and executions that go on. `ids` gives a new random id each time, `now` the present.
+/// Runs and executions that go on. What it tells has the level of its type, which may be [`super::Level::Off`].
 #[derive(Debug, Default)]
 pub struct Trace {
     runs: FxHashMap<KeySlot, Run>,
@@ -159,7 +215,7 @@ impl Trace {
         trigger: Option<EventId>,
         status: Status,
         (levels, chance): (&Levels, &mut impl Chance),
-    ) -> Option<Entry> {
+    ) -> Entry {
         let execution = Arc::new(Execution {
             id: chance.id(),
             parent: None,
@@ -194,7 +250,21 @@ impl Trace {
             Status::Success
         };
         let context = self.context(key, Some(execution), chance);
-        entry(status, problem, context, trigger, levels, chance)
+        Some(entry(status, problem, context, trigger, levels, chance))
+    }
+
+    /// What a host says of an action, or of something inside of one.
+    pub fn reported(
+        &mut self,
+        task: TaskId,
+        report: Report,
+        (levels, chance): (&Levels, &mut impl Chance),
+    ) -> Option<Entry> {
+        let problem = report.problem.as_ref();
+        match report.entity {
+            None => self.action_ended(task, problem, (levels, chance)),
+            Some(entity) => self.inside(task, entity, report.status, problem, (levels, chance)),
+        }
     }
 
     /// Something begins or ends inside an action. An end belongs to the last begin of the same entity that has none yet.
@@ -229,19 +299,19 @@ impl Trace {
         };
         let key = action.key;
         let context = self.context(key, Some(execution), chance);
-        entry(status, problem, context, None, levels, chance)
+        Some(entry(status, problem, context, None, levels, chance))
     }
 
-    /// A run has ended: nothing of it comes any more.
-    pub fn run_ended(&mut self, key: KeySlot, idle: bool) {
-        if let Some(run) = self.runs.remove(&key) {
-            for task in run.tasks {
-                self.actions.remove(&task);
-            }
+    /// A run has ended: nothing of it comes any more. Returns its id.
+    pub fn run_ended(&mut self, key: KeySlot, idle: bool) -> Option<u128> {
+        let ended = self.runs.remove(&key);
+        for task in ended.iter().flat_map(|run| &run.tasks) {
+            self.actions.remove(task);
         }
         if idle {
             self.keys.remove(&key);
         }
+        ended.map(|run| run.id)
     }
 }
 
@@ -252,11 +322,8 @@ fn entry(
     trigger: Option<EventId>,
     levels: &Levels,
     chance: &mut impl Chance,
-) -> Option<Entry> {
+) -> Entry {
     let level = levels.settings().level(status.event_type());
-    if level == Level::Off {
-        return None;
-    }
     let mut attributes = Vec::new();
     if let Some(problem) = problem {
         let message = problem.error_message.as_deref().map_or(Value::Null, Value::from);
@@ -269,7 +336,7 @@ fn entry(
     } else {
         _ = encode(&Value::Map(Vec::new()), &mut attributes);
     }
-    Some(Entry {
+    Entry {
         time: chance.now(),
         level,
         id: EventId(chance.id()),
@@ -281,5 +348,5 @@ fn entry(
             problem: problem.and_then(|problem| problem.category.clone()),
             attributes,
         })),
-    })
+    }
 }

@@ -246,6 +246,78 @@ fn length(length: usize, out: &mut Vec<u8>) -> Result<(), ValueError> {
     Ok(())
 }
 
+/// What stands next in encoded values, for those who need no tree of them.
+pub(crate) enum Token<'a> {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(&'a str),
+    /// So many values follow.
+    List(usize),
+    /// So many pairs of [`Walk::key`] and value follow.
+    Map(usize),
+    /// Something else, to be read by [`Walk::value`].
+    Other,
+}
+
+/// Goes through encoded values one by one.
+pub(crate) struct Walk<'a> {
+    reader: Reader<'a>,
+    /// Where the last token began.
+    last: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Walk<'a> {
+        Walk {
+            reader: Reader { bytes, at: 0 },
+            last: 0,
+        }
+    }
+
+    /// Bytes gone through.
+    pub(crate) fn at(&self) -> usize {
+        self.reader.at
+    }
+
+    /// The next, inside of so many containers.
+    pub(crate) fn token(&mut self, depth: usize) -> Result<Token<'a>, ValueError> {
+        let reader = &mut self.reader;
+        self.last = reader.at;
+        if depth > MAX_DEPTH {
+            return Err(ValueError::TooDeep { offset: reader.at });
+        }
+        let [found] = reader.array("tag")?;
+        Ok(match found {
+            tag::NULL => Token::Null,
+            tag::FALSE => Token::Bool(false),
+            tag::TRUE => Token::Bool(true),
+            tag::I32 => Token::Integer(i64::from(i32::from_le_bytes(reader.array("integer")?))),
+            tag::I64 => Token::Integer(i64::from_le_bytes(reader.array("integer")?)),
+            tag::F64 => Token::Float(f64::from_bits(u64::from_le_bytes(reader.array("float")?))),
+            tag::TEXT => Token::Text(reader.str()?),
+            tag::LIST | tag::FROZEN_LIST | tag::OBJECT_ARRAY => Token::List(reader.count("list or set", 1)?),
+            tag::MAP | tag::HASH_MAP | tag::FROZEN_MAP => Token::Map(reader.count("map", 2)?),
+            _ => {
+                reader.at = self.last;
+                Token::Other
+            }
+        })
+    }
+
+    /// The last token, with all that it holds.
+    pub(crate) fn value(&mut self, depth: usize) -> Result<Value, ValueError> {
+        self.reader.at = self.last;
+        self.reader.value(depth)
+    }
+
+    /// The key of the next pair of a map.
+    pub(crate) fn key(&mut self) -> Result<&'a str, ValueError> {
+        self.reader.str()
+    }
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -416,13 +488,14 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Result<String, ValueError> {
+        self.str().map(str::to_owned)
+    }
+
+    fn str(&mut self) -> Result<&'a str, ValueError> {
         let bytes = self.span("text")?;
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(ValueError::InvalidUtf8 {
-                offset: self.at - bytes.len() + error.valid_up_to(),
-            }),
-        }
+        std::str::from_utf8(bytes).map_err(|error| ValueError::InvalidUtf8 {
+            offset: self.at - bytes.len() + error.valid_up_to(),
+        })
     }
 
     fn integer_bytes(&mut self) -> Result<Vec<u8>, ValueError> {

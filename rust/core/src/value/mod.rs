@@ -50,6 +50,7 @@ mod error;
 mod json;
 mod text;
 
+pub(crate) use codec::{Token, Walk};
 pub use codec::{decode, decode_prefix, decode_standalone, encode, encode_standalone};
 pub use error::ValueError;
 pub use json::to_plain_json;

@@ -2,11 +2,12 @@
 //! at once and told when nothing is borrowed, as warnings are.
 
 use super::Local;
-use flink_agents_core::event_log::{Entry, Lines, Place, Problem};
-use flink_agents_core::ids::{KeySlot, Symbol, TaskId};
+use flink_agents_core::event_log::{Entry, Lines, Place, Problem, Report};
+use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::{AgentPlan, Routes};
 use flink_agents_core::run::{Effect, Machine};
 use flink_agents_runtime::event_log::{EventLog, Headers, Keys, Options, Sink};
+use flink_agents_runtime::otlp::{Spans, traceparent_of};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -20,6 +21,8 @@ const ACTION_FAILED: &str = "action_execution_failed";
 const MOST: usize = 256;
 /// How long the end of a run waits for the writer of a file.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it waits for a receiver of spans.
+const SPANS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a run logs.
 pub(super) struct Log {
@@ -29,8 +32,16 @@ pub(super) struct Log {
 }
 
 enum Target {
-    File { log: EventLog, entry: Vec<Entry> },
-    Logging { lines: Lines, made: Vec<String> },
+    File {
+        log: EventLog,
+        entry: Vec<Entry>,
+    },
+    Logging {
+        lines: Lines,
+        made: Vec<String>,
+    },
+    /// There are live spans only.
+    Nobody,
 }
 
 impl Log {
@@ -44,15 +55,14 @@ impl Log {
     ) -> PyResult<Option<Log>> {
         let options = Options::read(&plan.config, &std::env::temp_dir());
         let options = options.map_err(|error| PyValueError::new_err(error.to_string()))?;
-        if options.lines.is_off() {
-            return Ok(None);
-        }
         let place = Place {
             job: name.unwrap_or("local").to_owned(),
             task: agent.to_owned(),
             subtask: 0,
         };
+        let spans = Spans::open(&plan.config, &place, agent).map_err(PyValueError::new_err)?;
         let target = match options.sink {
+            _ if options.lines.is_off() => Target::Nobody,
             Sink::Directory(_) => {
                 let opened =
                     EventLog::open(&options, &place, agent).map_err(|error| PyOSError::new_err(error.to_string()))?;
@@ -61,15 +71,18 @@ impl Log {
                     entry: Vec::with_capacity(1),
                 }
             }
-            Sink::Reader if !is_heard(py)? => return Ok(None),
+            Sink::Reader if !is_heard(py)? => Target::Nobody,
             Sink::Reader => Target::Logging {
                 lines: Lines::new(&options.lines, Some(&place), agent),
                 made: Vec::new(),
             },
         };
+        if matches!(target, Target::Nobody) && spans.is_none() {
+            return Ok(None);
+        }
         Ok(Some(Log {
             keys: Keys::read(&plan.config).map_err(|error| PyValueError::new_err(error.to_string()))?,
-            headers: Headers::of(machine, options.lines),
+            headers: Headers::of(machine, options.lines, spans),
             target,
         }))
     }
@@ -98,6 +111,21 @@ impl Log {
         self.log(entry, &[])
     }
 
+    /// Something begins or ends inside an action.
+    pub(super) fn reported(&mut self, task: TaskId, report: Report) -> Option<String> {
+        let entry = self.headers.reported(task, report)?;
+        self.log(entry, &[])
+    }
+
+    /// An input that is still to be processed may name the span that it comes from.
+    pub(super) fn input(&mut self, event: EventId, attributes: &[u8]) {
+        if self.headers.has_spans()
+            && let Some(traceparent) = traceparent_of(attributes)
+        {
+            self.headers.origin(event, &traceparent);
+        }
+    }
+
     /// A key has inputs now.
     pub(super) fn key(&mut self, key: KeySlot, text: &str) {
         // In front of the text stands a letter for its type.
@@ -120,6 +148,7 @@ impl Log {
                 }
                 None
             }
+            Target::Nobody => None,
         }
     }
 
@@ -132,19 +161,27 @@ impl Log {
     pub(super) fn take(&mut self) -> Vec<String> {
         match &mut self.target {
             Target::Logging { made, .. } => std::mem::take(made),
-            Target::File { .. } => Vec::new(),
+            Target::File { .. } | Target::Nobody => Vec::new(),
         }
     }
 
     /// Waits, for a bounded time, until a file has all lines. Says what users should know, if there is something.
-    pub(super) fn close(&self, py: Python<'_>) -> Option<String> {
+    pub(super) fn close(&mut self, py: Python<'_>) -> Vec<String> {
+        let headers = &mut self.headers;
+        py.detach(|| headers.end_spans(SPANS_PATIENCE));
+        let mut reports: Vec<String> = self.headers.spans_report().into_iter().collect();
+        reports.extend(self.close_target(py));
+        reports
+    }
+
+    fn close_target(&self, py: Python<'_>) -> Option<String> {
         match &self.target {
             Target::File { log, .. } => {
                 let ended = py.detach(|| log.close(PATIENCE));
                 log.report()
                     .or_else(|| (!ended).then(|| "The event log was not written to its end in time".to_owned()))
             }
-            Target::Logging { .. } => None,
+            Target::Logging { .. } | Target::Nobody => None,
         }
     }
 

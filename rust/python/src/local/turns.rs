@@ -4,6 +4,7 @@
 use super::event_log::{self, Log};
 use super::{Kept, Local, Stored, calls};
 use crate::decode::read;
+use flink_agents_core::event_log::Report;
 use flink_agents_core::ids::{KeySlot, TaskId};
 use flink_agents_core::memory::Node;
 use flink_agents_core::run::Effect;
@@ -117,6 +118,15 @@ impl Local {
         if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
             self.warnings.extend(log.ended(task, failure));
         }
+    }
+
+    /// Tells the execution trace of something inside an action.
+    pub(super) fn trace_report(&mut self, task: TaskId, status: u8, what: &[u8]) -> PyResult<()> {
+        if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
+            let report = Report::read(status, what).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+            self.warnings.extend(log.reported(task, report));
+        }
+        Ok(())
     }
 
     fn shown_key(&self, py: Python<'_>, key: KeySlot) -> PyResult<String> {

@@ -1,12 +1,13 @@
 //! What hosts know of a processed event before they look at its attributes, and records of executions.
 
-use flink_agents_core::event_log::{Chance, Entity, Entry, Level, Levels, Problem, Settings, Status, Trace};
-use flink_agents_core::ids::{ActionId, KeySlot, Symbol, TaskId};
+use crate::otlp::Spans;
+use flink_agents_core::event_log::{Chance, Entry, Level, Levels, Problem, Report, Settings, Status, Trace};
+use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::run::{Effect, Machine, Router};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Makes entries of what a machine says of processed events, and of executions if there is to be a trace. For the thread of the
 /// machine.
@@ -16,17 +17,23 @@ pub struct Headers {
     actions: Vec<Arc<str>>,
     /// Nothing without a trace.
     trace: Option<Trace>,
+    /// Whether the log has the trace, too.
+    logs_trace: bool,
+    /// Where the trace goes live.
+    spans: Option<Spans>,
     ids: Ids,
 }
 
 impl Headers {
     /// For the events of a machine, which tells of them from now on.
-    pub fn of<R: Router>(machine: &mut Machine<R>, settings: Settings) -> Headers {
+    pub fn of<R: Router>(machine: &mut Machine<R>, settings: Settings, spans: Option<Spans>) -> Headers {
         machine.observe_events();
         let router = machine.router();
         let names = (0..router.action_count()).map(|index| Arc::from(router.action_name(ActionId(index as u16))));
         Headers {
-            trace: settings.trace.then(Trace::default),
+            trace: (settings.trace || spans.is_some()).then(Trace::default),
+            logs_trace: settings.trace,
+            spans,
             levels: Levels::new(settings),
             actions: names.collect(),
             ids: Ids::default(),
@@ -38,12 +45,9 @@ impl Headers {
         self.trace.is_some()
     }
 
-    /// The level of the event that is processed now.
-    pub fn level<R: Router>(&mut self, machine: &Machine<R>) -> Level {
-        match machine.observed() {
-            Some(event) => self.levels.of(event.event_type, machine.symbols()).0,
-            None => Level::Off,
-        }
+    /// Whether the log has what they say.
+    pub fn logs_trace(&self) -> bool {
+        self.logs_trace
     }
 
     /// The entry of the event that is processed now, one of this key; nothing if it is not to be logged.
@@ -53,6 +57,9 @@ impl Headers {
             .trace
             .as_mut()
             .map(|trace| trace.of_event(key, event, &mut self.ids));
+        if let (Some(spans), Some(context), None) = (&mut self.spans, &context, event.lineage) {
+            spans.run_begins(event.id, context, now());
+        }
         let (level, event_type) = self.levels.of(event.event_type, machine.symbols());
         if level == Level::Off {
             return None;
@@ -64,7 +71,7 @@ impl Headers {
             id: event.id,
             event_type: Arc::clone(event_type),
             upstream: event.lineage.map(|(id, by)| (id, action(by))),
-            context,
+            context: context.filter(|_| self.logs_trace),
             lifecycle: None,
         })
     }
@@ -88,26 +95,64 @@ impl Headers {
             Effect::RunAction { task, key, action, .. } => (*key, *task, *action, Status::Started),
             Effect::Replay { task, key, action, .. } => (*key, *task, *action, Status::Reused),
             Effect::RunEnded { key, idle, .. } => {
-                trace.run_ended(*key, *idle);
+                if let (Some(run), Some(spans)) = (trace.run_ended(*key, *idle), &mut self.spans) {
+                    spans.run_ended(run, now());
+                }
                 return None;
             }
             _ => return None,
         };
         let name = self.actions.get(usize::from(action.0))?;
         let trigger = machine.trigger_of(task).ok();
-        trace.action((key, task), name, trigger, status, (&self.levels, &mut self.ids))
+        let entry = trace.action((key, task), name, trigger, status, (&self.levels, &mut self.ids));
+        self.told(entry)
+    }
+
+    /// What of it the log gets.
+    fn told(&mut self, entry: Entry) -> Option<Entry> {
+        if let Some(spans) = &mut self.spans {
+            spans.execution(&entry);
+        }
+        (self.logs_trace && entry.level != Level::Off).then_some(entry)
     }
 
     /// The record of an action that has ended well, or has failed.
     pub fn ended(&mut self, task: TaskId, problem: Option<&Problem>) -> Option<Entry> {
         let trace = self.trace.as_mut()?;
-        trace.action_ended(task, problem, (&self.levels, &mut self.ids))
+        let entry = trace.action_ended(task, problem, (&self.levels, &mut self.ids))?;
+        self.told(entry)
     }
 
-    /// The record of something that begins or ends inside an action.
-    pub fn inside(&mut self, task: TaskId, entity: Entity, status: Status, problem: Option<&Problem>) -> Option<Entry> {
+    /// The record of what the host says of an action, or of something inside of one.
+    pub fn reported(&mut self, task: TaskId, report: Report) -> Option<Entry> {
         let trace = self.trace.as_mut()?;
-        trace.inside(task, entity, status, problem, (&self.levels, &mut self.ids))
+        let entry = trace.reported(task, report, (&self.levels, &mut self.ids))?;
+        self.told(entry)
+    }
+
+    /// An input that is still to be processed names the span that it comes from.
+    pub fn origin(&mut self, event: EventId, traceparent: &str) {
+        if let Some(spans) = &mut self.spans {
+            spans.input(event, traceparent);
+        }
+    }
+
+    /// Whether the trace goes live.
+    pub fn has_spans(&self) -> bool {
+        self.spans.is_some()
+    }
+
+    /// Something that who runs the job should know of the sending of spans, once.
+    pub fn spans_report(&self) -> Option<String> {
+        self.spans.as_ref()?.exporter().report()
+    }
+
+    /// The task ends: sends what is left, for a bounded time.
+    pub fn end_spans(&mut self, patience: Duration) {
+        if let Some(spans) = &mut self.spans {
+            spans.end(now());
+            spans.exporter().close(patience);
+        }
     }
 }
 

@@ -21,6 +21,7 @@
 //! | 13 call end | task | call `u32`; outcome `u8` (0 nothing, 1 result, 2 failure); blob |
 //! | 14 scope | task | scope `u32`; parent `u32`; group `u8` |
 //! | 15 busy | task | busy `u8` |
+//! | 16 report | task | status `u8` (0 started, 1 success, 2 failed); blob |
 //!
 //! # To the worker
 //!
@@ -145,6 +146,11 @@ pub(crate) fn put(frame: &FromWorker<'_>, out: &mut Vec<u8>) {
         FromWorker::Busy { task, busy } => {
             head(out, 15, *task);
             out.push(u8::from(*busy));
+        }
+        FromWorker::Report { task, status, what } => {
+            head(out, 16, *task);
+            out.push(*status);
+            put_blob(what, out);
         }
         FromWorker::Ready { .. } | FromWorker::Refused { .. } | FromWorker::Beat => {}
     }

@@ -37,7 +37,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -390,6 +390,16 @@ pub enum FromWorker<'a> {
         task: u64,
         /// It does.
         busy: bool,
+    },
+    /// For the execution trace, where the plan asks for one: something begins or ends inside an action.
+    Report {
+        /// The task.
+        task: u64,
+        /// 0 started, 1 success, 2 failed.
+        status: u8,
+        /// As `Report::read` of the core's event log takes it.
+        #[serde(borrow, with = "serde_bytes")]
+        what: &'a [u8],
     },
 }
 

@@ -15,6 +15,7 @@ from flink_agents.api.decorators import action
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.function import JavaFunction
 from flink_agents.api.runner_context import RunnerContext
+from flink_agents.api.trace import ExecutionReporters
 
 from journalled_agents import Beside, Books, MixedBooks, OddCalls
 
@@ -546,6 +547,29 @@ class P3a(Agent):
         ctx.send_event(OutputEvent(output={"id": v["id"], "text": await ctx.durable_execute_async(_slow_async, v["text"])}))
 
 
+class Reports(Agent):
+    """Two actions, one of which waits; both report to the execution trace. Fails for "fail"."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def begin(event: Event, ctx: RunnerContext) -> None:
+        text = InputEvent.from_event(event).input
+        if text == "fail":
+            msg = "not today"
+            raise ValueError(msg)
+        ExecutionReporters.started(ctx, "tool", "add", {"toolCallId": "7"})
+        await ctx.durable_execute_async(_slow_async, str(text))
+        ExecutionReporters.succeeded(ctx, "tool", "add", {"toolCallId": "7"})
+        ctx.send_event(Event(type="step", attributes={"text": text}))
+
+    @action("step")
+    @staticmethod
+    def end(event: Event, ctx: RunnerContext) -> None:
+        ExecutionReporters.started(ctx, "llm", "model")
+        ExecutionReporters.failed(ctx, "llm", "model", None, KeyError("k"), "model_call_failed")
+        ctx.send_event(OutputEvent(output=event.get_attr("text")))
+
+
 def from_java(event: Event, ctx: RunnerContext) -> None:
     """An action of a Java agent."""
     ctx.short_term_memory.set("from.python", [1, {"a": "b"}])
@@ -555,6 +579,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
 AGENTS = (
     Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Late, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
     Talks, P1, P2, P3, P3a, ManyPaths, Books, Beside, OddCalls, MixedBooks,
+    Reports,
 )
 
 

@@ -15,21 +15,14 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
-import org.apache.flink.agents.api.EventContext;
 import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.RunnerContext;
-import org.apache.flink.agents.api.logger.EventLogger;
-import org.apache.flink.agents.api.logger.EventLoggerFactory;
-import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
-import org.apache.flink.agents.api.logger.LoggerType;
-import org.apache.flink.agents.api.trace.ExecutionReporters;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.Environment;
@@ -95,24 +88,10 @@ class EventLogTest {
     }
 
     private List<JsonNode> lines() throws IOException {
-        final List<Path> files;
-        try (Stream<Path> found = Files.list(directory)) {
-            files = found.filter(file -> file.getFileName().toString().startsWith("events-")).collect(Collectors.toList());
-        }
-        final List<JsonNode> lines = new ArrayList<>();
-        for (final Path file : files) {
-            for (final String line : Files.readAllLines(file)) {
-                lines.add(JSON.readTree(line));
-            }
-        }
-        return lines;
+        return Lines.in(directory);
     }
 
-    private static List<String> types(final List<JsonNode> lines) {
-        return lines.stream().map(line -> line.get("eventType").asText()).collect(Collectors.toList());
-    }
-
-    private static long counter(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
+    static long counter(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
         final Field metrics = AbstractMetricGroup.class.getDeclaredField("metrics");
         metrics.setAccessible(true);
         final Map<?, ?> all = (Map<?, ?>) metrics.get(harness.flink().getOperator().getMetricGroup());
@@ -127,7 +106,7 @@ class EventLogTest {
             assertThat(harness.out()).containsExactly("done");
         }
         final List<JsonNode> lines = lines();
-        assertThat(types(lines)).containsExactly("_input_event", "my.step", "_output_event");
+        assertThat(Lines.types(lines)).containsExactly("_input_event", "my.step", "_output_event");
         assertThat(lines.get(0).fieldNames())
                 .toIterable()
                 .containsExactly("timestamp", "logLevel", "eventId", "eventType", "eventAttributes");
@@ -155,7 +134,7 @@ class EventLogTest {
         harness.mails();
         harness.close();
         final List<JsonNode> lines = lines();
-        assertThat(types(lines)).containsExactly("my.step", "_output_event");
+        assertThat(Lines.types(lines)).containsExactly("my.step", "_output_event");
         assertThat(lines.get(0).get("logLevel").asText()).isEqualTo("VERBOSE");
         assertThat(lines.get(0).get("eventAttributes").get("what").get("name").asText()).isEqualTo("here");
         assertThat(lines.get(1).get("eventAttributes").toString())
@@ -208,6 +187,30 @@ class EventLogTest {
     }
 
     @Test
+    void aDirectoryThatIsReadOnlyFailsTheTaskByName() {
+        // Also for root, for whom permissions of files are none.
+        assertThatThrownBy(() -> job(Map.of("baseLogDir", "/sys/kernel/logs")).open())
+                .hasStackTraceContaining("/sys/kernel/logs")
+                .hasStackTraceContaining("be writable, where the tasks run");
+    }
+
+    @Test
+    void aDirectoryThatVanishesIsMadeAgain() throws Exception {
+        final Path logs = directory.resolve("logs");
+        try (Harness<String, String> harness = job(Map.of("baseLogDir", logs.toString())).open()) {
+            harness.in("k/a");
+            harness.mails();
+            Files.move(logs, directory.resolve("gone"));
+            while (!Files.exists(logs)) {
+                harness.in("k/b");
+                harness.mails();
+                LockSupport.parkNanos(10_000_000);
+            }
+        }
+        assertThat(Lines.types(Lines.in(logs))).contains("_input_event", "my.step", "_output_event");
+    }
+
+    @Test
     void whatRunsAgainAfterARestoreIsLoggedAgainUnderItsId() throws Exception {
         final Harness.Job<String, String> job = job(inFiles());
         final OperatorSubtaskState state;
@@ -220,7 +223,7 @@ class EventLogTest {
             harness.mails();
         }
         // The first run had ended before the snapshot: it is not there twice.
-        assertThat(types(lines()))
+        assertThat(Lines.types(lines()))
                 .containsExactly("_input_event", "my.step", "_output_event", "_input_event", "my.step", "_output_event");
     }
 
@@ -237,94 +240,11 @@ class EventLogTest {
             }
         }
         final List<JsonNode> lines = lines();
-        assertThat(types(lines))
+        assertThat(Lines.types(lines))
                 .containsExactly("_input_event", "my.step", "_output_event", "_input_event", "my.step", "_output_event");
         for (int i = 1; i < 3; i++) {
             assertThat(lines.get(i + 3).get("eventId")).isEqualTo(lines.get(i).get("eventId"));
         }
-    }
-
-    /** Reports a tool; fails for inputs that end so. */
-    public static final class Reporting extends Agent {
-        @Action(EventType.InputEvent)
-        public static void work(final Event event, final RunnerContext context) {
-            ExecutionReporters.started(context, "tool", "add", Map.of("toolCallId", "1"));
-            ExecutionReporters.succeeded(context, "tool", "add", Map.of("toolCallId", "1"));
-            if (((String) InputEvent.fromEvent(event).getInput()).endsWith("fail")) {
-                throw new IllegalStateException("outer", new IOException("inner"));
-            }
-            context.sendEvent(new OutputEvent("done"));
-        }
-    }
-
-    private List<JsonNode> traced(final String input) throws Exception {
-        final Map<String, Object> config = inFiles();
-        config.put("event-log.trace.enabled", true);
-        config.put("log.keys", "plain");
-        final Harness<String, String> harness =
-                new Harness.Job<>(new Reporting(), TestAgents::keyOf, String.class, String.class, config).open();
-        try {
-            harness.in(input);
-            harness.mails();
-        } finally {
-            harness.close();
-        }
-        return lines();
-    }
-
-    @Test
-    void theTraceHasRecordsOfActionsAndOfWhatTheyReport() throws Exception {
-        final List<JsonNode> lines = traced("k/a");
-        assertThat(types(lines))
-                .containsExactly(
-                        "_input_event",
-                        "_execution_started_event",
-                        "_execution_started_event",
-                        "_execution_finished_event",
-                        "_execution_finished_event",
-                        "_output_event");
-        assertThat(lines).allMatch(line -> line.get("inputRunId").equals(lines.get(0).get("inputRunId")));
-        assertThat(lines).allMatch(line -> line.get("businessKey").asText().equals("k"));
-        assertThat(lines).allMatch(line -> line.has("agentName"));
-        assertThat(lines.get(0).has("executionId")).isFalse();
-        final JsonNode action = lines.get(1);
-        assertThat(action.get("entityType").asText()).isEqualTo("action");
-        assertThat(action.get("entityName").asText()).isEqualTo("work");
-        assertThat(action.get("status").asText()).isEqualTo("started");
-        assertThat(lines.get(2).get("parentExecutionId")).isEqualTo(action.get("executionId"));
-        assertThat(lines.get(2).get("entityMetadata").toString()).isEqualTo("{\"toolCallId\":\"1\"}");
-        assertThat(lines.get(3).get("executionId")).isEqualTo(lines.get(2).get("executionId"));
-        assertThat(lines.get(4).get("executionId")).isEqualTo(action.get("executionId"));
-        assertThat(lines.get(5).get("executionId")).isEqualTo(action.get("executionId"));
-        assertThat(lines.get(5).get("eventAttributes").toString()).isEqualTo("{\"output\":\"done\"}");
-    }
-
-    @Test
-    void theTraceHasTheFailureThatEndsTheTask() throws Exception {
-        assertThatThrownBy(() -> traced("k/fail")).hasStackTraceContaining("inner");
-        final List<JsonNode> lines = lines();
-        final JsonNode failed = lines.get(lines.size() - 1);
-        assertThat(failed.get("eventType").asText()).isEqualTo("_execution_failed_event");
-        assertThat(failed.get("problemCategory").asText()).isEqualTo("action_execution_failed");
-        assertThat(failed.get("eventAttributes").toString())
-                .isEqualTo("{\"errorType\":\"java.io.IOException\",\"errorMessage\":\"inner\"}");
-    }
-
-    @Test
-    void theTraceSaysWhatWasReplayed() throws Exception {
-        final Map<String, Object> config = inFiles();
-        config.put("event-log.trace.enabled", true);
-        config.put("actionStateStoreBackend", "sqlite");
-        config.put("sqlite.path", directory.resolve("journal.sqlite").toString());
-        final Harness.Job<String, String> job = job(config);
-        for (int attempt = 0; attempt < 2; attempt++) {
-            try (Harness<String, String> harness = job.open()) {
-                harness.in("k/a");
-                harness.await(1);
-            }
-        }
-        assertThat(types(lines())).filteredOn("_execution_reused_event"::equals).hasSize(2);
-        assertThat(types(lines())).filteredOn("_execution_started_event"::equals).hasSize(2);
     }
 
     /** Keeps messages. */
@@ -391,57 +311,5 @@ class EventLogTest {
         for (final String line : Files.readAllLines(log)) {
             assertThat(JSON.readTree(line).has("eventId")).isTrue();
         }
-    }
-
-    /** What a logger of the user's was told; throws at outputs. */
-    public static final class Own implements EventLogger {
-        static final List<String> TOLD = Collections.synchronizedList(new ArrayList<>());
-
-        @Override
-        public void open(final EventLoggerOpenParams params) {
-            TOLD.add("open " + params.getRuntimeContext().getTaskInfo().getIndexOfThisSubtask());
-        }
-
-        @Override
-        public void append(final EventContext context, final Event event) {
-            TOLD.add(context.getEventType());
-            if (event.getType().equals(OutputEvent.EVENT_TYPE)) {
-                throw new IllegalStateException("no outputs, please");
-            }
-        }
-
-        @Override
-        public void flush() {
-            if (!TOLD.get(TOLD.size() - 1).equals("flush")) {
-                TOLD.add("flush");
-            }
-        }
-
-        @Override
-        public void close() {
-            TOLD.add("close");
-        }
-    }
-
-    @Test
-    void aLoggerThatIsRegisteredIsUsedInPlaceOfOurs() throws Exception {
-        final Field factories = EventLoggerFactory.class.getDeclaredField("FACTORIES");
-        factories.setAccessible(true);
-        EventLoggerFactory.registerFactory(LoggerType.FILE, config -> new Own());
-        final Harness<String, String> harness;
-        try {
-            final Map<String, Object> config = inFiles();
-            config.put("event-log.type.my.level", "OFF");
-            harness = job(config).open();
-            harness.in("k/a");
-            harness.mails();
-            assertThat(harness.out()).containsExactly("done");
-            harness.close();
-        } finally {
-            ((Map<?, ?>) factories.get(null)).remove(LoggerType.FILE);
-        }
-        assertThat(Own.TOLD).containsExactly("open 0", "_input_event", "_output_event", "flush", "close");
-        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(1);
-        assertThat(lines()).isEmpty();
     }
 }

@@ -22,7 +22,6 @@ public final class CoreEventLog implements AutoCloseable {
     /** It has failed. */
     public static final int FAILED = 2;
 
-    private static final long CUSTOM = -1;
     private static final byte[] NONE = new byte[32];
 
     private final AgentsCore core;
@@ -46,7 +45,8 @@ public final class CoreEventLog implements AutoCloseable {
      * @param task name of the task, in the same
      * @param subtask number of the subtask, in the same
      * @param custom whether code of the host's writes the events that are {@link AgentsCore#logged()}: nothing is opened then
-     * @return null if the plan logs nothing
+     * @param silent whether nobody would see lines: none are made then
+     * @return null if the plan logs nothing and names no {@code otlp.endpoint}
      * @throws IllegalArgumentException if an option is wrong
      * @throws AgentsCoreException naming the file, if it cannot be opened
      */
@@ -57,7 +57,8 @@ public final class CoreEventLog implements AutoCloseable {
             final String job,
             final String task,
             final int subtask,
-            final boolean custom) {
+            final boolean custom,
+            final boolean silent) {
         final ObjectNode request = JsonNodeFactory.instance.objectNode();
         request.put("agent", agent);
         request.put("job", job);
@@ -65,14 +66,20 @@ public final class CoreEventLog implements AutoCloseable {
         request.put("subtask", subtask);
         request.put("temporary", System.getProperty("java.io.tmpdir"));
         request.put("custom", custom);
+        request.put("silent", silent);
         final long handle =
                 Natives.eventLogOpen(core.handle(), planJson, request.toString().getBytes(StandardCharsets.UTF_8));
         return handle == 0 ? null : new CoreEventLog(core, handle);
     }
 
-    /** The file; null if lines are to be taken by {@link #lines}, or the host writes events itself. */
+    /** Whether lines are made here; else the host writes events itself, or there are live spans only. */
+    public boolean hasLines() {
+        return handle > 0;
+    }
+
+    /** The file; null if lines are to be taken by {@link #lines}, or there are none. */
     public String path() {
-        final byte[] path = handle == CUSTOM ? null : Natives.eventLogPath(handle);
+        final byte[] path = !hasLines() ? null : Natives.eventLogPath(handle);
         return path == null ? null : new String(path, StandardCharsets.UTF_8);
     }
 
@@ -112,6 +119,37 @@ public final class CoreEventLog implements AutoCloseable {
     }
 
     /**
+     * An input, still to be handed to the core, names the span that it comes from.
+     *
+     * @param high upper half of the id of its event
+     * @param low lower half
+     * @param traceparent as in W3C Trace Context; what is none says nothing
+     */
+    public void origin(final long high, final long low, final String traceparent) {
+        Natives.eventLogOrigin(core.handle(), high, low, traceparent.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Something that users should know of the sending of live spans, once; null if there is nothing. For the thread of the core. */
+    public String spansReport() {
+        final byte[] report = Natives.eventLogSpansReport(core.handle());
+        return report == null ? null : new String(report, StandardCharsets.UTF_8);
+    }
+
+    /** No span follows: what is left is sent, for so many milliseconds at most. For the thread of the core. */
+    public void endSpans(final int millis) {
+        Natives.eventLogSpansEnd(core.handle(), millis);
+    }
+
+    /**
+     * With a trace, where code of the host's writes the events: what is known of records of executions, and of events that are
+     * {@link AgentsCore#logged()}, since the last time. An encoded list of maps with the fields of a line; those of executions have
+     * {@code attributes}, too.
+     */
+    public byte[] takeEntries() {
+        return Natives.eventLogEntries(core.handle());
+    }
+
+    /**
      * Waits for lines, as many as there are.
      *
      * @param millis how long at most; the list is empty then
@@ -131,7 +169,7 @@ public final class CoreEventLog implements AutoCloseable {
 
     /** Something that users should know, once; null if there is nothing. */
     public synchronized String report() {
-        final byte[] report = closed || handle == CUSTOM ? null : Natives.eventLogReport(handle);
+        final byte[] report = closed || !hasLines() ? null : Natives.eventLogReport(handle);
         return report == null ? null : new String(report, StandardCharsets.UTF_8);
     }
 
@@ -156,7 +194,7 @@ public final class CoreEventLog implements AutoCloseable {
     }
 
     private synchronized long figure(final int index) {
-        if (!closed && handle != CUSTOM) {
+        if (!closed && hasLines()) {
             lastFigures = Natives.eventLogFigures(handle);
         }
         return ByteBuffer.wrap(lastFigures).order(ByteOrder.LITTLE_ENDIAN).getLong(index * Long.BYTES);
@@ -164,7 +202,7 @@ public final class CoreEventLog implements AutoCloseable {
 
     /** Nobody waits for room any more: the host is being cancelled. */
     public synchronized void hurry() {
-        if (!closed && handle != CUSTOM) {
+        if (!closed && hasLines()) {
             Natives.eventLogHurry(handle);
         }
     }
@@ -176,14 +214,14 @@ public final class CoreEventLog implements AutoCloseable {
      * @return whether a file has all lines
      */
     public boolean end(final int millis) {
-        ended = handle == CUSTOM || Natives.eventLogClose(handle, millis) != 0;
+        ended = !hasLines() || Natives.eventLogClose(handle, millis) != 0;
         return ended;
     }
 
     /** Frees the log. Its figures stay as they are. One whose writer has not {@link #end}ed is left to it. */
     @Override
     public synchronized void close() {
-        if (!closed && handle != CUSTOM) {
+        if (!closed && hasLines()) {
             lastFigures = Natives.eventLogFigures(handle);
             if (ended) {
                 Natives.eventLogFree(handle);

@@ -164,6 +164,14 @@ public final class Natives {
 
     static native void eventLogExecution(long handle, long task, int status, byte[] what);
 
+    static native void eventLogOrigin(long handle, long high, long low, byte[] traceparent);
+
+    static native byte[] eventLogSpansReport(long handle);
+
+    static native void eventLogSpansEnd(long handle, int millis);
+
+    static native byte[] eventLogEntries(long handle);
+
     static native byte[] eventLogPath(long log);
 
     static native byte[] eventLogLines(long log, int millis, int joined);

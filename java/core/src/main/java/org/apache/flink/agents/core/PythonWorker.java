@@ -66,6 +66,11 @@ public final class PythonWorker implements AutoCloseable {
     public static final int SCOPE = 14;
     /** Whether code of {@link #task} goes on beside what waits for calls: {@link #busy}. */
     public static final int BUSY = 15;
+    /**
+     * Where the plan asks for an execution trace: something begins or ends inside {@link #task}: {@link #status}, and {@link
+     * #bytes}, both as {@link CoreEventLog#execution} takes them.
+     */
+    public static final int REPORT = 16;
 
     /** Change of a metric: a counter goes up or down by {@link #bits}. */
     public static final int CHANGE_COUNT = 0;
@@ -485,6 +490,10 @@ public final class PythonWorker implements AutoCloseable {
                 case BUSY:
                     flags = in.readByte();
                     return true;
+                case REPORT:
+                    flags = in.readByte();
+                    bytes = in.readRaw(in.readInt());
+                    return true;
                 case NAME:
                     learn((int) number, new String(in.readRaw(in.readInt()), StandardCharsets.UTF_8));
                     break;
@@ -612,6 +621,11 @@ public final class PythonWorker implements AutoCloseable {
 
     /** How a call ended: {@link CoreJournal#NO_OUTCOME}, {@link CoreJournal#RESULT} or {@link CoreJournal#FAILURE}. */
     public int outcome() {
+        return flags;
+    }
+
+    /** What became of what an action reports. */
+    public int status() {
         return flags;
     }
 

@@ -15,6 +15,7 @@ public final class EventListeners {
 
     private final List<EventListener> listeners = new ArrayList<>();
     private final Counter failures;
+    private final UserCodeWatch watch;
 
     /**
      * Makes the listeners.
@@ -22,10 +23,13 @@ public final class EventListeners {
      * @param classNames classes with a public constructor without parameters
      * @param userCode where to find them
      * @param failures counts exceptions of listeners
+     * @param watch names those that hang
      * @throws IllegalArgumentException naming the class that cannot be made
      */
-    public EventListeners(final List<String> classNames, final ClassLoader userCode, final Counter failures) {
+    EventListeners(
+            final List<String> classNames, final ClassLoader userCode, final Counter failures, final UserCodeWatch watch) {
         this.failures = failures;
+        this.watch = watch;
         for (final String name : classNames) {
             try {
                 listeners.add((EventListener) Class.forName(name, true, userCode).getConstructor().newInstance());
@@ -46,6 +50,7 @@ public final class EventListeners {
     public void processed(final Event event) {
         final EventContext context = new EventContext(event);
         for (final EventListener listener : listeners) {
+            watch.begins("Event listener", listener, event.getType());
             try {
                 listener.onEventProcessed(context, event);
             } catch (final VirtualMachineError e) {
@@ -57,6 +62,8 @@ public final class EventListeners {
                 } else {
                     LOG.debug("{} failed for event {}", listener.getClass().getName(), event.getType(), e);
                 }
+            } finally {
+                watch.ends();
             }
         }
     }

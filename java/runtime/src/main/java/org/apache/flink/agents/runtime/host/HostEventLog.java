@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
@@ -31,6 +32,11 @@ final class HostEventLog implements AutoCloseable {
     private static final int MOST_EVENTS = 1024;
     /** How long the end of a task waits for a writer. */
     private static final int PATIENCE_MILLIS = 10_000;
+    /** How long it waits for a receiver of spans. */
+    private static final int SPANS_PATIENCE_MILLIS = 3_000;
+    private static final long LOOK_NANOS = 1_000_000_000;
+
+    private static final String LOGGER = "Event logger";
 
     /** Tag of a map with text keys, and the heads of maps with one entry. */
     private static final int MAP = 12;
@@ -46,14 +52,25 @@ final class HostEventLog implements AutoCloseable {
     private int events;
     /** Whether there are records of executions, too. */
     private final boolean traces;
+    /** Whether executions are sent as live spans. */
+    private final boolean exports;
+    private long looked = System.nanoTime();
     /** Events that the host could not show, or the user's logger not write. */
     private volatile long failures;
     private boolean warned;
+    private final UserCodeWatch watch;
 
     private HostEventLog(
-            final CoreEventLog log, final boolean traces, @Nullable final EventLogger custom, @Nullable final Thread lines) {
+            final CoreEventLog log,
+            final boolean traces,
+            final boolean exports,
+            @Nullable final EventLogger custom,
+            @Nullable final Thread lines,
+            final UserCodeWatch watch) {
         this.log = log;
+        this.watch = watch;
         this.traces = traces;
+        this.exports = exports;
         this.custom = custom;
         this.lines = lines;
     }
@@ -67,27 +84,38 @@ final class HostEventLog implements AutoCloseable {
     @Nullable
     static HostEventLog open(final AgentsCore core, final PlanServices services) throws Exception {
         final EventLogger custom = services.newEventLogger();
-        if (custom == null && services.logsBySlf4j() && !LineSink.isWanted()) {
-            return null;
-        }
+        final boolean silent = custom == null && services.logsBySlf4j() && !LineSink.isWanted();
         final CoreEventLog log =
                 CoreEventLog.open(
-                        core, services.planJson(), services.agentName(), services.jobId(), services.taskName(), services.subtask(), custom != null);
+                        core, services.planJson(), services.agentName(), services.jobId(), services.taskName(), services.subtask(),
+                        custom != null, silent);
         if (log == null) {
             return null;
         }
+        final String endpoint = services.config().getStr("otlp.endpoint", null);
+        final boolean exports = endpoint != null && !endpoint.isBlank();
+        if (exports) {
+            LOG.info("Agent '{}' sends spans to {}", services.agentName(), endpoint);
+        }
         if (custom != null) {
-            custom.open(services.eventLoggerParams());
+            services.watch().begins(LOGGER, custom, "its opening");
+            try {
+                custom.open(services.eventLoggerParams());
+            } finally {
+                services.watch().ends();
+            }
         } else if (log.path() != null) {
             LOG.info("Agent '{}' writes its event log to {}", services.agentName(), log.path());
         }
-        final boolean bySlf4j = custom == null && log.path() == null;
+        final boolean bySlf4j = log.hasLines() && log.path() == null;
         final HostEventLog opened =
                 new HostEventLog(
                         log,
-                        custom == null && services.config().getBool("event-log.trace.enabled", false),
+                        services.config().getBool("event-log.trace.enabled", false),
+                        exports,
                         custom,
-                        bySlf4j ? LineSink.start(log, services.taskName()) : null);
+                        bySlf4j ? LineSink.start(log, services.taskName()) : null,
+                        services.watch());
         services.showCounter("eventLogTruncatedEvents", log::truncated);
         services.showCounter("eventLogWriteFailures", () -> opened.failures + log.failures());
         services.showCounter("eventLogDroppedEvents", log::dropped);
@@ -98,12 +126,9 @@ final class HostEventLog implements AutoCloseable {
     void processed(final Object event) {
         if (custom != null) {
             final Event opened = JavaHost.open(event);
-            try {
-                custom.append(new EventContext(opened), opened);
-            } catch (final VirtualMachineError e) {
-                throw e;
-            } catch (final Throwable e) {
-                failed("the event logger " + custom.getClass().getName() + " did not take an event", opened.getType(), e);
+            final List<TracedEvent> traced = traces ? TracedEvent.taken(log, opened) : List.of(new TracedEvent(opened, null));
+            for (final TracedEvent one : traced) {
+                custom(one);
             }
             events++;
             return;
@@ -117,6 +142,24 @@ final class HostEventLog implements AutoCloseable {
         events++;
         if (events >= MOST_EVENTS || attributes.size() >= MOST_BYTES) {
             flush();
+        }
+    }
+
+    private void custom(final TracedEvent traced) {
+        final Event event = traced.event();
+        watch.begins(LOGGER, custom, event.getType());
+        try {
+            if (traced.context() == null) {
+                custom.append(new EventContext(event), event);
+            } else {
+                custom.append(new EventContext(event), event, traced.context());
+            }
+        } catch (final VirtualMachineError e) {
+            throw e;
+        } catch (final Throwable e) {
+            failed("the event logger " + custom.getClass().getName() + " did not take an event", event.getType(), e);
+        } finally {
+            watch.ends();
         }
     }
 
@@ -176,7 +219,15 @@ final class HostEventLog implements AutoCloseable {
 
     /** Whether executions are to be told. */
     boolean traces() {
-        return traces;
+        return traces || exports;
+    }
+
+    /** An input comes, of an event with this id. */
+    void input(final Object event, final long high, final long low) {
+        final String traceparent = exports ? Traceparents.of(event) : null;
+        if (traceparent != null) {
+            log.origin(high, low, traceparent);
+        }
     }
 
     /** How records show the key of a slot from now on. */
@@ -193,30 +244,58 @@ final class HostEventLog implements AutoCloseable {
     void execution(final long task, final int status, final Object... what) {
         final ValueWriter writer = PlainData.newWriter();
         writer.writeValue(Arrays.asList(what));
-        log.execution(task, status, writer.toByteArray());
+        execution(task, status, writer.toByteArray());
+    }
+
+    /** The same, encoded. */
+    void execution(final long task, final int status, final byte[] what) {
+        log.execution(task, status, what);
     }
 
     /** Hands over what there is: the host has nothing to do now. */
     void flush() {
-        if (events == 0) {
+        if (exports && System.nanoTime() - looked > LOOK_NANOS) {
+            looked = System.nanoTime();
+            warn(log.spansReport());
+        }
+        if (customRest() + events == 0) {
             return;
         }
         if (custom == null) {
-            final boolean reports = log.append(attributes.buffer(), attributes.size(), events);
+            final boolean reports;
+            watch.begins("The writer behind", this, "events while its queue is full (event-log.on-full)");
+            try {
+                reports = log.append(attributes.buffer(), attributes.size(), events);
+            } finally {
+                watch.ends();
+            }
             attributes.reset();
             if (reports) {
                 report();
             }
         } else {
+            watch.begins(LOGGER, custom, "a flush");
             try {
                 custom.flush();
             } catch (final VirtualMachineError e) {
                 throw e;
             } catch (final Throwable e) {
                 failed("the event logger " + custom.getClass().getName() + " did not flush", "(several)", e);
+            } finally {
+                watch.ends();
             }
         }
         events = 0;
+    }
+
+    /** Records of executions that have no event behind them. */
+    private int customRest() {
+        if (custom == null || !traces) {
+            return 0;
+        }
+        final List<TracedEvent> rest = TracedEvent.taken(log, null);
+        rest.forEach(this::custom);
+        return rest.size();
     }
 
     /** Nothing waits for a writer any more: the subtask is cancelled. */
@@ -229,11 +308,19 @@ final class HostEventLog implements AutoCloseable {
     public void close() {
         try (CoreEventLog closing = log) {
             flush();
+            if (exports) {
+                log.endSpans(SPANS_PATIENCE_MILLIS);
+                warn(log.spansReport());
+            }
+            if (!log.hasLines() && custom == null) {
+                return;
+            }
             if (custom == null) {
                 // Records of executions that have no event behind them.
                 log.append(new byte[0], 0, 0);
                 end();
             } else {
+                watch.begins(LOGGER, custom, "its end");
                 custom.close();
             }
         } catch (final VirtualMachineError e) {
@@ -242,11 +329,16 @@ final class HostEventLog implements AutoCloseable {
             Thread.currentThread().interrupt();
         } catch (final Throwable e) {
             failed("it did not close", "(none)", e);
+        } finally {
+            watch.idles();
         }
     }
 
     private void report() {
-        final String report = log.report();
+        warn(log.report());
+    }
+
+    private static void warn(@Nullable final String report) {
         if (report != null) {
             LOG.warn("{}", report);
         }

@@ -125,6 +125,9 @@ public final class JavaHost implements AutoCloseable {
     private void input(
             final int key, final Object event, final long high, final long low, final boolean hasTimestamp, final long timestamp) {
         traceKey(key);
+        if (eventLog != null) {
+            eventLog.input(event, high, low);
+        }
         ByteBuffer attributes = null;
         int length = 0;
         if (conditions != null) {
@@ -358,6 +361,13 @@ public final class JavaHost implements AutoCloseable {
 
     /** Something begins or ends inside an action, see {@link HostEventLog#execution}. */
     void execution(final long task, final int status, final Object... what) {
+        if (eventLog != null && eventLog.traces()) {
+            eventLog.execution(task, status, what);
+        }
+    }
+
+    /** The same, encoded. */
+    void execution(final long task, final int status, final byte[] what) {
         if (eventLog != null && eventLog.traces()) {
             eventLog.execution(task, status, what);
         }

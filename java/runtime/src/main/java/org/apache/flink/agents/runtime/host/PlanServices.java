@@ -35,6 +35,7 @@ public abstract class PlanServices implements AutoCloseable {
     private final int asyncThreads;
     private final HostMetricGroup metrics;
     private final EventListeners listeners;
+    private final UserCodeWatch watch = new UserCodeWatch();
     private final ResourceCache resources;
 
     /**
@@ -67,7 +68,7 @@ public abstract class PlanServices implements AutoCloseable {
         }
         final List<String> names = config.get(AgentConfigOptions.EVENT_LISTENERS);
         listeners =
-                new EventListeners(names == null ? List.of() : names, userCode, metrics.getCounter("eventListenerFailures"));
+                new EventListeners(names == null ? List.of() : names, userCode, metrics.getCounter("eventListenerFailures"), watch);
         resources = new ResourceCache(planJson, userCode);
     }
 
@@ -203,6 +204,11 @@ public abstract class PlanServices implements AutoCloseable {
     /** A key as messages show it. */
     public abstract String describeKey(Object key);
 
+    /** Names listeners and loggers that hang. */
+    final UserCodeWatch watch() {
+        return watch;
+    }
+
     final EventListeners listeners() {
         return listeners;
     }
@@ -219,6 +225,7 @@ public abstract class PlanServices implements AutoCloseable {
 
     @Override
     public final void close() {
+        watch.close();
         resources.close();
     }
 }

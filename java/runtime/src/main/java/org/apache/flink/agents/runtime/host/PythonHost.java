@@ -274,6 +274,9 @@ final class PythonHost {
                 break;
             case PythonWorker.FAIL:
                 throw failed(running, worker.text());
+            case PythonWorker.REPORT:
+                host.execution(running.task, worker.status(), worker.bytes());
+                break;
             case PythonWorker.SUSPEND:
                 core.suspend(running.task);
                 break;

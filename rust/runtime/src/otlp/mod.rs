@@ -1,0 +1,255 @@
+//! Live traces: runs, actions and what actions report as spans, sent to whoever receives OTLP over HTTP (`otlp.endpoint`).
+//!
+//! `spans.rs` makes spans of what the execution trace of the event log observes, `encode.rs` their protobuf form, `http.rs` sends
+//! it; this file is the queue between the thread of the machine and that of the exporter. *Lifecycle*: from [`Exporter::open`] to
+//! [`Exporter::close`]. *Constraint*: a receiver that is down, slow or refuses costs spans, which are counted, and nothing else:
+//! nobody ever waits for it but `close`, for a bounded time.
+
+mod encode;
+mod http;
+mod spans;
+#[cfg(test)]
+mod tests;
+
+pub use http::{Endpoint, EndpointError};
+pub use spans::{Spans, traceparent_of};
+
+use flink_agents_core::config::{ConfigError, ConfigMap};
+use flink_agents_core::event_log::Place;
+use spans::Span;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Name of the option.
+pub const OPTION: &str = "otlp.endpoint";
+/// Spans that may wait.
+const MOST: usize = 16_384;
+/// Spans that are sent together.
+const BATCH: usize = 512;
+/// How long spans wait for company.
+const LINGER: Duration = Duration::from_secs(1);
+/// Waits after a failure: the first, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// The endpoint that the configuration names; nothing if it names none.
+///
+/// # Errors
+/// When it is no URL that spans can be sent to.
+pub fn endpoint(config: &ConfigMap) -> Result<Option<Endpoint>, String> {
+    let text = config
+        .get_text(OPTION)
+        .map_err(|error: ConfigError| error.to_string())?;
+    let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    text.map(|text| Endpoint::parse(text).map_err(|error| error.to_string()))
+        .transpose()
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Span>,
+    sent: u64,
+    dropped: u64,
+    report: Option<String>,
+    closed: bool,
+    /// When nothing more is tried.
+    deadline: Option<Instant>,
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Waits for a change, at most so long.
+    fn wait<'s>(&'s self, state: MutexGuard<'s, State>, most: Duration) -> MutexGuard<'s, State> {
+        match self.changed.wait_timeout(state, most) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        }
+    }
+}
+
+/// What happened to spans so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// Those that the receiver has taken.
+    pub sent: u64,
+    /// Those that are lost.
+    pub dropped: u64,
+}
+
+/// Sends spans. For any thread.
+pub struct Exporter {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exporter").finish_non_exhaustive()
+    }
+}
+
+impl Exporter {
+    /// Starts the thread that sends.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn open(endpoint: Endpoint, place: &Place, agent: &str) -> std::io::Result<Exporter> {
+        let shared = Arc::<Shared>::default();
+        let head = encode::head(place, agent);
+        let its = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("flink-agents-otlp".to_owned())
+            .spawn(move || send_all(&its, &endpoint, &head))?;
+        Ok(Exporter {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Takes a span, if there is room.
+    pub(crate) fn put(&self, span: Span) {
+        let mut state = self.shared.lock();
+        if state.closed || state.waiting.len() >= MOST {
+            state.dropped += 1;
+            return;
+        }
+        state.waiting.push(span);
+        if state.waiting.len() == BATCH {
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// What happened so far.
+    pub fn figures(&self) -> Figures {
+        let state = self.shared.lock();
+        Figures {
+            sent: state.sent,
+            dropped: state.dropped,
+        }
+    }
+
+    /// Something that who runs the job should know, once.
+    pub fn report(&self) -> Option<String> {
+        self.shared.lock().report.take()
+    }
+
+    /// No span follows. Waits until all are sent, at most so long; the rest is dropped.
+    pub fn close(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let mut state = self.shared.lock();
+        state.closed = true;
+        state.deadline.get_or_insert(deadline);
+        self.shared.changed.notify_all();
+        while !state.ended && Instant::now() < deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            state = self.shared.wait(state, left);
+        }
+    }
+}
+
+impl Drop for Exporter {
+    /// Waits for the thread, which gives up at once: the code that it runs may be about to be unloaded.
+    fn drop(&mut self) {
+        self.close(Duration::ZERO);
+        let thread = self.thread.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(thread) = thread.take() {
+            _ = thread.join();
+        }
+    }
+}
+
+fn send_all(shared: &Shared, endpoint: &Endpoint, head: &[u8]) {
+    let mut lost = false;
+    while let Some(batch) = next(shared) {
+        let body = encode::request(head, &batch);
+        let mut pause = BACKOFF.0;
+        loop {
+            let failure = match endpoint.post(&body, || time_left(shared)) {
+                Ok(()) => break told(shared, endpoint, batch.len(), &mut lost),
+                Err(failure) => failure,
+            };
+            let mut state = shared.lock();
+            if !lost {
+                state.report = Some(format!(
+                    "Spans cannot be sent to {endpoint} ({OPTION}): {failure}. The job goes on; it is tried again, and spans that do not fit in the queue meanwhile are dropped"
+                ));
+            }
+            lost = true;
+            drop(state);
+            if !failure.is_passing() || is_over(shared, pause) {
+                shared.lock().dropped += batch.len() as u64;
+                break;
+            }
+            pause = (pause * 2).min(BACKOFF.1);
+        }
+    }
+    let mut state = shared.lock();
+    state.ended = true;
+    shared.changed.notify_all();
+}
+
+fn told(shared: &Shared, endpoint: &Endpoint, spans: usize, lost: &mut bool) {
+    let mut state = shared.lock();
+    state.sent += spans as u64;
+    if *lost {
+        let dropped = state.dropped;
+        state.report = Some(format!("Spans are sent to {endpoint} again; {dropped} were dropped"));
+        *lost = false;
+    }
+}
+
+/// Spans to send, as soon as they are many, or old enough; nothing at the end.
+fn next(shared: &Shared) -> Option<Vec<Span>> {
+    let mut state = shared.lock();
+    let mut since = None;
+    loop {
+        let now = Instant::now();
+        let old = since.is_some_and(|since| now.duration_since(since) >= LINGER);
+        if state.waiting.len() >= BATCH || (!state.waiting.is_empty() && (old || state.closed)) {
+            let most = state.waiting.len().min(BATCH);
+            return Some(state.waiting.drain(..most).collect());
+        }
+        if state.closed {
+            return None;
+        }
+        if since.is_none() && !state.waiting.is_empty() {
+            since = Some(now);
+        }
+        state = shared.wait(state, LINGER);
+    }
+}
+
+/// How long a request may take.
+fn time_left(shared: &Shared) -> Duration {
+    let deadline = shared.lock().deadline;
+    deadline.map_or(Duration::MAX, |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    })
+}
+
+/// Waits before the next try; whether there is none, since the job has ended.
+fn is_over(shared: &Shared, pause: Duration) -> bool {
+    let mut state = shared.lock();
+    let until = Instant::now() + pause;
+    loop {
+        let now = Instant::now();
+        if state.deadline.is_some_and(|deadline| now >= deadline) {
+            return true;
+        }
+        if now >= until {
+            return false;
+        }
+        let left = state.deadline.map_or(until, |deadline| deadline.min(until));
+        state = shared.wait(state, left.saturating_duration_since(now).max(Duration::from_millis(1)));
+    }
+}
