@@ -73,6 +73,9 @@ impl Default for Options {
     }
 }
 
+/// A place in the tree of a run.
+type Path = Vec<(u32, usize)>;
+
 /// A started task as its host keeps it.
 struct Started {
     key: String,
@@ -97,7 +100,7 @@ pub struct Subtask {
     suspended: Vec<Started>,
     woken: Vec<Started>,
     /// Failed tasks that wait to be tried again: key, task and path.
-    backoffs: Vec<(String, TaskId, Vec<(u32, usize)>)>,
+    backoffs: Vec<(String, TaskId, Path)>,
     reference: Reference,
     /// Keyed state.
     pub state: BTreeMap<String, KeyState>,
