@@ -20,13 +20,6 @@
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
-/// Rust's memory, not that of librdkafka, SQLite and the JVM. Threads of the store free what the host's thread allocated, a few
-/// times for each record, and glibc's arenas take a lock for that and give pages back to the system only to fault them in again:
-/// with this one a run of two durable calls takes a fifth less CPU (docs/adr/0008). Thread-local storage is dynamic, since the
-/// JVM loads the library when it runs.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 mod cold;
 mod engine;
 mod env;

@@ -18,10 +18,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// As in the JNI library.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const KEY_GROUPS: u16 = 128;
 
 /// CPU seconds of this process so far, of all its threads.
