@@ -39,7 +39,7 @@ STEPS: tuple[Step, ...] = (
     Step("cargo fmt", ("cargo", "fmt", "--all", "--check"), 2),
     Step("cargo clippy",
          ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 25),
-    Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked"), 20, "cargo",
+    Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked", "--no-fail-fast"), 20, "cargo",
          long_env={"FLINK_AGENTS_MODEL_CASES": "50"}),
     # 10^5 of them are in the step before. Optimised, a crash takes a tenth of the time.
     Step("10,000,000 crashes with a journal",
