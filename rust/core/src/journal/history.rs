@@ -1,9 +1,7 @@
 //! What the journal of a key says after a restart: its runs, and of the run in progress what is still to be reached.
 
 use super::tail::Path;
-use super::{
-    Attempted, CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, Tail,
-};
+use super::{CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, Tail};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +27,7 @@ impl Recovered {
         let fits = match record.body {
             RecordBody::Run => tail.task.is_empty() && !tail.is_call(),
             RecordBody::Call(_) => tail.is_call() && !tail.task.is_empty(),
-            RecordBody::Completion(_) | RecordBody::Attempt(_) => !tail.is_call() && !tail.task.is_empty(),
+            RecordBody::Completion(_) => !tail.is_call() && !tail.task.is_empty(),
         };
         if !fits {
             return Err(RecordError::Damaged("it does not fit its identity".into()));
@@ -113,13 +111,11 @@ pub(crate) struct RecoveredRun {
     next_order: u32,
     completions: BTreeMap<Place, (Path, Completion)>,
     places: FxHashMap<Path, Place>,
-    pub(super) calls: FxHashMap<Path, BTreeMap<u32, RecoveredCall>>,
-    /// Of actions that failed and had not completed.
-    pub(super) attempts: FxHashMap<Path, Attempted>,
+    calls: FxHashMap<Path, BTreeMap<u32, RecoveredCall>>,
     /// That the run has begun is a record of its own.
     begun: bool,
     /// Calls that no action has come to again.
-    pub(super) to_come: usize,
+    to_come: usize,
     /// Under which other names of their actions records lie in the store.
     former: FxHashMap<Tail, Vec<Tail>>,
 }
@@ -148,10 +144,6 @@ impl RecoveredRun {
                 };
                 self.calls.entry(tail.task).or_default().insert(record.order, call);
             }
-            RecordBody::Attempt(attempt) => {
-                let attempted = Attempted::new(attempt, record.order, record.after);
-                self.attempts.insert(tail.task, attempted);
-            }
         }
     }
 
@@ -161,8 +153,7 @@ impl RecoveredRun {
         let calls = self.calls.iter();
         let calls =
             calls.flat_map(move |(path, calls)| calls.values().map(move |call| tail(run, path, &call.position)));
-        let attempts = self.attempts.keys().map(move |path| tail(run, path, &[]));
-        completions.chain(calls).chain(attempts)
+        completions.chain(calls)
     }
 
     /// The same with actions by their identities of today. Of two records that are one then, the later one counts.
@@ -201,16 +192,7 @@ impl RecoveredRun {
                 (tail(run, &path, &call.position), record)
             })
         });
-        let attempts = self.attempts.into_iter().map(|(path, attempted)| {
-            let record = Record {
-                order: attempted.order,
-                after: attempted.after,
-                first: First::No,
-                body: RecordBody::Attempt(attempted.record),
-            };
-            (tail(run, &path, &[]), record)
-        });
-        let mut records: Vec<(Tail, Record)> = completions.chain(calls).chain(attempts).collect();
+        let mut records: Vec<(Tail, Record)> = completions.chain(calls).collect();
         records.sort_unstable_by_key(|(_, record)| record.order);
         for (written, record) in records {
             let mut tail = written.clone();
@@ -229,11 +211,8 @@ impl RecoveredRun {
             }
         } else if tail.task.is_empty() {
             self.begun = false;
-        } else {
-            self.attempts.remove(&tail.task);
-            if let Some(place) = self.places.remove(&tail.task) {
-                self.completions.remove(&place);
-            }
+        } else if let Some(place) = self.places.remove(&tail.task) {
+            self.completions.remove(&place);
         }
     }
 
@@ -244,8 +223,7 @@ impl RecoveredRun {
         if tail.task.is_empty() {
             return self.begun.then_some(0);
         }
-        let attempt = || self.attempts.get(&tail.task).map(|attempted| attempted.order);
-        self.places.get(&tail.task).map(|(_, order)| *order).or_else(attempt)
+        self.places.get(&tail.task).map(|(_, order)| *order)
     }
 
     /// Digest of the run's input.
@@ -276,7 +254,6 @@ impl RecoveredRun {
         self.calls.retain(|path, _| keep(path));
         self.places.retain(|path, _| keep(path));
         self.completions.retain(|_, (path, _)| keep(path));
-        self.attempts.retain(|path, _| keep(path));
     }
 
     /// Whether nothing is left to be reached.

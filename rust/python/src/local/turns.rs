@@ -97,10 +97,7 @@ impl Local {
                     self.agent
                 )));
             }
-            // Of failures that were reported to the core: here they end the run.
-            Effect::DeadLetter { .. }
-            | Effect::Backoff { .. }
-            | Effect::RunAction { .. }
+            Effect::RunAction { .. }
             | Effect::Resume { .. }
             | Effect::Replay { .. }
             | Effect::CallReady { .. }

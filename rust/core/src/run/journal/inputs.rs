@@ -74,7 +74,6 @@ impl<R: Router> Machine<R> {
             ..Progress::default()
         };
         journal.replay = None;
-        journal.attempts.clear();
         journal.progress = unknown;
         let Some((run, recovered)) = journal.history.runs.first_key_value() else {
             return Pick::Input(0);
@@ -97,7 +96,7 @@ impl<R: Router> Machine<R> {
         match found.filter(|_| run == state.sequence || given_up) {
             Some(place) => {
                 state.sequence = run;
-                if let Some(mut recovered) = journal.history.runs.remove(&run) {
+                if let Some(recovered) = journal.history.runs.remove(&run) {
                     journal.progress = Progress {
                         begun: true,
                         order: recovered.next_order(),
@@ -105,7 +104,6 @@ impl<R: Router> Machine<R> {
                         digest,
                         origin: recovered.origin(),
                     };
-                    journal.attempts = recovered.take_attempts();
                     journal.replay = Replay::of(recovered);
                 }
                 journal.awaited = None;
