@@ -230,7 +230,14 @@ class Local:
         """Report that the action's code has returned: its writes are committed, its events routed."""
 
     def fail(self, task: int, text: str) -> None:
-        """Do nothing: without Flink the caller raises the error."""
+        """Tell the execution trace that the action has failed; the caller raises the error."""
+
+    @property
+    def traced(self) -> bool:
+        """Whether there is an execution trace that takes reports."""
+
+    def report(self, task: int, status: int, what: list[Any]) -> None:
+        """Report that something began or ended inside the running action: type, name, metadata, and the problem if there is one."""
 
     def suspend(self, task: int) -> None:
         """Report that the running action waits; others of its run may go on."""
@@ -339,6 +346,13 @@ class Worker:
 
     def fail(self, task: int, text: str) -> None:
         """Report that the action has failed."""
+
+    @property
+    def traced(self) -> bool:
+        """Whether there is an execution trace that takes reports."""
+
+    def report(self, task: int, status: int, what: list[Any]) -> None:
+        """Report that something began or ended inside the running action: type, name, metadata, and the problem if there is one."""
 
     def suspend(self, task: int) -> None:
         """Report that the running action waits; others of its run may go on."""

@@ -3,7 +3,6 @@
 
 use super::Truncation;
 use crate::value::{Token, Value, ValueError, Walk, plain_scalar, table_keys};
-use std::io::Write;
 
 /// Writes values into a line, and remembers whether something was cut.
 pub(super) struct Writer<'a> {
@@ -96,7 +95,7 @@ impl Writer<'_> {
             _ => match plain_scalar(value) {
                 serde_json::Value::String(text) => self.text(&text),
                 // A vector takes whatever is written to it.
-                other => _ = write!(self.out, "{other}"),
+                other => self.raw(&format!("{other}")),
             },
         }
     }
@@ -125,7 +124,7 @@ impl Writer<'_> {
         self.raw(r#"{"truncatedString":"#);
         string(self.out, &text[..end]);
         self.out.pop();
-        _ = write!(self.out, r#"...","omittedChars":{}}}"#, length - units);
+        self.raw(&format!(r#"...","omittedChars":{}}}"#, length - units));
     }
 
     fn array<T>(&mut self, items: &[T], depth: usize, write: impl Fn(&mut Self, &T, usize)) {
@@ -145,7 +144,7 @@ impl Writer<'_> {
         }
         self.out.push(b']');
         if cut {
-            _ = write!(self.out, r#","omittedElements":{}}}"#, items.len() - kept);
+            self.raw(&format!(r#","omittedElements":{}}}"#, items.len() - kept));
         }
     }
 
@@ -172,7 +171,7 @@ impl Writer<'_> {
         }
         self.out.push(b'}');
         if omitted > 0 {
-            _ = write!(self.out, r#","omittedFields":{omitted}}}"#);
+            self.raw(&format!(r#","omittedFields":{omitted}}}"#));
         }
     }
 }
@@ -216,7 +215,7 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => _ = write!(out, "\\u{byte:04x}"),
+            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
         }
         rest = &rest[plain + 1..];
     }

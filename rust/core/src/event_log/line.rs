@@ -4,7 +4,6 @@ use super::json::{Writer, string};
 use super::{Level, Settings, Status, Truncation, pretty};
 use crate::ids::EventId;
 use crate::value::{self, Value, ValueError, Walk, instant_text};
-use std::io::Write;
 use std::sync::Arc;
 
 /// An event that is to be logged, without its attributes.
@@ -145,8 +144,7 @@ impl Lines {
             if let Some(place) = place {
                 field(&mut fields, "jobId", &place.job);
                 field(&mut fields, "taskName", &place.task);
-                // A vector takes whatever is written to it.
-                _ = write!(fields, r#","subtaskId":{}"#, place.subtask);
+                fields.extend_from_slice(format!(r#","subtaskId":{}"#, place.subtask).as_bytes());
             }
             fields
         };
