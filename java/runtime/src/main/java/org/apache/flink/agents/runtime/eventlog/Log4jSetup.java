@@ -37,7 +37,7 @@ final class Log4jSetup {
 
     /** Sets the logger up if nobody has; whether lines go to the appender of this class alone. */
     static boolean ensure() {
-        if (missing) {
+        if (missing || !writesTheLogs()) {
             return false;
         }
         try {
@@ -51,6 +51,11 @@ final class Log4jSetup {
             missing = true;
             return false;
         }
+    }
+
+    /** One that is only there must not be woken: it would keep the class loader of the job that woke it. */
+    private static boolean writesTheLogs() {
+        return LoggerFactory.getILoggerFactory().getClass().getName().startsWith("org.apache.logging.");
     }
 
     /** Apart, since it can be loaded only where log4j2 is. */
