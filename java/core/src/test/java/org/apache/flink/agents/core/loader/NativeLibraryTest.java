@@ -28,6 +28,9 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class NativeLibraryTest {
+    /** One copy of the library is larger than a tenth of this; a leak of each would be far above it. */
+    private static final long MOST_GROWTH_KIB = 20_000;
+
 
     private static final String LOADER = NativeLibrary.class.getName();
     private static final Path CLASSES = location();
@@ -216,15 +219,19 @@ class NativeLibraryTest {
         }
         await("warm-up copies to be unmapped", () -> mappedCopies() <= 1);
         final int threads = ManagementFactory.getThreadMXBean().getThreadCount();
-        final long memory = residentKib();
-        for (int i = 0; i < 100; i++) {
-            final WeakReference<ClassLoader> gone = loadAndForget();
-            await("class loader " + i + " to be collected", () -> gone.get() == null);
+        // The JVM itself grows now and then by some megabytes, a leak in each hundred.
+        long growth = Long.MAX_VALUE;
+        for (int hundred = 0; hundred < 3 && growth >= MOST_GROWTH_KIB; hundred++) {
+            final long memory = residentKib();
+            for (int i = 0; i < 100; i++) {
+                final WeakReference<ClassLoader> gone = loadAndForget();
+                await("class loader " + i + " to be collected", () -> gone.get() == null);
+            }
+            await("all copies to be unmapped", () -> mappedCopies() <= 1);
+            growth = residentKib() - memory;
         }
-        await("all copies to be unmapped", () -> mappedCopies() <= 1);
         assertThat(ManagementFactory.getThreadMXBean().getThreadCount()).isLessThanOrEqualTo(threads + 2);
-        // One copy of the library is larger than a tenth of this; a leak of each would be far above it.
-        assertThat(residentKib() - memory).as("growth of resident memory in KiB").isLessThan(20_000);
+        assertThat(growth).as("growth of resident memory in KiB").isLessThan(MOST_GROWTH_KIB);
     }
 
     private static WeakReference<ClassLoader> loadAndForget() throws Exception {
