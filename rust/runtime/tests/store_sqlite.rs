@@ -434,6 +434,32 @@ fn stores_of_one_file_share_a_thread_and_all_their_sessions_are_served() {
     }
 }
 
+fn ends_while_it_reads(runs: u64) {
+    let file = File::new("gone");
+    for run in 0..runs {
+        let store = file.store();
+        let mut open = Open::start(&store, request(A));
+        open.append(vec![record(1, b"k", run, "r")]).unwrap();
+        open.recorder
+            .until("an acknowledgement", |heard| heard.acked.len() == 1);
+        open.end();
+        drop(store);
+        let entries = std::fs::read_dir(&file.directory).unwrap();
+        let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        // The last connection removes the log beside it.
+        assert_eq!(names, ["journal.sqlite"], "after run {run}");
+    }
+}
+
+#[test]
+fn nothing_uses_the_file_of_a_store_that_is_gone() {
+    // More threads than cores: the one that reads begins late.
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8).map(|_| scope.spawn(|| ends_while_it_reads(50))).collect();
+        all.into_iter().for_each(|one| one.join().unwrap());
+    });
+}
+
 /// Panics at the first acknowledgement.
 struct Panics(Arc<Recorder>);
 

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Statement, params};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A pass of pruning begins at most so often, or after a hundredth of the retention.
@@ -67,6 +68,8 @@ pub(super) struct Writer {
     seen: u64,
     pass: Option<Pass>,
     last_pass: Option<i64>,
+    /// Threads that read for sessions, some of which have ended.
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Writer {
@@ -81,6 +84,7 @@ impl Writer {
             seen: 0,
             pass: None,
             last_pass: None,
+            readers: Vec::new(),
         }
     }
 
@@ -90,6 +94,11 @@ impl Writer {
             let error = errors::panicked(&self.place, panic.as_ref());
             self.queue.die(&error);
             self.end_all(&error);
+        }
+        // All sessions have ended, by which they stop. Whoever waits for the last handle may remove the file then.
+        for reader in self.readers.drain(..) {
+            // What it panicked with, it has told its session.
+            let _ = reader.join();
         }
     }
 
@@ -172,8 +181,10 @@ impl Writer {
             let thread = std::thread::Builder::new()
                 .name("flink-agents-sqlite-reader".to_owned())
                 .spawn(move || reader::run(&settings, &reading, &plan));
-            if let Err(cause) = thread {
-                self.end(&attempt, errors::thread(&self.place, &cause));
+            self.readers.retain(|reader| !reader.is_finished());
+            match thread {
+                Ok(reader) => self.readers.push(reader),
+                Err(cause) => self.end(&attempt, errors::thread(&self.place, &cause)),
             }
         }
     }
