@@ -434,6 +434,23 @@ fn stores_of_one_file_share_a_thread_and_all_their_sessions_are_served() {
     }
 }
 
+#[test]
+fn a_file_that_several_make_at_once_is_known_to_all() {
+    let part = |index: u16| OpenSession {
+        key_groups: index * 32..=index * 32 + 31,
+        ..request(A)
+    };
+    for _ in 0..100 {
+        let file = File::new("made-at-once");
+        std::thread::scope(|scope| {
+            for index in 0..4 {
+                let file = &file;
+                scope.spawn(move || assert_eq!(read(&file.store(), part(index)), Vec::<String>::new()));
+            }
+        });
+    }
+}
+
 fn ends_while_it_reads(runs: u64) {
     let file = File::new("gone");
     for run in 0..runs {

@@ -1,7 +1,8 @@
 //! The file: how it is opened, made and recognised.
 
 use super::{ErrorKind, SqliteSettings, StoreError, error, errors};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::time::{Duration, Instant};
 
 /// "FAjl", by which a file of this program is told from other databases.
 const APPLICATION: i64 = 0x4641_6a6c;
@@ -56,6 +57,15 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
 }
 
+/// Looks whose file it is, all at one moment: another process may be making it.
+fn look(place: &str, connection: &Connection) -> Result<bool, StoreError> {
+    let moment = connection
+        .unchecked_transaction()
+        .map_err(|cause| errors::sqlite(place, "opening it", &cause))?;
+    recognise(place, &moment)
+}
+
+/// Whether the file has the store's tables; false if it is empty. To be asked within a transaction.
 fn recognise(place: &str, connection: &Connection) -> Result<bool, StoreError> {
     let failed = |cause| errors::sqlite(place, "opening it", &cause);
     let application = pragma(connection, "application_id").map_err(failed)?;
@@ -98,13 +108,12 @@ pub(super) fn open(settings: &SqliteSettings) -> Result<(Connection, StoreId), S
         settings,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     )?;
-    if !recognise(&place, &connection)? {
+    if !look(&place, &connection)? {
         make(&place, &mut connection)?;
     }
+    use_log(&connection, settings.patience).map_err(failed)?;
     // The file stays valid, and what was acknowledged stays in it, also when the machine loses power.
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-        .map_err(failed)?;
+    connection.execute_batch("PRAGMA synchronous = FULL").map_err(failed)?;
     if let Some(bytes) = settings.max_size {
         let page = pragma(&connection, "page_size").map_err(failed)?.max(1);
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page;
@@ -120,7 +129,7 @@ pub(super) fn open(settings: &SqliteSettings) -> Result<(Connection, StoreId), S
 pub(super) fn open_to_read(settings: &SqliteSettings) -> Result<Connection, StoreError> {
     let place = settings.place();
     let connection = connect(settings, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    if recognise(&place, &connection)? {
+    if look(&place, &connection)? {
         return Ok(connection);
     }
     Err(error(
@@ -131,12 +140,23 @@ pub(super) fn open_to_read(settings: &SqliteSettings) -> Result<Connection, Stor
     ))
 }
 
+/// Turns to a write-ahead log. This is the one thing that SQLite does not wait with while others use the file.
+fn use_log(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let until = Instant::now() + patience;
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(cause) if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
 /// Several processes may do this at once: the one that is not the first finds it done.
 fn make(place: &str, connection: &mut Connection) -> Result<(), StoreError> {
     let failed = |cause: rusqlite::Error| errors::sqlite(place, "making its tables", &cause);
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")
-        .map_err(failed)?;
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
     if !recognise(place, connection)? {
         connection.execute_batch(TABLES).map_err(failed)?;
         connection
