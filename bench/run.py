@@ -239,6 +239,8 @@ def broker():
 # ---- without the kit
 
 
+# What the programs of several parts use.
+SHARED = sorted((ROOT / "bench/shared/src/bench").glob("*.java"))
 OPENS = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("util", "lang", "nio", "time", "util.concurrent")]
 
 
@@ -253,42 +255,43 @@ def class_path(part, jar):
     return f"{jar}{os.pathsep}{dependencies}/*"
 
 
+def compiled(sources, path, place):
+    call([tool("javac"), "--release", "11", "-nowarn", "-d", place, "-cp", path, *map(str, sources)])
+
+
+def show(command, mark, out):
+    """Runs a measurement and shows its lines that begin with `mark`, as they are in the file, too."""
+    share = warn_if_busy([])
+    lines = [line for line in call(command).splitlines() if line.startswith(mark)]
+    print(*lines, sep="\n")
+    print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
+
+
 def in_flight(arguments, jar, out):
     """What calls in flight cost, each measurement in a JVM of its own."""
     path = class_path("async", jar)
     print(f"# {machine()}", file=out)
     with tempfile.TemporaryDirectory() as classes:
-        call([tool("javac"), "--release", "11", "-nowarn", "-d", classes, "-cp", path, str(ROOT / "bench/async/src/bench/InFlight.java")])
+        compiled([ROOT / "bench/async/src/bench/InFlight.java", *SHARED], path, classes)
         for what in ("bare", "many", "limit", "idle", f"delay {arguments.delay_rate}", "others"):
-            share = warn_if_busy([])
-            java = [tool("java"), "-Xmx3g", *OPENS, "-cp", f"{classes}{os.pathsep}{path}", "bench.InFlight", *what.split()]
-            lines = [line for line in call(java).splitlines() if line.startswith("ASYNC")]
-            print(*lines, sep="\n")
-            print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
+            show([tool("java"), "-Xmx3g", *OPENS, "-cp", f"{classes}{os.pathsep}{path}", "bench.InFlight", *what.split()], "ASYNC", out)
 
 
 def journal(arguments, jar, out):
     """What the journal in a topic costs, each measurement in a JVM of its own, and what it takes to read one back."""
     path = class_path("journal", jar)
     print(f"# {machine()}", file=out)
-
-    def show(command):
-        share = warn_if_busy([])
-        lines = [line for line in call(command).splitlines() if line.startswith("JOURNAL")]
-        print(*lines, sep="\n")
-        print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
-
     with tempfile.TemporaryDirectory() as place:
-        call([tool("javac"), "--release", "11", "-nowarn", "-d", place, "-cp", path, str(ROOT / "bench/journal/src/bench/JournalCost.java")])
+        compiled([ROOT / "bench/journal/src/bench/JournalCost.java", *SHARED], path, place)
         for what in arguments.journal.split(","):
             with broker() as address:
                 if what == "rebuild":
                     cargo = ["cargo", "bench", "--quiet", "--locked", "-p", "flink-agents-store-kafka", "--features", "broker-tests"]
-                    show([*cargo, "--bench", "rebuild", "--", address])
-                    show([*cargo, "--bench", "rebuild", "--", address, "50000"])
+                    for records in ("1000000", "50000"):
+                        show([*cargo, "--bench", "rebuild", "--", address, records], "JOURNAL", out)
                 else:
                     java = [tool("java"), "-Xmx3g", f"-Djava.io.tmpdir={place}", *OPENS, "-cp", f"{place}{os.pathsep}{path}"]
-                    show([*java, "bench.JournalCost", address, what])
+                    show([*java, "bench.JournalCost", address, what], "JOURNAL", out)
 
 
 def micro(arguments, jar, out):
@@ -331,7 +334,9 @@ def main():
     try:
         if any("=" not in option for option in arguments.options) or arguments.reps < 1:
             raise Refused("options have the form name=value, and there has to be at least one run (--reps)")
-        if not (arguments.micro or arguments.in_flight or arguments.journal):
+        without_kit = ((arguments.micro, micro), (arguments.in_flight, in_flight), (arguments.journal, journal))
+        measure = next((measure for asked, measure in without_kit if asked), side_by_side)
+        if measure is side_by_side:
             baseline_kit()
         WORK.mkdir(parents=True, exist_ok=True)
         if not arguments.no_build:
@@ -341,7 +346,6 @@ def main():
         jar = dist_jar()
         check_release(jar)
         with open(arguments.out, "w", encoding="utf-8") as out:
-            measure = micro if arguments.micro else in_flight if arguments.in_flight else journal if arguments.journal else side_by_side
             with broker() if arguments.broker else contextlib.nullcontext() as address:
                 if address:
                     # The reference's store may fail on its first start: it gives a new topic 100 ms.

@@ -3,6 +3,7 @@ package bench;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -22,17 +23,8 @@ import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
 import org.apache.flink.agents.runtime.coroutine.Coroutines;
-import org.apache.flink.api.common.JobID;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.RestOptions;
-import org.apache.flink.core.execution.CheckpointType;
-import org.apache.flink.runtime.jobgraph.JobGraph;
-import org.apache.flink.runtime.minicluster.MiniCluster;
-import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.api.common.functions.RichMapFunction;
-import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 
 /**
@@ -149,7 +141,7 @@ public final class InFlight {
         public static void pass(final Event event, final RunnerContext context) throws Exception {
             final long number = (Long) InputEvent.fromEvent(event).getInput();
             if (number < 0) {
-                context.sendEvent(new Event("wait", java.util.Map.of()));
+                context.sendEvent(new Event("wait", Map.of()));
             } else {
                 DONE.lazySet(DONE.get() + 1);
                 context.sendEvent(new OutputEvent(number));
@@ -189,39 +181,10 @@ public final class InFlight {
         }
     }
 
-    private static final class Key implements KeySelector<Long, Long> {
-        private static final long serialVersionUID = 1L;
-        private final long keys;
-
-        Key(final long keys) {
-            this.keys = keys;
-        }
-
-        @Override
-        public Long getKey(final Long number) {
-            return number % keys;
-        }
-    }
-
-    private static final class Job implements AutoCloseable {
-        private final MiniCluster cluster;
-        private final JobID id;
-
+    private static final class Job extends EmbeddedJob {
         /** @param rate records a second; 0: as many as are taken */
         Job(final Agent agent, final int maxInFlight, final long from, final long keys, final double rate) throws Exception {
-            final Configuration configuration = new Configuration();
-            configuration.set(RestOptions.PORT, 0);
-            configuration.setString("execution.checkpointing.unaligned.enabled", "true");
-            configuration.setString("execution.checkpointing.interval", "1 h");
-            configuration.setString("execution.checkpointing.mode", "EXACTLY_ONCE");
-            cluster = new MiniCluster(new MiniClusterConfiguration.Builder()
-                    .setConfiguration(configuration)
-                    .setNumTaskManagers(1)
-                    .setNumSlotsPerTaskManager(1)
-                    .build());
-            cluster.start();
-            final StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
-            env.setParallelism(1);
+            super(Map.of("execution.checkpointing.unaligned.enabled", "true"));
             if (rate > 0) {
                 // Records come one by one, and not in bursts of a tenth of a second, as Flink sends them by default.
                 env.setBufferTimeout(1);
@@ -232,22 +195,13 @@ public final class InFlight {
             agents.getConfig().setStr("event-log.level", "OFF");
             agents.getConfig().setInt("max-in-flight", maxInFlight);
             agents.fromDataStream(numbers, new Key(keys)).apply(agent).toDataStream().sinkTo(new DiscardingSink<>());
-            final JobGraph graph = env.getStreamGraph().getJobGraph();
-            id = graph.getJobID();
-            cluster.submitJob(graph).get();
-        }
-
-        /** Duration of a checkpoint, ms. */
-        long checkpoint() throws Exception {
-            final long begin = System.nanoTime();
-            cluster.triggerCheckpoint(id, CheckpointType.FULL).get(120, TimeUnit.SECONDS);
-            return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
+            submit();
         }
 
         @Override
         public void close() throws Exception {
             cluster.cancelJob(id).get();
-            cluster.close();
+            super.close();
         }
     }
 

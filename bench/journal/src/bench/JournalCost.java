@@ -17,18 +17,9 @@ import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
-import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.functions.MapFunction;
-import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.RestOptions;
-import org.apache.flink.core.execution.CheckpointType;
 import org.apache.flink.runtime.checkpoint.AbstractCheckpointStats;
 import org.apache.flink.runtime.checkpoint.TaskStateStats;
-import org.apache.flink.runtime.jobgraph.JobGraph;
-import org.apache.flink.runtime.minicluster.MiniCluster;
-import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -155,43 +146,16 @@ public final class JournalCost {
         }
     }
 
-    private static final class Key implements KeySelector<Long, Long> {
-        private static final long serialVersionUID = 1L;
-        private final long keys;
-
-        Key(final long keys) {
-            this.keys = keys;
-        }
-
-        @Override
-        public Long getKey(final Long number) {
-            return number % keys;
-        }
-    }
-
-    private static final class Job implements AutoCloseable {
-        private final MiniCluster cluster;
-        private final JobID id;
+    private static final class Job extends EmbeddedJob {
         private final String topic = "journal-cost-" + System.nanoTime();
 
         Job(final Agent agent, final long records, final long keys, final boolean store) throws Exception {
+            super(Map.of(
+                    "execution.checkpointing.dir", Path.of(System.getProperty("java.io.tmpdir"), "checkpoints").toUri().toString(),
+                    "restart-strategy.type", "fixed-delay",
+                    "restart-strategy.fixed-delay.attempts", "1",
+                    "restart-strategy.fixed-delay.delay", "0 s"));
             DONE.set(0);
-            final Configuration configuration = new Configuration();
-            configuration.set(RestOptions.PORT, 0);
-            configuration.setString("execution.checkpointing.interval", "1 h");
-            configuration.setString("execution.checkpointing.mode", "EXACTLY_ONCE");
-            configuration.setString("execution.checkpointing.dir", Path.of(System.getProperty("java.io.tmpdir"), "checkpoints").toUri().toString());
-            configuration.setString("restart-strategy.type", "fixed-delay");
-            configuration.setString("restart-strategy.fixed-delay.attempts", "1");
-            configuration.setString("restart-strategy.fixed-delay.delay", "0 s");
-            cluster = new MiniCluster(new MiniClusterConfiguration.Builder()
-                    .setConfiguration(configuration)
-                    .setNumTaskManagers(1)
-                    .setNumSlotsPerTaskManager(1)
-                    .build());
-            cluster.start();
-            final StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment(configuration);
-            env.setParallelism(1);
             if (oneByOne) {
                 env.setBufferTimeout(0);
             }
@@ -205,23 +169,11 @@ public final class JournalCost {
             }
             final var numbers = env.fromSequence(0, records - 1).map(new Gate()).returns(Long.class);
             agents.fromDataStream(numbers, new Key(keys)).apply(agent).toDataStream().map(new Count()).returns(Long.class).sinkTo(new DiscardingSink<>());
-            final JobGraph graph = env.getStreamGraph().getJobGraph();
-            id = graph.getJobID();
-            cluster.submitJob(graph).get();
+            submit();
         }
 
-        /** Triggers one and says how long its synchronous part held up the subtask that was held up longest, ms. */
-        long[] checkpoint() throws Exception {
-            final long begin = System.nanoTime();
-            cluster.triggerCheckpoint(id, CheckpointType.FULL).get(120, TimeUnit.SECONDS);
-            final long whole = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);
-            final AbstractCheckpointStats stats =
-                    cluster.getExecutionGraph(id).get().getCheckpointStatsSnapshot().getHistory().getLatestCompletedCheckpoint();
-            long longest = 0;
-            for (final TaskStateStats task : stats.getAllTaskStateStats()) {
-                longest = Math.max(longest, task.getSummaryStats().getSyncCheckpointDurationStats().getMaximum());
-            }
-            return new long[] {longest, whole, stats.getStateSize()};
+        AbstractCheckpointStats lastCheckpoint() throws Exception {
+            return cluster.getExecutionGraph(id).get().getCheckpointStatsSnapshot().getHistory().getLatestCompletedCheckpoint();
         }
 
         /** Records and bytes in the topic. */
@@ -247,11 +199,6 @@ public final class JournalCost {
 
         void finished() throws Exception {
             cluster.requestJobResult(id).get(600, TimeUnit.SECONDS).toJobExecutionResult(JournalCost.class.getClassLoader());
-        }
-
-        @Override
-        public void close() throws Exception {
-            cluster.close();
         }
     }
 
@@ -330,8 +277,13 @@ public final class JournalCost {
                 final long done = DONE.get();
                 Thread.sleep(1000);
                 final long runs = DONE.get() - done;
-                final long[] took = job.checkpoint();
-                print("checkpoint keys=1000 runs_since_the_last=%d sync_ms=%d whole_ms=%d state_bytes=%d", runs, took[0], took[1], took[2]);
+                final long whole = job.checkpoint();
+                final AbstractCheckpointStats stats = job.lastCheckpoint();
+                long longest = 0;
+                for (final TaskStateStats task : stats.getAllTaskStateStats()) {
+                    longest = Math.max(longest, task.getSummaryStats().getSyncCheckpointDurationStats().getMaximum());
+                }
+                print("checkpoint keys=1000 runs_since_the_last=%d sync_ms=%d whole_ms=%d state_bytes=%d", runs, longest, whole, stats.getStateSize());
             }
         }
     }
