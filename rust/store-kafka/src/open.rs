@@ -281,7 +281,7 @@ impl<'a> Opening<'a> {
         if let Err((e, _)) = self.producer.send(record) {
             return Err(failed(code_of(&e)));
         }
-        self.inner.has_sent();
+        self.inner.sent(&mut self.inner.state());
         let patience = self.inner.settings.open_timeout;
         let deadline = Deadline::after(patience);
         let mut wait = FIRST_WAIT;

@@ -276,7 +276,7 @@ impl Tombstones {
             }
         }
         if self.waiting == 0 {
-            opening.inner.has_sent();
+            opening.inner.sent(&mut opening.inner.state());
         }
         self.waiting += 1;
         if self.waiting >= WINDOW {

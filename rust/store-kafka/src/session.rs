@@ -158,11 +158,7 @@ impl Inner {
                 .key(&key)
                 .payload(&value);
             match writer.producer.send(message) {
-                Ok(()) if state.sent => {}
-                Ok(()) => {
-                    state.sent = true;
-                    self.changed.notify_all();
-                }
+                Ok(()) => self.sent(state),
                 // The thread that serves the producer tries again.
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                     state.pending.push_front(record);
@@ -264,9 +260,11 @@ impl Inner {
     }
 
     /// The producer was given something, and is to be served.
-    pub(crate) fn has_sent(&self) {
-        self.state().sent = true;
-        self.changed.notify_all();
+    pub(crate) fn sent(&self, state: &mut State) {
+        if !state.sent {
+            state.sent = true;
+            self.changed.notify_all();
+        }
     }
 
     /// Serves the producer until the session ends.
@@ -279,9 +277,7 @@ impl Inner {
             }
         }
     }
-}
 
-impl Inner {
     /// How long to wait for the producer. Nothing can wake a thread that does, so that one with nothing on its way is waited for
     /// here, where the session's end is heard of at once. Before the claim there are tokens and connections to be served.
     fn idle(&self, producer: &Producer) -> Duration {

@@ -102,7 +102,7 @@ impl Look {
         let shared = Shared::new(&settings);
         let consumer = BaseConsumer::from_config_and_context(&config, shared.clone());
         let consumer = consumer.map_err(|e| settings.broken(&e))?;
-        let seen = prepare(&settings, &config, &consumer, &shared, |preparation| {
+        let seen = prepare(&settings, &config, &consumer, &shared, &silent(), |preparation| {
             preparation.existing()
         })?;
         let reader = Reader {
@@ -219,25 +219,12 @@ impl Look {
 }
 
 /// Does something that is done before a session, with what it is done with there.
-fn prepare<T>(
-    settings: &KafkaSettings,
-    config: &ClientConfig,
-    consumer: &BaseConsumer<Shared>,
-    shared: &Shared,
-    run: impl FnOnce(&Preparation<'_>) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    // What is safe, but not as safe as it could be, each job reports at its start.
-    prepare_reporting(
-        settings,
-        config,
-        consumer,
-        shared,
-        &(Arc::new(|_: &str| {}) as Report),
-        run,
-    )
+/// What is safe, but not as safe as it could be, each job reports at its start.
+fn silent() -> Report {
+    Arc::new(|_| {})
 }
 
-fn prepare_reporting<T>(
+fn prepare<T>(
     settings: &KafkaSettings,
     config: &ClientConfig,
     consumer: &BaseConsumer<Shared>,
@@ -281,7 +268,7 @@ impl Tool for KafkaSettings {
         let consumer = BaseConsumer::from_config_and_context(&config, shared.clone());
         let consumer: BaseConsumer<Shared> = consumer.map_err(|e| settings.broken(&e))?;
         let reports = Arc::new(Reports::default());
-        let topic = prepare_reporting(
+        let topic = prepare(
             &settings,
             &config,
             &consumer,
@@ -380,9 +367,14 @@ impl Tool for KafkaSettings {
     fn verify(&self) -> Result<Verification, StoreError> {
         let look = Look::open(self)?;
         let mut report = Verification::new(STORE, look.place());
-        let checked = prepare(self, &look.config, &look.reader.consumer, &look.shared, |preparation| {
-            preparation.check(&look.seen)
-        });
+        let checked = prepare(
+            self,
+            &look.config,
+            &look.reader.consumer,
+            &look.shared,
+            &silent(),
+            |preparation| preparation.check(&look.seen),
+        );
         match checked {
             Err(e) if e.kind == ErrorKind::Settings => report.problem(e.to_string()),
             other => drop(other?),
