@@ -56,8 +56,8 @@ impl StoreIn for Directory {
             ticket: run,
             key_group: 3,
             key: Arc::from(key),
-            tail: run.to_be_bytes().to_vec(),
-            value: Some(b"value".to_vec()),
+            tail: run.to_be_bytes().into(),
+            value: Some((*b"value").into()),
         };
         session
             .append(vec![record(b"a", 1), record(b"a", 2), record(b"b", 1)])

@@ -250,7 +250,7 @@ impl JournalDriver {
             key_group: open.key_group,
             key: Arc::clone(&open.key),
             tail: record.tail,
-            value: record.value.map(|value| value.to_vec()),
+            value: record.value,
         };
         if let Some(run) = append.run() {
             open.written.insert(ticket, (run, append.size()));

@@ -104,11 +104,11 @@ impl Strings {
             hand.waiting.drain(..count).collect()
         };
         if large && let Some(value) = records.first_mut().and_then(|record| record.value.as_mut()) {
-            value.resize(2 << 20, b'x');
+            *value = [&**value, &[b'x'; 2 << 20]].concat().into();
         }
         let given: Vec<_> = records
             .iter()
-            .map(|record| ((record.slot, record.ticket), record.key.to_vec(), record.tail.clone()))
+            .map(|record| ((record.slot, record.ticket), record.key.to_vec(), record.tail.to_vec()))
             .collect();
         let mut session = self.session.lock().unwrap();
         let appended = session.as_mut().unwrap().append(records);

@@ -235,8 +235,8 @@ pub fn record(key_group: u16, key: &[u8], run: u64, value: &str) -> Append {
         ticket: 0,
         key_group,
         key: key.into(),
-        tail: [&run.to_be_bytes()[..], b"step"].concat(),
-        value: Some(value.as_bytes().to_vec()),
+        tail: [&run.to_be_bytes()[..], b"step"].concat().into(),
+        value: Some(value.as_bytes().into()),
     }
 }
 
@@ -270,12 +270,12 @@ pub fn everything_comes_back_as_it_was_written<P: Place>() {
     for (index, key) in keys.iter().enumerate() {
         records.push(record(index as u16, key, u64::MAX - 1, "value"));
         records.push(Append {
-            value: Some(Vec::new()),
+            value: Some([].into()),
             ..record(index as u16, key, 0, "")
         });
         records.push(Append {
             value: None,
-            tail: (1_u64 << 40).to_be_bytes().to_vec(),
+            tail: (1_u64 << 40).to_be_bytes().into(),
             ..record(index as u16, key, 0, "")
         });
         records.push(Append {
@@ -311,8 +311,8 @@ pub fn everything_comes_back_as_it_was_written<P: Place>() {
             .map(|(record, position)| Recovered {
                 key_group: record.key_group,
                 key: record.key.to_vec(),
-                tail: record.tail.clone(),
-                value: record.value.clone(),
+                tail: record.tail.to_vec(),
+                value: record.value.as_deref().map(<[u8]>::to_vec),
                 position,
             })
             .collect();
@@ -487,7 +487,7 @@ pub fn a_second_failure_during_recovery_loses_nothing<P: Place>() {
     let runs: Vec<Vec<u8>> = fourth
         .recorder
         .with(|heard| heard.recovered.iter().map(|record| record.tail.clone()).collect());
-    let expected: Vec<Vec<u8>> = (0..=3000).map(|run| record(5, b"k", run, "").tail).collect();
+    let expected: Vec<Vec<u8>> = (0..=3000).map(|run| record(5, b"k", run, "").tail.to_vec()).collect();
     assert_eq!(runs, expected);
 }
 
@@ -495,11 +495,11 @@ pub fn refused_records_end_the_session_and_say_why<P: Place>() {
     let place = P::new("refused");
     let store = place.store();
     let large = Append {
-        value: Some(vec![0; MAX_RECORD]),
+        value: Some(vec![0; MAX_RECORD].into()),
         ..note("")
     };
     let short = Append {
-        tail: vec![1, 2, 3],
+        tail: [1, 2, 3].into(),
         ..note("")
     };
     let outside = OpenSession {

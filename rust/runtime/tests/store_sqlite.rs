@@ -828,7 +828,7 @@ fn a_file_of_format_one_is_read_for_ever() {
             found,
             [(&b"s:key"[..], &None), (&b"s:key"[..], &Some(b"second".to_vec())),]
         );
-        assert_eq!(heard.recovered[0].tail, record(5, b"", 2, "").tail);
+        assert_eq!(heard.recovered[0].tail, *record(5, b"", 2, "").tail);
     });
     open.end();
     assert_eq!(read(&file.store(), request(A)), ["\u{1}", "-", "first", "second"]);

@@ -48,8 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ticket: run,
         key_group,
         key: format!("key {key_group}").into_bytes().into(),
-        tail: run.to_be_bytes().to_vec(),
-        value: Some(run.to_string().into_bytes()),
+        tail: Arc::from(run.to_be_bytes()),
+        value: Some(run.to_string().into_bytes().into()),
     };
     // Three records of each key are on their way at any time.
     session.append(

@@ -74,11 +74,9 @@ pub(crate) struct RecordKey<'a> {
 /// Bytes that a record's key has besides operator, key and tail, and its value besides the record.
 pub(crate) const RECORD_OVERHEAD: usize = 1 + 1 + 16 + 8 + 2 + 2 + 4 + 2;
 
-fn start(kind: u8, lineage: Lineage, room: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(18 + room);
+fn start(out: &mut Vec<u8>, kind: u8, lineage: Lineage) {
     out.extend_from_slice(&[FORMAT, kind]);
     out.extend_from_slice(&lineage.0);
-    out
 }
 
 /// The operator's name is checked when the session is opened: it fits.
@@ -89,29 +87,31 @@ fn put_operator(out: &mut Vec<u8>, operator: &str) {
 
 impl Key<'_> {
     pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// Puts the key behind what is there.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Key::Record(record) => {
-                let RecordKey {
-                    operator, key, tail, ..
-                } = record;
-                let mut out = start(RECORD, record.lineage, 16 + operator.len() + key.len() + tail.len());
+                start(out, RECORD, record.lineage);
                 out.extend_from_slice(&record.epoch.to_be_bytes());
                 out.extend_from_slice(&record.key_group.to_be_bytes());
-                put_operator(&mut out, operator);
-                out.extend_from_slice(&(key.len() as u32).to_be_bytes());
-                out.extend_from_slice(key);
-                out.extend_from_slice(tail);
-                out
+                put_operator(out, record.operator);
+                out.extend_from_slice(&(record.key.len() as u32).to_be_bytes());
+                out.extend_from_slice(record.key);
+                out.extend_from_slice(record.tail);
             }
             Key::Claim {
                 lineage,
                 nonce,
                 operator,
             } => {
-                let mut out = start(CLAIM, *lineage, 18 + operator.len());
+                start(out, CLAIM, *lineage);
                 out.extend_from_slice(nonce);
-                put_operator(&mut out, operator);
-                out
+                put_operator(out, operator);
             }
             Key::Pruned {
                 lineage,
@@ -119,11 +119,10 @@ impl Key<'_> {
                 last,
                 operator,
             } => {
-                let mut out = start(PRUNED, *lineage, 6 + operator.len());
+                start(out, PRUNED, *lineage);
                 out.extend_from_slice(&first.to_be_bytes());
                 out.extend_from_slice(&last.to_be_bytes());
-                put_operator(&mut out, operator);
-                out
+                put_operator(out, operator);
             }
         }
     }
@@ -167,12 +166,10 @@ impl Key<'_> {
     }
 }
 
-/// Value of a record; `None` says that it is deleted.
-pub(crate) fn encode_record(value: Option<&[u8]>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(2 + value.map_or(0, <[u8]>::len));
+/// Puts the value of a record behind what is there; `None` says that it is deleted.
+pub(crate) fn write_record(out: &mut Vec<u8>, value: Option<&[u8]>) {
     out.extend_from_slice(&[FORMAT, u8::from(value.is_none())]);
     out.extend_from_slice(value.unwrap_or_default());
-    out
 }
 
 pub(crate) fn decode_record(bytes: &[u8]) -> Result<Option<&[u8]>, Unreadable> {

@@ -18,7 +18,7 @@
 //! whose first claim lies between the two may have asked before 4, and this session ends by 5.
 
 use crate::STORE;
-use crate::client::{Deadline, SLICE, Shared, code_of};
+use crate::client::{Deadline, SLICE, Shared};
 use crate::confirm::Confirm;
 use crate::envelope::{ClaimValue, Key};
 use crate::partitions::{CLAIMS, Partitions};
@@ -36,7 +36,7 @@ use rdkafka::admin::AdminClient;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, Producer as _};
+use rdkafka::producer::Producer as _;
 use std::cell::OnceCell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -268,20 +268,23 @@ impl<'a> Opening<'a> {
     /// Writes something of the store's own and waits for its offset. `None` when the session ended.
     pub(crate) fn write(&self, partition: u32, key: &[u8], value: Option<&[u8]>) -> Result<Option<u64>, StoreError> {
         let (sender, receiver) = channel();
-        let mut record = BaseRecord::with_opaque_to(&self.inner.settings.topic, Box::new(Sent::Own(sender)))
-            .partition(partition as i32)
-            .key(key);
-        record.payload = value;
         let failed = |code: RDKafkaErrorCode| {
             let place = self.reader.place(partition);
             self.inner
                 .shared
                 .error(&place, "writing a claim", code, &code.to_string())
         };
-        if let Err((e, _)) = self.producer.send(record) {
-            return Err(failed(code_of(&e)));
-        }
-        self.inner.sent(&mut self.inner.state());
+        let inner = &self.inner;
+        inner
+            .give(
+                &mut inner.state(),
+                &self.producer,
+                partition,
+                key,
+                value,
+                Sent::Own(sender),
+            )
+            .map_err(failed)?;
         let patience = self.inner.settings.open_timeout;
         let deadline = Deadline::after(patience);
         let mut wait = FIRST_WAIT;

@@ -16,7 +16,6 @@ use flink_agents_runtime::store::{ErrorKind, StoreError};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::BaseRecord;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -257,26 +256,17 @@ impl Pruning {
 impl Tombstones {
     fn write(&mut self, opening: &Opening<'_>, partition: u32, key: &[u8]) -> Result<(), StoreError> {
         loop {
-            let record = BaseRecord::<[u8], [u8], _>::with_opaque_to(
-                &opening.inner.settings.topic,
-                Box::new(Sent::Own(self.sender.clone())),
-            )
-            .partition(partition as i32)
-            .key(key);
-            match opening.producer.send(record) {
+            let inner = &opening.inner;
+            let sent = Sent::Own(self.sender.clone());
+            let given = inner.give(&mut inner.state(), &opening.producer, partition, key, None, sent);
+            match given {
                 Ok(()) => break,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(RDKafkaErrorCode::QueueFull) => {
                     self.settle(opening, 0)?;
                     std::thread::sleep(SLICE);
                 }
-                Err((e, _)) => {
-                    let code = code_of(&e);
-                    return Err(self.failed(opening, code));
-                }
+                Err(code) => return Err(self.failed(opening, code)),
             }
-        }
-        if self.waiting == 0 {
-            opening.inner.sent(&mut opening.inner.state());
         }
         self.waiting += 1;
         if self.waiting >= WINDOW {

@@ -2,7 +2,7 @@
 
 use crate::client::{SLICE, Shared, code_of};
 use crate::confirm::Confirm;
-use crate::envelope::{Key, RECORD_OVERHEAD, RecordKey, encode_record};
+use crate::envelope::{Key, RECORD_OVERHEAD, RecordKey, write_record};
 use crate::marker::Marker;
 use crate::partitions::Partitions;
 use crate::settings::{KafkaSettings, wrong};
@@ -18,6 +18,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use slab::Slab;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::ops::RangeInclusive;
@@ -32,7 +33,7 @@ const LAST_PRUNING: Duration = Duration::from_secs(5);
 
 pub(crate) type Producer = BaseProducer<Deliveries>;
 
-/// What was given to the producer, and comes back with the delivery.
+/// What was given to the producer, and is found again with the delivery.
 pub(crate) enum Sent {
     Record {
         slot: u32,
@@ -64,8 +65,13 @@ pub(crate) struct State {
     pub(crate) confirm: Option<Confirm>,
     pub(crate) failure: Option<StoreError>,
     pub(crate) closed: bool,
+    /// What is on its way; the producer has the places here. A box for each record would go from thread to thread, which costs an
+    /// allocator more than the record is worth.
+    on_its_way: Slab<Sent>,
     /// Something was given to the producer since the thread that serves it looked.
     sent: bool,
+    /// Where records are put together.
+    bytes: Vec<u8>,
     /// Of each key group, what the markers said.
     pub(crate) starts: Vec<Option<Position>>,
     /// Of each of the session's partitions, the place after what was read and what is acknowledged.
@@ -137,7 +143,9 @@ impl Inner {
                     return self.fail_here(state, error);
                 }
             }
-            let key = Key::Record(RecordKey {
+            let mut bytes = std::mem::take(&mut state.bytes);
+            bytes.clear();
+            Key::Record(RecordKey {
                 lineage: self.request.lineage,
                 epoch: writer.epoch,
                 key_group: record.key_group,
@@ -145,33 +153,58 @@ impl Inner {
                 key: &record.key,
                 tail: &record.tail,
             })
-            .encode();
-            let value = encode_record(record.value.as_deref());
-            let sent = Box::new(Sent::Record {
+            .write(&mut bytes);
+            let key_length = bytes.len();
+            write_record(&mut bytes, record.value.as_deref());
+            let (key, value) = bytes.split_at(key_length);
+            let sent = Sent::Record {
                 slot: record.slot,
                 ticket: record.ticket,
                 key_group: record.key_group,
                 run,
-            });
-            let message = BaseRecord::with_opaque_to(&self.settings.topic, sent)
-                .partition(partition as i32)
-                .key(&key)
-                .payload(&value);
-            match writer.producer.send(message) {
-                Ok(()) => self.sent(state),
+            };
+            let given = self.give(state, &writer.producer, partition, key, Some(value), sent);
+            state.bytes = bytes;
+            match given {
+                Ok(()) => {}
                 // The thread that serves the producer tries again.
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(RDKafkaErrorCode::QueueFull) => {
                     state.pending.push_front(record);
                     return;
                 }
-                Err((e, _)) => {
-                    let code = code_of(&e);
+                Err(code) => {
                     let place = self.place_of(partition, record.key_group, run);
                     let error = self.write_error(&place, code, &writer.producer);
                     return self.fail_here(state, error);
                 }
             }
         }
+    }
+
+    /// Gives one record to the producer. Does no I/O.
+    pub(crate) fn give(
+        &self,
+        state: &mut State,
+        producer: &Producer,
+        partition: u32,
+        key: &[u8],
+        value: Option<&[u8]>,
+        sent: Sent,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let place = state.on_its_way.insert(sent);
+        let mut record = BaseRecord::with_opaque_to(&self.settings.topic, place)
+            .partition(partition as i32)
+            .key(key);
+        record.payload = value;
+        if let Err((e, place)) = producer.send(record).map_err(|(e, record)| (e, record.delivery_opaque)) {
+            state.on_its_way.try_remove(place);
+            return Err(code_of(&e));
+        }
+        if !state.sent {
+            state.sent = true;
+            self.changed.notify_all();
+        }
+        Ok(())
     }
 
     fn fail_here(&self, state: &mut State, error: StoreError) {
@@ -198,21 +231,22 @@ impl Inner {
         }
     }
 
-    fn delivered(&self, told: Result<(u32, u64), (u32, RDKafkaErrorCode)>, sent: Sent) {
-        let (slot, ticket, key_group, run) = match sent {
-            Sent::Own(waiting) => {
+    fn delivered(&self, told: Result<(u32, u64), (u32, RDKafkaErrorCode)>, place: usize) {
+        let mut state = self.state();
+        let (slot, ticket, key_group, run) = match state.on_its_way.try_remove(place) {
+            None => return,
+            Some(Sent::Own(waiting)) => {
                 // Nobody waits any more when the session has ended.
                 let _ = waiting.send(told.map_err(|(_, code)| code));
                 return;
             }
-            Sent::Record {
+            Some(Sent::Record {
                 slot,
                 ticket,
                 key_group,
                 run,
-            } => (slot, ticket, key_group, run),
+            }) => (slot, ticket, key_group, run),
         };
-        let mut state = self.state();
         // After a record that failed, none is acknowledged: those behind it in its key depend on it.
         if state.failure.is_some() || state.closed {
             return;
@@ -256,14 +290,6 @@ impl Inner {
             );
             self.fail(error.clone());
             self.gate.fail(error);
-        }
-    }
-
-    /// The producer was given something, and is to be served.
-    pub(crate) fn sent(&self, state: &mut State) {
-        if !state.sent {
-            state.sent = true;
-            self.changed.notify_all();
         }
     }
 
@@ -315,14 +341,14 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Sent>;
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
         let told = match result {
             Ok(message) => Ok((message.partition() as u32, message.offset() as u64)),
             Err((e, message)) => Err((message.partition() as u32, code_of(e))),
         };
-        self.session.delivered(told, *sent);
+        self.session.delivered(told, place);
     }
 }
 

@@ -391,13 +391,13 @@ impl Attempt {
         }
         let log = world.log.entry(key.to_owned()).or_default();
         match record.value {
-            Some(value) => log.insert(record.tail.clone(), value),
-            None => log.remove(&record.tail),
+            Some(value) => log.insert(record.tail.to_vec(), value),
+            None => log.remove(&*record.tail),
         };
         world.tell(|| format!("durable {key:?} {}", Tail::decode(&record.tail).unwrap()));
         world.count("record durable");
         let durable = self.durable.entry(key.to_owned()).or_default();
-        durable.push_back((slot, ticket, record.tail));
+        durable.push_back((slot, ticket, record.tail.to_vec()));
     }
 
     /// The oldest acknowledgement of a key arrives.
@@ -536,7 +536,7 @@ impl Attempt {
         let open = self.open_tails(key);
         // What the input triggers waits for nothing.
         assert!(
-            tail.task.is_empty() || !open.contains(&&parent),
+            tail.task.is_empty() || !open.contains(&&*parent),
             "{tail} of key {key:?} is not acknowledged, and what it sent starts"
         );
     }
@@ -561,14 +561,14 @@ impl Attempt {
     }
 
     /// Tails of a key's records whose acknowledgement has not arrived.
-    fn open_tails(&self, key: &str) -> Vec<&Vec<u8>> {
+    fn open_tails(&self, key: &str) -> Vec<&[u8]> {
         let written = self
             .written
             .get(key)
             .into_iter()
             .flatten()
-            .map(|(_, _, record)| &record.tail);
-        let durable = self.durable.get(key).into_iter().flatten().map(|(_, _, tail)| tail);
+            .map(|(_, _, record)| &*record.tail);
+        let durable = self.durable.get(key).into_iter().flatten().map(|(_, _, tail)| &**tail);
         written.chain(durable).collect()
     }
 
@@ -623,7 +623,7 @@ impl Attempt {
                 self.machine.handle_completed(task, bytes).unwrap();
                 self.drain(world);
                 let queue = self.written.get(&key).into_iter().flatten();
-                let mut of_this = queue.filter(|(_, _, record)| record.tail == tail);
+                let mut of_this = queue.filter(|(_, _, record)| *record.tail == *tail);
                 let last = of_this.next_back().map_or(0, |record| record.1);
                 for value in values {
                     if let Value::Event(event) = value {

@@ -10,7 +10,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// Begins bytes of a format and a version of it.
     pub(crate) fn of(magic: [u8; 4], version: u8) -> Self {
-        let mut bytes = Vec::with_capacity(256);
+        Writer::over(Vec::with_capacity(256), magic, version)
+    }
+
+    /// The same, in place of what is in a buffer.
+    pub(crate) fn over(mut bytes: Vec<u8>, magic: [u8; 4], version: u8) -> Self {
+        bytes.clear();
         bytes.extend_from_slice(&magic);
         bytes.push(version);
         Writer { bytes }

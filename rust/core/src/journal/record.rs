@@ -136,7 +136,12 @@ impl From<FormatError> for RecordError {
 impl Record {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::of(MAGIC, VERSION);
+        self.encode_over(Vec::new())
+    }
+
+    /// Its bytes, in place of what is in a buffer.
+    pub(crate) fn encode_over(&self, buffer: Vec<u8>) -> Vec<u8> {
+        let mut out = Writer::over(buffer, MAGIC, VERSION);
         out.number(match self.body {
             RecordBody::Run => 0,
             RecordBody::Call(_) => 1,

@@ -30,19 +30,23 @@ pub struct Tail {
 impl Tail {
     /// The bytes that identify the record.
     pub fn encode(&self) -> Vec<u8> {
-        let names: usize = self.task.iter().map(|(_, name)| name.len() + 4).sum();
-        let mut bytes = Vec::with_capacity(12 + names + self.call.len() * 2);
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// Puts these bytes behind what is there.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.run.to_be_bytes());
         bytes.push(FORMAT);
-        varint(&mut bytes, self.task.len() as u64);
+        varint(bytes, self.task.len() as u64);
         for (event_index, name) in &self.task {
-            varint(&mut bytes, u64::from(*event_index));
-            varint(&mut bytes, name.len() as u64);
+            varint(bytes, u64::from(*event_index));
+            varint(bytes, name.len() as u64);
             bytes.extend_from_slice(name.as_bytes());
         }
-        varint(&mut bytes, self.call.len() as u64);
-        self.call.iter().for_each(|place| varint(&mut bytes, u64::from(*place)));
-        bytes
+        varint(bytes, self.call.len() as u64);
+        self.call.iter().for_each(|place| varint(bytes, u64::from(*place)));
     }
 
     /// The inverse of [`Tail::encode`]; nothing for other bytes.

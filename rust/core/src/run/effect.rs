@@ -34,7 +34,7 @@ pub struct Observed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOut {
     /// Identity of the record in its key, see [`crate::journal::Tail`].
-    pub tail: Vec<u8>,
+    pub tail: Arc<[u8]>,
     /// The record; nothing to remove it.
     pub value: Option<Arc<[u8]>>,
 }

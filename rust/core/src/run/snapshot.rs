@@ -174,7 +174,7 @@ impl RestorePlan {
                 journal.held.push(event);
             }
             for _ in 0..input.count()? {
-                let tail = input.bytes()?.to_vec();
+                let tail = input.bytes()?.into();
                 let value = if input.flag()? {
                     Some(input.bytes()?.into())
                 } else {

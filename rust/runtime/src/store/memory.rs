@@ -77,8 +77,8 @@ struct Entry {
     epoch: u64,
     key_group: u16,
     key: Arc<[u8]>,
-    tail: Vec<u8>,
-    value: Option<Vec<u8>>,
+    tail: Arc<[u8]>,
+    value: Option<Arc<[u8]>>,
     damaged: bool,
 }
 
@@ -519,8 +519,8 @@ fn read(
         found.push_back(Recovered {
             key_group: entry.key_group,
             key: entry.key.to_vec(),
-            tail: entry.tail.clone(),
-            value: entry.value.clone(),
+            tail: entry.tail.to_vec(),
+            value: entry.value.as_deref().map(<[u8]>::to_vec),
             position,
         });
     }

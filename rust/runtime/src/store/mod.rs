@@ -73,9 +73,9 @@ pub struct Append {
     /// Bytes of the serialised key.
     pub key: Arc<[u8]>,
     /// The rest of the identity, of which a store knows only that it begins with the run: 8 bytes, big endian.
-    pub tail: Vec<u8>,
+    pub tail: Arc<[u8]>,
     /// The record, or none: a tombstone.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Arc<[u8]>>,
 }
 
 impl Append {
@@ -86,7 +86,7 @@ impl Append {
 
     /// Bytes the record takes, without what the store adds.
     pub fn size(&self) -> usize {
-        self.key.len() + self.tail.len() + self.value.as_ref().map_or(0, Vec::len)
+        self.key.len() + self.tail.len() + self.value.as_ref().map_or(0, |value| value.len())
     }
 }
 

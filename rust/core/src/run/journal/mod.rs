@@ -101,6 +101,8 @@ pub(crate) struct Journal {
     written: Ticket,
     /// By action: whether it made a durable call when it ran last, and that was the first of its run to be written.
     calls_first: Vec<bool>,
+    /// Where records are put together.
+    buffer: Vec<u8>,
 }
 
 impl Journal {
@@ -109,6 +111,7 @@ impl Journal {
             settings,
             written: 0,
             calls_first: vec![false; actions],
+            buffer: Vec::new(),
         }
     }
 
@@ -237,7 +240,7 @@ impl<R: Router> Machine<R> {
 
     /// Orders a record to be written. `after`: actions that had completed before what it tells of.
     fn write(&mut self, key: KeySlot, tail: &Tail, after: u32, body: RecordBody) -> Ticket {
-        let Some(journal) = &mut self.keys[key.0 as usize].journal else {
+        let (Some(all), Some(journal)) = (&mut self.journal, &mut self.keys[key.0 as usize].journal) else {
             return 0;
         };
         let progress = &mut journal.progress;
@@ -257,7 +260,13 @@ impl<R: Router> Machine<R> {
         };
         progress.begun = true;
         progress.order += 1;
-        let ticket = self.append(key, tail.encode(), Some(record.encode().into()));
+        let buffer = &mut all.buffer;
+        buffer.clear();
+        tail.write(buffer);
+        let tail = buffer.as_slice().into();
+        *buffer = record.encode_over(std::mem::take(buffer));
+        let value = buffer.as_slice().into();
+        let ticket = self.append(key, tail, Some(value));
         if first != First::No
             && let Some(journal) = &mut self.keys[key.0 as usize].journal
         {
@@ -267,7 +276,7 @@ impl<R: Router> Machine<R> {
     }
 
     /// Orders the bytes of a record, or its removal, to be written.
-    fn append(&mut self, key: KeySlot, tail: Vec<u8>, value: Option<Arc<[u8]>>) -> Ticket {
+    fn append(&mut self, key: KeySlot, tail: Arc<[u8]>, value: Option<Arc<[u8]>>) -> Ticket {
         let (Some(all), Some(journal)) = (&mut self.journal, &mut self.keys[key.0 as usize].journal) else {
             return 0;
         };
@@ -373,7 +382,11 @@ impl<R: Router> Machine<R> {
             };
             if missing {
                 // A record that goes lies under the name it was written with; one that comes is found under today's.
-                let identity = if out.value.is_some() { tail.encode() } else { out.tail };
+                let identity = if out.value.is_some() {
+                    tail.encode().into()
+                } else {
+                    out.tail
+                };
                 history.put(tail, record);
                 last = self.append(key, identity, out.value);
             }

@@ -405,7 +405,7 @@ impl<R: Router> Machine<R> {
     pub(super) fn discard(&mut self, key: KeySlot, tails: Vec<Tail>) {
         let mut last = 0;
         for tail in tails {
-            last = self.append(key, tail.encode(), None);
+            last = self.append(key, tail.encode().into(), None);
         }
         if let Some(journal) = &mut self.keys[key.0 as usize].journal {
             journal.floor = journal.floor.max(last);
