@@ -166,3 +166,29 @@ impl Start {
         self.event.attributes.get_mut(name).map_or(Value::Null, Value::take)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConfigMap;
+
+    #[test]
+    fn settings_left_out_are_the_defaults_of_the_table() {
+        let table = ConfigMap::default();
+        let whole = |key| table.get_int(key).unwrap().unwrap();
+        let switch = |key| table.get_bool(key).unwrap().unwrap();
+        let settings = Settings::default();
+        assert_eq!(settings.chat_async, switch("chat.async"));
+        assert_eq!(settings.tool_call_async, switch("tool-call.async"));
+        assert_eq!(settings.rag_async, switch("rag.async"));
+        assert_eq!(table.get_enum("error-handling-strategy").unwrap(), Some("FAIL"));
+        assert_eq!(settings.strategy, Strategy::Fail);
+        assert_eq!(settings.max_retries, whole("max-retries"));
+        assert_eq!(settings.retry_wait_interval, whole("retry-wait-interval"));
+        assert_eq!(settings.max_tool_rounds as i64, whole("chat.max-tool-rounds"));
+        assert_eq!(
+            settings.structured_output_repairs as i64,
+            whole("chat.structured-output-repairs")
+        );
+    }
+}
