@@ -17,7 +17,7 @@
 //!
 //! # Commands
 //!
-//! A batch is a list; all but the last need no answer.
+//! A batch is a list; all but the last need no answer. Whole numbers beyond 64 bits become floats on their way through here.
 //!
 //! | Command | Meaning | Answer |
 //! |---|---|---|
