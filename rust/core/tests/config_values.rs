@@ -73,6 +73,8 @@ fn the_documented_options_are_all_there() {
         ("max-retries", Some("3")),
         ("retry-wait-interval", Some("1")),
         ("num-async-threads", Some("1000")),
+        ("chat.max-tool-rounds", Some("50")),
+        ("chat.structured-output-repairs", Some("1")),
         ("chat.async", Some("true")),
         ("tool-call.async", Some("true")),
         ("rag.async", Some("true")),

@@ -188,9 +188,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     unset("action.<name>.retry.jitter", SHARE, "`retry.jitter`", "The same for one action"),
     unset("call.timeout", Kind::Duration, "none", "Time limit of one durable call that sets none itself"),
     // Built-in actions
-    with("error-handling-strategy", words(&["FAIL", "RETRY", "IGNORE"]), "FAIL", "What the built-in chat action does when the model call fails"),
+    with("error-handling-strategy", words(&["FAIL", "RETRY", "IGNORE"]), "FAIL", "What the built-in chat action does when the model call fails, or its answer cannot be used: the action fails, asks again, or answers with an empty message that has the `error` in its extra args"),
     with("max-retries", INT, "3", "Retries of a failed model call under `RETRY`; 0 or less means none"),
     with("retry-wait-interval", INT, "1", "Seconds before the first retry of a model call; doubles with each further one, 0 or less means no wait"),
+    with("chat.max-tool-rounds", POSITIVE, "50", "How often a model may call tools for one chat request; calls beyond that are a failure of the model call"),
+    with("chat.structured-output-repairs", COUNT, "1", "How often a model that was asked for structured output is shown an answer that does not fit, and why, before that counts as a failure of the model call"),
     with("chat.async", Kind::Bool, "true", "Whether the built-in chat action lets other keys run while the model answers"),
     with("tool-call.async", Kind::Bool, "true", "The same for tool calls"),
     with("rag.async", Kind::Bool, "true", "The same for context retrieval"),
