@@ -19,6 +19,7 @@ class Step:
     ``pytest`` (its last line), ``line`` (a line ``N passed, N failed``) or ``none`` (the step itself is one check).
     ``minutes`` is the limit after which the step is stopped and has failed; six times as long in ``make test-long``.
     ``long_only`` steps are left out of ``make test``.
+    Steps that follow each other and have the same ``beside`` run at the same time: those that mostly wait for processes.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Step:
     env: dict[str, str] = field(default_factory=dict)
     long_env: dict[str, str] = field(default_factory=dict)
     long_only: bool = False
+    beside: str = ""
 
 
 PYTHON = ("python3", "-B")
@@ -77,9 +79,9 @@ STEPS: tuple[Step, ...] = (
     Step("Flink lines and Java runtimes", (*PYTHON, "e2e-test/lines/run.py"), 15, "line",
          long_argv=(*PYTHON, "e2e-test/lines/run.py", "--long")),
     Step("standalone cluster", (*PYTHON, "e2e-test/cluster/run.py"), 15, "line",
-         long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long")),
+         long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long"), beside="clusters"),
     Step("standalone cluster, Python jobs", (*PYTHON, "e2e-test/cluster/python_run.py"), 20, "line",
-         long_argv=(*PYTHON, "e2e-test/cluster/python_run.py", "--long")),
+         long_argv=(*PYTHON, "e2e-test/cluster/python_run.py", "--long"), beside="clusters"),
     Step("failover: what judges it", (*PYTHON, "e2e-test/failover/check_oracle.py"), 2, "line"),
     Step("failover: processes killed under jobs with a journal", (*PYTHON, "e2e-test/failover/run.py"), 15, "line",
          long_argv=(*PYTHON, "e2e-test/failover/run.py", "--long")),

@@ -95,6 +95,18 @@ class Counting(unittest.TestCase):
             counted = run_tests.run_step(Step("gone", ("no-such-program-here",), 1), False)
         self.assertEqual(counted, run_tests.Counts(0, 1, 0))
 
+    def test_steps_beside_each_other_run_at_the_same_time(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            # Each waits for what the other does.
+            meet = "touch $0; while [ ! -e $1 ]; do sleep 0.01; done; echo '1 passed, 0 failed'"
+            one, other = f"{place}/one", f"{place}/other"
+            steps = (Step("one", ("sh", "-c", meet, one, other), 1, "line", beside="pair"),
+                     Step("other", ("sh", "-c", meet, other, one), 1, "line", beside="pair"))
+            with mock.patch.object(run_tests, "STEPS", steps), mock.patch.object(sys, "argv", ["run-tests"]), \
+                    mock.patch.object(run_tests.signal, "signal"), mock.patch("builtins.print") as printed:
+                self.assertEqual(run_tests.main(), 0)
+        self.assertEqual(printed.call_args.args, ("2 passed, 0 failed",))
+
     def test_a_step_that_hangs_is_stopped_with_its_children(self) -> None:
         child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import threading; threading.Event().wait()'])"
         begin = time.monotonic()
