@@ -1,5 +1,6 @@
 """The core of flink-agents-rs for Python hosts (Rust, ``rust/python``)."""
 
+import asyncio
 import uuid
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -87,6 +88,107 @@ def resolve_secret(value: str) -> str:
     LookupError
         If the variable or file is not there; the message names it and the remedy.
     """
+
+def chat_parameters(provider_name: str, arguments: str) -> str:
+    """Return the parameters of a chat setup's calls, of its arguments, JSON both; ``ValueError`` for what is unknown or wrong."""
+
+def embedding_parameters(provider_name: str, arguments: str) -> str:
+    """The same of an embedding setup."""
+
+class ModelError(RuntimeError):
+    """A model did not answer. Attributes: kind, connection, model, attempt, attempts, status, retry_after, may_pass."""
+
+class McpError(RuntimeError):
+    """A tool server did not answer. Attributes: kind, server, question."""
+
+class BuiltIn:
+    """A built-in action at work; commands and answers are JSON, as ``rust/core/src/builtin/mod.rs`` tells."""
+
+    @staticmethod
+    def begin(start: str) -> tuple[BuiltIn, str]:
+        """Begin one; return it with its first commands."""
+
+    def answer(self, answer: str) -> str:
+        """Take the answer to the last command, and return the next ones."""
+
+class ChatClient:
+    """A connection to chat models. Requests, answers and arguments are JSON; all threads may use it at once."""
+
+    def __init__(self, provider_name: str, name: str, arguments: str) -> None: ...
+    def chat(self, request: str) -> str:
+        """Ask, and wait for the answer, a message; ``ModelError`` if there is none."""
+
+    def chat_async(self, request: str) -> asyncio.Future[str]:
+        """Ask, and return the answer as a future of the running loop; to cancel it gives the question up."""
+
+    def native_structured_output(self, model: str) -> bool:
+        """Return whether the provider itself makes answers of a model fit a schema."""
+
+class EmbeddingClient:
+    """A connection to embedding models."""
+
+    def __init__(self, provider_name: str, name: str, arguments: str) -> None: ...
+    def embed(self, texts: list[str], parameters: str) -> tuple[list[list[float]], int | None]:
+        """Return the vectors of texts, and how many tokens those had, if the provider said; ``ModelError`` if there are none."""
+
+    def embed_async(self, texts: list[str], parameters: str) -> asyncio.Future[tuple[list[list[float]], int | None]]:
+        """The same as a future of the running loop."""
+
+class McpClient:
+    """A tool server. Arguments and answers are JSON; ``McpError`` when it does not answer."""
+
+    def __init__(self, name: str, arguments: str) -> None: ...
+    def tools(self) -> str:
+        """Return its tools: ``name``, ``description``, ``parameters`` each."""
+
+    def prompts(self) -> str:
+        """Return its prompts: ``name``, ``description``, ``arguments`` each."""
+
+    def call(self, tool: str, arguments: str) -> str:
+        """Call a tool; returns ``text``, ``structured``, ``contents``, ``failed``."""
+
+    def call_async(self, tool: str, arguments: str) -> asyncio.Future[str]:
+        """The same as a future of the running loop."""
+
+    def prompt(self, name: str, arguments: str) -> str:
+        """Return the messages of a prompt, filled in by the server."""
+
+    def prompt_async(self, name: str, arguments: str) -> asyncio.Future[str]:
+        """The same as a future of the running loop."""
+
+class VectorStore:
+    """A vector store in a file, or in memory without one. Documents, filters and metadata are JSON.
+
+    ``OSError`` if the file cannot be used; ``ValueError`` for collections that are not there and vectors of another length.
+    """
+
+    def __init__(self, path: str | None = None) -> None: ...
+    def create_collection(self, name: str, metadata: str) -> None:
+        """Make a collection; one that is there stays as it is."""
+
+    def delete_collection(self, name: str) -> bool:
+        """Delete a collection; returns whether it was there."""
+
+    def collections(self) -> list[str]:
+        """Return the names of all collections, sorted."""
+
+    def add(self, collection: str, documents: str) -> list[str]:
+        """Add documents with their vectors, and replace those whose id is there; returns their ids."""
+
+    def update(self, collection: str, documents: str) -> None:
+        """Replace documents, each of which has an id."""
+
+    def get(self, collection: str, ids: list[str] | None, filters: str, limit: int | None) -> str:
+        """Return documents by their ids, or all, that filters let through, without their vectors."""
+
+    def delete(self, collection: str, ids: list[str] | None, filters: str) -> int:
+        """Delete them; returns how many there were."""
+
+    def query(self, collection: str, vector: list[float], limit: int, filters: str) -> str:
+        """Return the documents nearest to a vector, the nearest first."""
+
+    def query_async(self, collection: str, vector: list[float], limit: int, filters: str) -> asyncio.Future[str]:
+        """The same as a future of the running loop."""
 
 def shown_key(text: str, how: str) -> str | None:
     """Return a key as the log shows it by a word of option ``log.keys``; None if it does not."""

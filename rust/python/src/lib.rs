@@ -1,15 +1,17 @@
 //! `flink_agents._core`: the core for Python hosts.
 //!
-//! Everything here is called by Python code under its global lock. Values cross as Python objects or as plain data of
-//! format version 1; nothing goes by way of JSON text. A panic becomes Python's `PanicException`.
+//! Everything here is called by Python code under its global lock. Values of agents cross as Python objects or as plain data
+//! of format version 1; only what models are asked and answer is JSON text, as it is on their wires. A panic becomes Python's `PanicException`.
 #![forbid(unsafe_code)]
 
+mod built_in;
 mod convert;
 mod decode;
 mod encode;
 mod keys;
 mod local;
 mod metrics;
+mod models;
 mod plan;
 mod refusal;
 mod threads;
@@ -78,6 +80,15 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(plan::is_hidden, module)?)?;
     module.add_function(wrap_pyfunction!(metrics::metrics_page, module)?)?;
     module.add_class::<metrics::MetricsServer>()?;
+    module.add_function(wrap_pyfunction!(models::chat_parameters, module)?)?;
+    module.add_function(wrap_pyfunction!(models::embedding_parameters, module)?)?;
+    module.add_class::<built_in::BuiltIn>()?;
+    module.add_class::<models::ChatClient>()?;
+    module.add_class::<models::EmbeddingClient>()?;
+    module.add_class::<models::McpClient>()?;
+    module.add_class::<models::VectorStore>()?;
+    module.add("ModelError", py.get_type::<models::ModelError>())?;
+    module.add("McpError", py.get_type::<models::McpError>())?;
     module.add_class::<local::Local>()?;
     module.add_class::<worker::Worker>()?;
     module.add("ABSENT", local::absent(py)?)?;
