@@ -52,6 +52,8 @@ class Resource(BaseModel, ABC):
     resource_context: ResourceContext | None = Field(exclude=True, default=None)
 
     _metric_group: Any = PrivateAttr(default=None)
+    # By which its agent knows it.
+    _resource_name: str | None = PrivateAttr(default=None)
 
     @classmethod
     @abstractmethod

@@ -74,11 +74,12 @@ class AgentPlan:
             msg = f"An agent is an object of a class that extends Agent, not {agent!r}.{hint}"
             raise TypeError(msg)
         agent_name = name or type(agent).__name__
+        config = config if config is not None else AgentConfiguration()
         return AgentPlan(
             agent_name,
             compile_actions(agent, agent_name),
-            compile_resources(agent, agent_name, resources or {}),
-            config if config is not None else AgentConfiguration(),
+            compile_resources(agent, agent_name, resources or {}, config),
+            config,
         )
 
     def travel_problems(self) -> List[str]:

@@ -10,6 +10,7 @@ from flink_agents.api.function import PythonFunction
 from flink_agents.api.resource import ResourceDescriptor, ResourceType, SerializableResource
 from flink_agents.plan.actions.action import Action
 from flink_agents.plan.actions.built_in import built_in_actions
+from flink_agents.plan.configuration import AgentConfiguration
 from flink_agents.plan.function import check_action_signature, check_target
 from flink_agents.plan.resource_provider import (
     PythonResourceProvider,
@@ -140,7 +141,10 @@ def _identity(func: Any) -> Tuple[str | None, Tuple[str, ...]]:
 
 
 def compile_resources(
-    agent: Agent, agent_name: str, environment: Mapping[ResourceType, Mapping[str, Any]]
+    agent: Agent,
+    agent_name: str,
+    environment: Mapping[ResourceType, Mapping[str, Any]],
+    config: AgentConfiguration,
 ) -> Providers:
     """Return the recipes of an agent's resources and of those of its environment that it does not have itself.
 
@@ -168,6 +172,8 @@ def compile_resources(
                 _put(where, providers, skills, resource_type, name, instance)
     if skills:
         _add_skills(agent_name, providers, skills)
+    for name, provider in list(providers.get(ResourceType.MCP_SERVER, {}).items()):
+        _add_listed(f"Agent '{agent_name}', mcp_server '{name}'", providers, provider, config)
     return {kind: named for kind, named in providers.items() if named}
 
 
@@ -234,12 +240,6 @@ def _put(
         # All skills of an agent become one resource.
         skills.append(instance)
         return
-    if resource_type == ResourceType.MCP_SERVER:
-        msg = (
-            f"{where}: MCP servers are not available in this release. Call the server in a tool or an action of your "
-            "own."
-        )
-        raise NotImplementedError(msg)
     named = providers.setdefault(resource_type, {})
     if name in named:
         msg = f"{where} is defined twice. Rename one of them."
@@ -264,6 +264,33 @@ def _provider(where: str, resource_type: ResourceType, name: str, instance: Any)
         raise TypeError(f"{where}: {error}") from error
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _add_listed(
+    where: str, providers: Providers, provider: ResourceProvider, config: AgentConfiguration
+) -> None:
+    """Ask a tool server for its tools and prompts, and add them by their names."""
+    from flink_agents.integrations.mcp.mcp import MCPServer
+
+    server = provider.provide(None, config)
+    if not isinstance(server, MCPServer):
+        msg = f"{where}: {type(server).__name__} is no MCPServer."
+        raise TypeError(msg)
+    try:
+        listed: List[Any] = [
+            *((ResourceType.TOOL, tool) for tool in server.list_tools()),
+            *((ResourceType.PROMPT, prompt) for prompt in server.list_prompts()),
+        ]
+    except RuntimeError as error:
+        msg = f"{where}: its tools and prompts are asked for when the agent is applied, and that failed: {error}"
+        raise ValueError(msg) from error
+    finally:
+        server.close()
+    for kind, one in listed:
+        if one.name in providers.setdefault(kind, {}):
+            msg = f"{where} has a {kind.value} '{one.name}', and so has the agent already. Rename that of the agent."
+            raise ValueError(msg)
+        providers[kind][one.name] = PythonSerializableResourceProvider.of(one.name, kind, one)
 
 
 def _add_skills(agent_name: str, providers: Providers, skills: List[Any]) -> None:

@@ -106,7 +106,9 @@ class PythonResourceProvider(ResourceProvider):
             }
             arguments.update(self.descriptor.arguments)
             found = {key: _resolved(key, value) for key, value in arguments.items()}
-            return cls(**found, resource_context=resource_context)
+            resource = cls(**found, resource_context=resource_context)
+            resource._resource_name = self.name
+            return resource
         except Exception as error:
             raise self.named(error) from error
 

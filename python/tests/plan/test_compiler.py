@@ -16,7 +16,7 @@ from flink_agents.api.events.event import Event, InputEvent
 from flink_agents.api.events.event_type import EventType
 from flink_agents.api.function import JavaFunction, PythonFunction
 from flink_agents.api.prompts.prompt import LocalPrompt, Prompt
-from flink_agents.api.resource import ResourceDescriptor, ResourceType
+from flink_agents.api.resource import ResourceDescriptor, ResourceName, ResourceType
 from flink_agents.api.runner_context import RunnerContext
 from flink_agents.plan.agent_plan import AgentPlan
 from flink_agents.plan.configuration import AgentConfiguration
@@ -295,14 +295,14 @@ def test_wrong_returns_of_resources_are_refused():
             plan_of(agent)
 
 
-def test_mcp_servers_are_refused_by_name():
+def test_mcp_servers_have_to_be_there_when_the_agent_is_applied():
     class WithServer(Agent):
         @mcp_server
         @staticmethod
         def server():
-            return ResourceDescriptor(clazz="a.B")
+            return ResourceDescriptor(clazz=ResourceName.MCP_SERVER, command="no-such-program-at-all", max_retries=0)
 
-    with pytest.raises(NotImplementedError, match="mcp_server 'server': MCP servers are not available"):
+    with pytest.raises(ValueError, match="mcp_server 'server': .* when the agent is applied.*no-such-program-at-all"):
         plan_of(WithServer())
 
 

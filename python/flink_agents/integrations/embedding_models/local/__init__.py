@@ -1,0 +1,1 @@
+"""Embedding models on machines of one's own."""
