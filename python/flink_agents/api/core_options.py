@@ -134,6 +134,10 @@ class AgentExecutionOptions:
     RETRY_WAIT_INTERVAL = ConfigOption(key="retry-wait-interval", config_type=int, default=1)
     NUM_ASYNC_THREADS = ConfigOption(key="num-async-threads", config_type=int, default=1000)
     CHAT_ASYNC = ConfigOption(key="chat.async", config_type=bool, default=True)
+    CHAT_MAX_TOOL_ROUNDS = ConfigOption(key="chat.max-tool-rounds", config_type=int, default=50)
+    CHAT_STRUCTURED_OUTPUT_REPAIRS = ConfigOption(
+        key="chat.structured-output-repairs", config_type=int, default=1
+    )
     AGENT_RUN_BEGIN_EVENT = ConfigOption(key="agent-run.begin-event", config_type=bool, default=False)
     TOOL_CALL_ASYNC = ConfigOption(key="tool-call.async", config_type=bool, default=True)
     RAG_ASYNC = ConfigOption(key="rag.async", config_type=bool, default=True)

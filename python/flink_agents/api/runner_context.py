@@ -199,7 +199,7 @@ class RunnerContext(ABC):
         """
 
     def durable_gather(
-        self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True
+        self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True, return_exceptions: bool = False
     ) -> Awaitable[List[Any]]:
         """Make calls side by side: ``await`` the result, a list in the order of the calls.
 
@@ -213,9 +213,11 @@ class RunnerContext(ABC):
             Whether the first call that fails ends the wait at once, by its exception; the others are given up. If not,
             all calls end, then the exception of the first one in order that failed is raised; from Python 3.11 on
             it has the others as notes (``__notes__``).
+        return_exceptions
+            Whether exceptions stand in the list instead, where results would; all calls end then.
         """
         # Contexts that tests of agents bring themselves have no way to do it side by side.
-        return _one_after_another(calls, cancel_on_failure)
+        return _one_after_another(calls, cancel_on_failure and not return_exceptions, return_exceptions)
 
     @property
     @abstractmethod
@@ -227,7 +229,9 @@ class RunnerContext(ABC):
         """Release what the context holds; called by the runtime."""
 
 
-async def _one_after_another(calls: tuple[AsyncExecutionResult, ...], cancel_on_failure: bool) -> List[Any]:
+async def _one_after_another(
+    calls: tuple[AsyncExecutionResult, ...], cancel_on_failure: bool, return_exceptions: bool
+) -> List[Any]:
     results: List[Any] = []
     first: BaseException | None = None
     for call in calls:
@@ -237,7 +241,10 @@ async def _one_after_another(calls: tuple[AsyncExecutionResult, ...], cancel_on_
         try:
             results.append(await call)
         except Exception as error:
-            first = first or error
+            if return_exceptions:
+                results.append(error)
+            else:
+                first = first or error
     if first is not None:
         raise first
     return results

@@ -325,14 +325,25 @@ def _call(call: DurableCall | CallHere) -> Any:
 
 
 class CallGroup(AsyncExecutionResult):
-    """Calls side by side. It ends when all have ended, or, if so asked, when the first has failed."""
+    """Calls side by side. It ends when all have ended, or, if so asked, when the first has failed.
+
+    If so asked, exceptions are results.
+    """
 
     _awaited = _over = False
 
-    def __init__(self, context: ActionContext, members: Sequence[DurableCall], *, cancel_on_failure: bool) -> None:
+    def __init__(
+        self,
+        context: ActionContext,
+        members: Sequence[DurableCall],
+        *,
+        cancel_on_failure: bool,
+        return_exceptions: bool = False,
+    ) -> None:
         self._context = context
         self._members = members
         self._cancel_on_failure = cancel_on_failure
+        self._return_exceptions = return_exceptions
         self._left = len(members)
         self._results: list[Any] = [None] * len(members)
         self._failures: list[tuple[int, BaseException]] = []
@@ -362,6 +373,8 @@ class CallGroup(AsyncExecutionResult):
         self._left -= 1
         if failure is None:
             self._results[place] = result
+        elif self._return_exceptions and isinstance(failure, Exception):
+            self._results[place] = failure
         elif self._cancel_on_failure:
             self._give_up()
             self._wait.end(None, failure)

@@ -374,13 +374,19 @@ class ActionContext(RunnerContext, ExecutionReporter):
         self._scope()
         return CallInPlace(self, func, args, kwargs, reconciler)
 
-    def durable_gather(self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True) -> Awaitable[list[Any]]:
+    def durable_gather(
+        self, *calls: AsyncExecutionResult, cancel_on_failure: bool = True, return_exceptions: bool = False
+    ) -> Awaitable[list[Any]]:
         if not self.action.is_async:
-            return super().durable_gather(*calls, cancel_on_failure=cancel_on_failure)
+            return super().durable_gather(
+                *calls, cancel_on_failure=cancel_on_failure, return_exceptions=return_exceptions
+            )
         self._check_calls(calls)
         link, task = self.link, self.task
         number = link.call_scope(task, self._scope(), True)
-        return self.executor.call_group(self, calls, number, cancel_on_failure=cancel_on_failure)
+        return self.executor.call_group(
+            self, calls, number, cancel_on_failure=cancel_on_failure, return_exceptions=return_exceptions
+        )
 
     def _check_calls(self, calls: tuple[Any, ...]) -> None:
         seen: set[int] = set()

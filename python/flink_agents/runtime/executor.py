@@ -28,6 +28,7 @@ from pydantic import BaseModel
 from flink_agents import _core
 from flink_agents.api.events.event import Event
 from flink_agents.api.function import PythonFunction
+from flink_agents.plan.actions.built_in import NEEDS
 from flink_agents.runtime.callables import check_outcome
 from flink_agents.runtime.context import ActionContext
 from flink_agents.runtime.log_context import RUNNING, Runs
@@ -105,7 +106,27 @@ def actions_of(plan: AgentPlan) -> Iterator[Action]:
             except ImportError as error:
                 msg = f"Agent '{plan.agent_name}', action '{action.name}': {error}"
                 raise ImportError(msg) from error
+            needed = NEEDS.get(action.name)
+            if needed is not None and needed not in plan.resource_providers:
+                # An agent without models pays for no loop.
+                function = _in_one_step(function)
             yield Action(action.name, function, action.config)
+
+
+def _in_one_step(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an ``async def`` action as one that is not, which never has to wait."""
+
+    def run(event: Event, ctx: ActionContext) -> None:
+        coroutine = function(event, ctx)
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            return
+        coroutine.close()
+        msg = f"action '{ctx.action.name}' had to wait, though it has nothing to wait for"
+        raise RuntimeError(msg)
+
+    return run
 
 
 class Executor:
@@ -444,12 +465,12 @@ class Executor:
         return make(context, func, args, kwargs)
 
     def call_group(
-        self, context: ActionContext, calls: tuple[Any, ...], scope: int, *, cancel_on_failure: bool
+        self, context: ActionContext, calls: tuple[Any, ...], scope: int, **ends: bool
     ) -> AsyncExecutionResult:
         """Return calls of an asynchronous action, to be awaited together."""
         from flink_agents.runtime.calls import CallGroup
 
-        group = CallGroup(context, calls, cancel_on_failure=cancel_on_failure)
+        group = CallGroup(context, calls, **ends)
         for place, call in enumerate(calls):
             call.join(scope, place)
         return group

@@ -11,7 +11,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
+    from contextvars import Context
 
 logger = logging.getLogger(__name__)
 
@@ -147,3 +149,45 @@ class CallThreads:
                     wake_up()
                 except RuntimeError:
                     return
+
+
+class _Called:
+    """A function that a thread calls for code of a loop."""
+
+    def __init__(self, future: asyncio.Future[Any], context: Context, func: Callable[[], Any]) -> None:
+        self._future = future
+        self._context = context
+        self._func = func
+        self._result: Any = None
+        self._failure: BaseException | None = None
+
+    def make(self) -> None:
+        if self._future.cancelled():
+            # Given up before its turn.
+            return
+        try:
+            self._result = self._context.run(self._func)
+        except BaseException as error:
+            self._failure = error
+
+    def made(self) -> None:
+        if self._future.done():
+            return
+        if self._failure is None:
+            self._future.set_result(self._result)
+        elif isinstance(self._failure, StopIteration):
+            # A future cannot raise it.
+            error = RuntimeError("an iterator was at its end where more was asked of it, by next()")
+            error.__cause__ = self._failure
+            self._future.set_exception(error)
+        else:
+            self._future.set_exception(self._failure)
+
+
+def in_thread(threads: CallThreads, context: Context, func: Callable[[], Any]) -> asyncio.Future[Any]:
+    """Let a thread call a function in these context variables; the future is of the running loop, the threads' owner."""
+    import asyncio
+
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    threads.submit(_Called(future, context, func))
+    return future

@@ -258,6 +258,30 @@ def test_if_so_asked_all_calls_end_before_the_first_failure_in_order_is_raised(r
         assert len(notes) == 1 and "test_durable_calls.fails'" in notes[0] and "first to fail" in notes[0]
 
 
+async def failures_are_results(event, ctx):
+    call = ctx.durable_execute_async
+    found = await ctx.durable_gather(call(fails_later, "no"), call(awaited, 1), call(fails, "not"), return_exceptions=True)
+    output(ctx, [str(one) if isinstance(one, LookupError) else one for one in found])
+
+
+def in_place(event, ctx):
+    async def gather():
+        calls = (ctx.durable_execute_async(len, each) for each in (1, "ab"))
+        return await ctx.durable_gather(*calls, return_exceptions=True)
+
+    first, second = asyncio.run(gather())
+    output(ctx, [type(first).__name__, second])
+
+
+@pytest.mark.parametrize("store", [None, "sqlite"])
+def test_if_so_asked_exceptions_are_results(run, tmp_path, monkeypatch, store):
+    monkeypatch.chdir(tmp_path)
+    config = {"actionStateStoreBackend": store, "job-identifier": "gathers"} if store else {}
+    assert sorted(run([("k", 0)], (INPUT, failures_are_results), (INPUT, in_place), config=config)) == [
+        ("k", ["TypeError", 2]), ("k", ["no", ["awaited", 1], "not"]),
+    ]
+
+
 async def gather_is_cancelled(event, ctx):
     try:
         await asyncio.wait_for(ctx.durable_gather(

@@ -3,14 +3,12 @@
 import pytest
 
 from flink_agents.api.agents.agent import Agent
-from flink_agents.api.events.event import Event
 from flink_agents.api.function import JavaFunction
 from flink_agents.api.prompts.prompt import Prompt
 from flink_agents.api.resource import Resource, ResourceDescriptor, ResourceType
 from flink_agents.api.resource_context import ResourceContext
 from flink_agents.api.tools.function_tool import FunctionTool as DeclaredTool
 from flink_agents.api.tools.tool import Tool, ToolType
-from flink_agents.plan.actions.built_in import built_in_actions
 from flink_agents.plan.agent_plan import AgentPlan
 from flink_agents.plan.configuration import AgentConfiguration
 
@@ -105,10 +103,3 @@ def test_java_resources_are_refused_by_name():
     provider = plan_with(ResourceType.CHAT_MODEL, descriptor)
     with pytest.raises(NotImplementedError, match="The chat_model 'r' is org.example.Model, a Java class"):
         provider.provide(None, AgentConfiguration())
-
-
-@pytest.mark.parametrize("action", built_in_actions(), ids=lambda action: action.name)
-def test_built_in_actions_say_what_they_cannot_do_yet(action):
-    event = Event(type=action.trigger_conditions[0])
-    with pytest.raises(NotImplementedError, match=f"Event {event.id} .* this release .* cannot do yet"):
-        action.exec.as_callable()(event, None)

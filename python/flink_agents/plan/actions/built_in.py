@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import List
 
-from flink_agents.api.events.event import Event
 from flink_agents.api.function import PythonFunction
+from flink_agents.api.resource import ResourceType
 from flink_agents.plan.actions.action import Action
 
 CHAT_MODEL_ACTION = "chat_model_action"
@@ -43,9 +43,9 @@ def built_in_actions() -> List[Action]:
     ]
 
 
-def not_yet(event: Event, what: str, instead: str) -> NotImplementedError:
-    """Say that this release cannot yet do what an event asks for."""
-    return NotImplementedError(
-        f"Event {event.id} of type '{event.type}' asks for {what}, which this release of flink-agents-rs cannot do "
-        f"yet; a later release will. Until then {instead}."
-    )
+# What an agent has if one of them can have to wait.
+NEEDS = {
+    CHAT_MODEL_ACTION: ResourceType.CHAT_MODEL,
+    TOOL_CALL_ACTION: ResourceType.TOOL,
+    CONTEXT_RETRIEVAL_ACTION: ResourceType.VECTOR_STORE,
+}

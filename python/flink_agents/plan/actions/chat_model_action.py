@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from flink_agents.api.events.event import Event
 from flink_agents.api.runner_context import RunnerContext
-from flink_agents.plan.actions.built_in import not_yet
+
+if TYPE_CHECKING:
+    from flink_agents.runtime.context import ActionContext
 
 
-def process_chat_request_or_tool_response(event: Event, ctx: RunnerContext) -> None:
-    """Answer a chat request, or go on with it after tools were called.
+async def process_chat_request_or_tool_response(event: Event, ctx: RunnerContext) -> None:
+    """Answer a chat request, or go on with it after tools were called."""
+    # Most agents never need it.
+    from flink_agents.runtime.built_in import carry_out
 
-    Raises
-    ------
-    NotImplementedError
-        Always, in this release.
-    """
-    raise not_yet(
-        event,
-        "a chat model",
-        "call the model in an action of your own, and do not send ChatRequestEvent or ToolResponseEvent",
-    )
+    await carry_out("chat", event, cast("ActionContext", ctx))

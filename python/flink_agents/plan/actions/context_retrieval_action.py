@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from flink_agents.api.events.event import Event
 from flink_agents.api.runner_context import RunnerContext
-from flink_agents.plan.actions.built_in import not_yet
+
+if TYPE_CHECKING:
+    from flink_agents.runtime.context import ActionContext
 
 
-def process_context_retrieval_request(event: Event, ctx: RunnerContext) -> None:
-    """Query a vector store.
+async def process_context_retrieval_request(event: Event, ctx: RunnerContext) -> None:
+    """Query a vector store."""
+    # Most agents never need it.
+    from flink_agents.runtime.built_in import carry_out
 
-    Raises
-    ------
-    NotImplementedError
-        Always, in this release.
-    """
-    raise not_yet(
-        event,
-        "a vector store",
-        "query the store in an action of your own, and do not send ContextRetrievalRequestEvent",
-    )
+    await carry_out("retrieval", event, cast("ActionContext", ctx))

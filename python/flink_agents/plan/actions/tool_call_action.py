@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from flink_agents.api.events.event import Event
 from flink_agents.api.runner_context import RunnerContext
-from flink_agents.plan.actions.built_in import not_yet
+
+if TYPE_CHECKING:
+    from flink_agents.runtime.context import ActionContext
 
 
-def process_tool_request(event: Event, ctx: RunnerContext) -> None:
-    """Call tools, one after another.
+async def process_tool_request(event: Event, ctx: RunnerContext) -> None:
+    """Call tools, side by side."""
+    # Most agents never need it.
+    from flink_agents.runtime.built_in import carry_out
 
-    Raises
-    ------
-    NotImplementedError
-        Always, in this release.
-    """
-    raise not_yet(
-        event, "calls of tools", "call the tools in an action of your own, and do not send ToolRequestEvent"
-    )
+    await carry_out("tool", event, cast("ActionContext", ctx))

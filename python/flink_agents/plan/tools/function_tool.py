@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import typing
-from typing import Any
+from typing import Any, Callable, Type
 
-from pydantic import Field, field_serializer, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_serializer, field_validator
 from typing_extensions import override
 
 from flink_agents.api.function import Function, JavaFunction, PythonFunction
@@ -30,6 +30,9 @@ class FunctionTool(Tool):
     func: PythonFunction | JavaFunction
     injected_args: dict[str, InjectedArg] = Field(default_factory=dict)
 
+    _parameters: Type[BaseModel] | None = PrivateAttr(default=None)
+    _takes_more: bool = PrivateAttr(default=False)
+
     @field_validator("func", mode="before")
     @classmethod
     def _read_func(cls, value: Any) -> Any:
@@ -48,10 +51,16 @@ class FunctionTool(Tool):
     def call(self, *args: typing.Tuple[Any, ...], **kwargs: typing.Dict[str, Any]) -> Any:
         """Call the function; injected parameters are among ``kwargs``.
 
+        Arguments by name are made into what the annotations say: pydantic models of dicts, ``3`` of ``3.0``.
+
         Raises
         ------
         NotImplementedError
             If it is a Java method.
+        ValueError
+            If an argument does not fit.
+        TypeError
+            If the function has no parameter of that name.
         """
         if isinstance(self.func, JavaFunction):
             msg = (
@@ -59,7 +68,37 @@ class FunctionTool(Tool):
                 "release cannot call from Python."
             )
             raise NotImplementedError(msg)
-        return self.func.as_callable()(*args, **kwargs)
+        return self.func.as_callable()(*args, **(kwargs if args else self._fitting(kwargs)))
+
+    @property
+    def call_async(self) -> Callable[..., Any] | None:
+        """``call`` as a function to be awaited, if the function is ``async def``; else ``None``."""
+        if isinstance(self.func, JavaFunction) or not inspect.iscoroutinefunction(self.func.as_callable()):
+            return None
+        return self.call
+
+    def _fitting(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        function = self.func.as_callable()
+        if self._parameters is None:
+            # Those that are injected, too.
+            self._parameters = create_schema_from_function(function.__name__, function)
+            kinds = (parameter.kind for parameter in inspect.signature(function).parameters.values())
+            self._takes_more = inspect.Parameter.VAR_KEYWORD in kinds
+        known = self._parameters.model_fields
+        unknown = {name: value for name, value in arguments.items() if name not in known}
+        if unknown and not self._takes_more:
+            msg = (
+                f"the tool '{function.__name__}' has no parameter {', '.join(unknown)}; its parameters are "
+                f"{', '.join(name for name in known if name not in self.injected_args) or 'none'}"
+            )
+            raise TypeError(msg)
+        try:
+            fitting = self._parameters.model_validate(arguments)
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+            msg = f"arguments of the tool '{function.__name__}' do not fit: {'; '.join(problems)}"
+            raise ValueError(msg) from error
+        return {**{name: getattr(fitting, name) for name in known}, **unknown}
 
 
 def compile_tool(name: str, func: PythonFunction | JavaFunction, injected_args: dict[str, InjectedArg]) -> FunctionTool:

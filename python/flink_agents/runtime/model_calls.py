@@ -1,0 +1,89 @@
+"""The durable calls of built-in actions. They return plain data, so that a journal needs no class of a model's to replay them.
+
+Each has an identity of its own, by which journals know it wherever the model comes from. What can be awaited is; what blocks is
+called by a thread of the pool, or, if the configuration says so, in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from flink_agents import _core
+from flink_agents.api.chat_message import ChatMessage
+from flink_agents.api.chat_models.chat_model import BaseChatModelSetup
+from flink_agents.api.decorators import identity
+from flink_agents.api.resource_awaited import awaited_form
+from flink_agents.api.vector_stores.vector_store import VectorStoreQuery
+from flink_agents.runtime.threads import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flink_agents.api.agents.types import OutputSchema
+    from flink_agents.runtime.threads import CallThreads
+
+
+@identity("chat")
+async def chat(
+    setup: BaseChatModelSetup,
+    threads: CallThreads | None,
+    delay: float,
+    output_schema: OutputSchema | None,
+    messages: list[dict[str, Any]],
+    prompt_args: dict[str, Any],
+) -> dict[str, Any]:
+    """Ask a model, after a delay of so many seconds; returns its message."""
+    if delay:
+        await asyncio.sleep(delay)
+    more: dict[str, Any] = {}
+    # Who has a chat() of his own may not know of schemas.
+    if output_schema is not None and type(setup).chat is BaseChatModelSetup.chat:
+        more["output_schema"] = output_schema
+    asked = [ChatMessage.model_validate(message) for message in messages]
+    answer = await _called(setup, "chat", threads, asked, prompt_args, **more)
+    if not isinstance(answer, ChatMessage):
+        msg = f"{type(setup).__name__}.chat returned {'nothing' if answer is None else repr(answer)}, not a ChatMessage."
+        raise TypeError(msg)
+    return answer.model_dump(mode="json")
+
+
+@identity("tool-call")
+async def call_tool(
+    tool: Any, injected: dict[str, Any], threads: CallThreads | None, name: str, arguments: dict[str, Any]
+) -> Any:
+    """Call a tool; returns its result as plain data, or as text if it is none."""
+    clash = injected.keys() & arguments.keys()
+    if clash:
+        msg = f"the tool '{name}' has no parameter {', '.join(sorted(clash))}"
+        raise TypeError(msg)
+    result = await _called(tool, "call", threads, **arguments, **injected)
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json")
+    try:
+        return _core.to_plain(result)
+    except (TypeError, ValueError):
+        return str(result)
+
+
+@identity("rag-async")
+async def query(store: Any, threads: CallThreads | None, text: str, limit: int) -> list[dict[str, Any]]:
+    """Query a vector store; returns the documents."""
+    found = await _called(store, "query", threads, VectorStoreQuery(query_text=text, limit=limit))
+    return [document.model_dump(mode="json") for document in found.documents]
+
+
+async def _called(resource: Any, method: str, threads: CallThreads | None, *args: Any, **kwargs: Any) -> Any:
+    awaited = awaited_form(resource, method)
+    if awaited is not None:
+        return await awaited(*args, **kwargs)
+    blocking: Callable[..., Any] = getattr(resource, method)
+    if threads is None:
+        result = blocking(*args, **kwargs)
+    else:
+        result = await in_thread(threads, copy_context(), lambda: blocking(*args, **kwargs))
+    # Of a method that hands on what an 'async def' function returned.
+    return await result if asyncio.iscoroutine(result) else result

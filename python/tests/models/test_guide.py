@@ -1,0 +1,59 @@
+"""The programs of docs/guides/models-python.md do what they say."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "guides" / "models-python.md"
+PROGRAMS = {
+    re.match(r"# (\w+)\.py\n", program)[1]: program
+    for program in re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+}
+CALL = {"name": "price", "arguments": {"product": "kettle"}}
+SCRIPTS = {
+    "review_agent": [
+        {"when": {"round": 0}, "answers": [{"tool_calls": [CALL]}]},
+        {"when": {"contains": "19.5"}, "answers": [{"text": '{"stars": 4, "why": "it boils"}'}]},
+    ],
+    "answer_agent": [{"when": {"contains": "How much"}, "answers": [{"text": "two litres"}]}],
+    "ask": [{"answers": [{"text": "Hello, too", "usage": {"prompt": 9, "completion": 3}}]}],
+    "clock_agent": [
+        {"when": {"round": 0}, "answers": [{"tool_calls": [{"name": "time", "arguments": {}}]}]},
+        {"answers": [{"text": "It is $last."}]},
+    ],
+    "own_model": [],
+}
+CLOCK = {"tools": [{"name": "time", "description": "Tells the time.", "text": "noon"}]}
+
+
+def test_all_programs_are_run():
+    assert PROGRAMS.keys() == SCRIPTS.keys()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_program_prints_what_it_says(model_server, tmp_path, name):
+    server = model_server(*SCRIPTS[name], mcp=CLOCK)
+    (tmp_path / f"{name}.py").write_text(PROGRAMS[name], encoding="utf-8")
+    environment = {
+        **os.environ,
+        "MODEL_URL": f"{server.url}/v1",
+        "MCP_URL": f"{server.url}/mcp",
+        "MCP_TOKEN": "t",
+        "no_proxy": "*",
+    }
+    for unset in ("FLINK_CONF_DIR", "OPENAI_API_KEY"):
+        environment.pop(unset, None)
+    ran = subprocess.run(
+        [sys.executable, f"{name}.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    expected = re.search(r"print\(outputs\)  # (.*)", PROGRAMS[name])
+    assert ran.stdout.strip() == (expected[1] if expected else "Hello, too 9"), ran.stderr
+    if name == "answer_agent":
+        (asked,) = server.chats()
+        assert asked["messages"][0]["content"] == "Answer by this alone: The kettle holds two litres."

@@ -1,0 +1,169 @@
+"""What goes wrong with models: the strategies, their metrics, and what journals keep of calls that were paid for."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import test_react
+from flink_agents.api.agents.agent import Agent
+from flink_agents.api.chat_message import ChatMessage
+from flink_agents.api.decorators import action
+from flink_agents.api.events.chat_event import ChatRequestEvent, ChatResponseEvent
+from flink_agents.api.events.event import InputEvent, OutputEvent
+from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from flink_agents.api.resource import ResourceDescriptor, ResourceName, ResourceType
+from flink_agents.api.tools.tool import Tool
+
+
+class Asks(Agent):
+    """Asks the model, and tells all of the answer."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def ask(event, ctx):
+        message = ChatMessage(content=InputEvent.from_event(event).input)
+        ctx.send_event(ChatRequestEvent(model="model", messages=[message]))
+
+    @action(ChatResponseEvent.EVENT_TYPE)
+    @staticmethod
+    def tell(event, ctx):
+        answered = ChatResponseEvent.from_event(event)
+        if os.environ.get("STOP") == answered.response.content:
+            raise RuntimeError(os.environ["STOP"])
+        told = [answered.response.content, answered.retry_count, answered.response.extra_args.get("error")]
+        ctx.send_event(OutputEvent(output=told))
+
+
+def asks(server, tools=(), **arguments):
+    agent = Asks()
+    arguments = {"max_retries": 0, **arguments}
+    agent.add_resource("server", ResourceType.CHAT_MODEL_CONNECTION, test_react.connection(server, **arguments))
+    setup = ResourceDescriptor(
+        clazz=ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, connection="server", model="m1", tools=list(tools)
+    )
+    agent.add_resource("model", ResourceType.CHAT_MODEL, setup)
+    return agent
+
+
+BROKEN = {"status": 500, "error": "no memory"}
+TROUBLE = {
+    "refused": ({"status": 400, "error": "no such model"}, "no such model"),
+    "malformed": ({"raw": "<html>"}, "attempt 1 of 1"),
+    "cut": ({"text": "half of it", "cut_after": 20}, "attempt 1 of 1"),
+    "no arguments": ({"tool_calls": [{"name": "later", "arguments": "{no"}]}, "no JSON object"),
+    "silent": ({"hang": True}, "for 1 s"),
+    "too large": ({"text": "x" * 5000}, "max_response_bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_a_call_that_fails_names_connection_model_and_attempt(model_server, run, kind):
+    answer, told = TROUBLE[kind]
+    server = model_server({"answers": [answer]})
+    with pytest.raises(RuntimeError, match="model 'm1' of connection 'server', attempt 1 of 1") as failed:
+        run([("k", "?")], asks(server, timeout=1, max_response_bytes=4096))
+    assert told in str(failed.value) and "action 'chat_model_action', key 'k'" in str(failed.value)
+    assert failed.value.__cause__.kind
+
+
+def test_keys_are_told_to_nobody(model_server, run, caplog):
+    caplog.set_level(logging.DEBUG)
+    server = model_server({"answers": [{"text": "ok"}]}, keys=["sk-right"])
+    with pytest.raises(RuntimeError, match="401") as failed:
+        run([("k", "?")], asks(server, api_key="sk-expired"))
+    assert "sk-expired" not in f"{failed.value}{failed.value.__cause__!r}{caplog.text}"
+    assert run([("k", "?")], asks(server, api_key="sk-right")) == [("k", ["ok", 0, None])]
+
+
+def test_retry_asks_again_and_counts_it(model_server, run):
+    server = model_server({"answers": [BROKEN, BROKEN, {"text": "ok", "usage": {"prompt": 7, "completion": 2}}]})
+    environment = AgentsExecutionEnvironment.get_execution_environment()
+    environment.get_config().set_str("error-handling-strategy", "retry")
+    environment.get_config().set_str("retry-wait-interval", "0")
+    outputs = environment.from_list([{"key": "k", "value": "?"}]).apply(asks(server)).to_list()
+    environment.execute()
+    assert outputs == [{"k": ["ok", 2, None]}]
+    counted = environment.metrics().to_json()
+    for name in ("retryCount", "promptTokens", "completionTokens"):
+        assert name in counted, counted
+
+
+def test_ignore_answers_with_the_error(model_server, run):
+    server = model_server({"answers": [BROKEN]})
+    ((_, (content, retries, error)),) = run([("k", "?")], asks(server), {"error-handling-strategy": "ignore"})
+    assert (content, retries) == ("", 0)
+    assert error["class"] == "flink_agents._core.ModelError" and "no memory" in error["message"]
+
+
+def test_a_call_that_takes_too_long_is_given_up(model_server, run):
+    server = model_server({"answers": [{"hang": True}]})
+    with pytest.raises(RuntimeError, match="DurableCallTimeoutError: Durable call .*chat.* took longer than 0.3 s"):
+        run([("k", "?")], asks(server), {"call.timeout": "300ms"})
+
+
+def test_what_was_answered_is_not_asked_again_by_the_next_run(model_server, run, monkeypatch):
+    server = model_server({"when": {"contains": "one"}, "answers": [{"text": "1"}]}, {"answers": [{"text": "2"}]})
+    config = {"actionStateStoreBackend": "sqlite"}
+    inputs = [("a", "one"), ("b", "two")]
+    monkeypatch.setenv("STOP", "2")
+    with pytest.raises(RuntimeError, match="key 'b'"):
+        run(inputs, asks(server), config, name="chats")
+    assert len(server.chats()) == 2
+    monkeypatch.delenv("STOP")
+    assert sorted(run(inputs, asks(server), config, name="chats")) == [("a", ["1", 0, None]), ("b", ["2", 0, None])]
+    assert len(server.chats()) == 2
+
+
+def test_failed_attempts_and_their_waits_are_not_repeated_by_the_next_run(model_server, run, monkeypatch):
+    server = model_server({"answers": [BROKEN, {"text": "2"}]})
+    config = {
+        "actionStateStoreBackend": "sqlite", "error-handling-strategy": "retry", "retry-wait-interval": "1",
+    }
+    monkeypatch.setenv("STOP", "2")
+    with pytest.raises(RuntimeError, match="key 'b'"):
+        run([("b", "?")], asks(server), config, name="retried")
+    monkeypatch.delenv("STOP")
+    assert run([("b", "?")], asks(server), config, name="retried") == [("b", ["2", 1, None])]
+    assert len(server.chats()) == 2
+
+
+def once_killed() -> str:
+    """Kills the process that calls it first."""
+    with open("called", "a", encoding="utf-8") as file:
+        file.write("x")
+    if os.path.getsize("called") == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+def killed_program(url):
+    server = type("Server", (), {"url": url})
+    agent = asks(server, tools=["once_killed"])
+    agent.add_resource("once_killed", ResourceType.TOOL, Tool.from_callable(once_killed))
+    environment = AgentsExecutionEnvironment.get_execution_environment()
+    environment.get_config().set_str("actionStateStoreBackend", "sqlite")
+    outputs = environment.from_list([{"key": "k", "value": "?"}]).apply(agent).to_list()
+    environment.execute("killed")
+    print(outputs)
+
+
+def test_a_process_that_is_killed_in_a_tool_does_not_pay_again_for_the_chat_before(model_server, tmp_path):
+    server = model_server(
+        {"when": {"round": 0}, "answers": [{"tool_calls": [{"name": "once_killed", "arguments": {}}]}]},
+        {"when": {"round": 1}, "answers": [{"text": "it is $last"}]},
+    )
+    program = [sys.executable, "-c", f"import test_trouble; test_trouble.killed_program({server.url!r})"]
+    environment = dict(os.environ, PYTHONPATH=os.path.dirname(__file__), no_proxy="*")
+    environment.pop("FLINK_CONF_DIR", None)
+    options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 60}
+    first = subprocess.run(program, check=False, **options)
+    assert first.returncode == -signal.SIGKILL, first.stderr
+    assert len(server.chats()) == 1
+    second = subprocess.run(program, check=False, **options)
+    assert second.stdout == "[{'k': ['it is alive', 0, None]}]\n", second.stderr
+    assert len(server.chats()) == 2
+    assert (tmp_path / "called").read_text() == "xx"
