@@ -171,3 +171,12 @@ def test_hundreds_of_chats_wait_without_threads(model_server, run):
     # One after another they would take 90 s.
     assert time.monotonic() - began < 20
     assert threading.active_count() <= before + 1
+
+
+def test_a_row_type_asks_for_a_row(model_server, run, pyflink):
+    types = [pyflink.BasicTypeInfo(pyflink.BasicType.INT), pyflink.BasicTypeInfo(pyflink.BasicType.STRING)]
+    schema = pyflink.RowTypeInfo(types, ["degrees", "city"])
+    server = model_server({"answers": [{"text": '{"city": "Ulm"}'}, {"text": '{"city": "Ulm", "degrees": 20.0}'}]})
+    ((_, row),) = run([("k", "?")], react(server, output_schema=schema))
+    assert row == pyflink.Row(degrees=20, city="Ulm")
+    assert "the field 'degrees' is missing" in server.chats()[1]["messages"][-1]["content"]
