@@ -97,7 +97,7 @@ class _Host:
     async def chat(self, what: dict[str, Any]) -> dict[str, Any]:
         ctx = self._ctx
         setup: Any = ctx.get_resource(what["model"], ResourceType.CHAT_MODEL)
-        call = partial(chat, setup, _threads(ctx, what), what["delay_ms"] / 1000, _schema(what))
+        call = partial(chat, setup, _in_thread(ctx, what), what["delay_ms"] / 1000, _schema(what))
         traced = _Traced(ctx, ExecutionEntityTypes.LLM, what["model"], {LLMExecutionMetadataKeys.MODEL: setup.model})
         try:
             message = await ctx.durable_execute_async(call, what["messages"], what["prompt_args"])
@@ -137,7 +137,7 @@ class _Host:
             except Exception as error:
                 results[place] = self._failed(error)
             else:
-                made = partial(call_tool, tool, injected, _threads(ctx, what))
+                made = partial(call_tool, tool, injected, _in_thread(ctx, what))
                 traced = _Traced(ctx, ExecutionEntityTypes.TOOL, call["name"], self._described(tool, call))
                 calls.append((place, ctx.durable_execute_async(made, call["name"], call["arguments"]), traced))
         if what["async"]:
@@ -156,7 +156,7 @@ class _Host:
     async def retrieve(self, what: dict[str, Any]) -> dict[str, Any]:
         ctx = self._ctx
         store: Any = ctx.get_resource(what["store"], ResourceType.VECTOR_STORE)
-        call = partial(query, store, _threads(ctx, what))
+        call = partial(query, store, _in_thread(ctx, what))
         try:
             return {"ok": await ctx.durable_execute_async(call, what["query"], what["limit"])}
         except Exception as error:
@@ -231,9 +231,9 @@ def _schema(what: dict[str, Any]) -> Any:
     return None if schema is None else OutputSchema.model_validate(schema)
 
 
-def _threads(ctx: ActionContext, what: dict[str, Any]) -> Any:
-    """Return the threads for what blocks; ``None`` if the configuration wants it called in place."""
-    return ctx.executor.threads if what["async"] else None
+def _in_thread(ctx: ActionContext, what: dict[str, Any]) -> Any:
+    """Return what has a thread call what blocks; ``None`` if the configuration wants it called in place."""
+    return ctx.executor.in_thread if what["async"] else None
 
 
 def _settings(ctx: ActionContext) -> dict[str, Any]:

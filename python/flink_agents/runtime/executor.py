@@ -504,6 +504,14 @@ class Executor:
             # Hosts take metrics between two waits.
             self.kick()
 
+    def in_thread(self, func: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Let a thread call a function, for code on the loop that awaits the future."""
+        from flink_agents.runtime.threads import Called
+
+        called = Called(self.loop, func, self.late)
+        self.threads.submit(called)
+        return called.future
+
     def _deliver(self) -> None:
         if self._threads is not None:
             self._threads.deliver()

@@ -7,7 +7,6 @@ called by a thread of the pool, or, if the configuration says so, in place.
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -18,19 +17,19 @@ from flink_agents.api.chat_models.chat_model import BaseChatModelSetup
 from flink_agents.api.decorators import identity
 from flink_agents.api.resource_awaited import awaited_form
 from flink_agents.api.vector_stores.vector_store import VectorStoreQuery
-from flink_agents.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flink_agents.api.agents.types import OutputSchema
-    from flink_agents.runtime.threads import CallThreads
+
+    InThread = Callable[[Callable[[], Any]], asyncio.Future[Any]]
 
 
 @identity("chat")
 async def chat(
     setup: BaseChatModelSetup,
-    threads: CallThreads | None,
+    in_thread: InThread | None,
     delay: float,
     output_schema: OutputSchema | None,
     messages: list[dict[str, Any]],
@@ -44,7 +43,7 @@ async def chat(
     if output_schema is not None and type(setup).chat is BaseChatModelSetup.chat:
         more["output_schema"] = output_schema
     asked = [ChatMessage.model_validate(message) for message in messages]
-    answer = await _called(setup, "chat", threads, asked, prompt_args, **more)
+    answer = await _called(setup, "chat", in_thread, asked, prompt_args, **more)
     if not isinstance(answer, ChatMessage):
         msg = f"{type(setup).__name__}.chat returned {'nothing' if answer is None else repr(answer)}, not a ChatMessage."
         raise TypeError(msg)
@@ -53,14 +52,14 @@ async def chat(
 
 @identity("tool-call")
 async def call_tool(
-    tool: Any, injected: dict[str, Any], threads: CallThreads | None, name: str, arguments: dict[str, Any]
+    tool: Any, injected: dict[str, Any], in_thread: InThread | None, name: str, arguments: dict[str, Any]
 ) -> Any:
     """Call a tool; returns its result as plain data, or as text if it is none."""
     clash = injected.keys() & arguments.keys()
     if clash:
         msg = f"the tool '{name}' has no parameter {', '.join(sorted(clash))}"
         raise TypeError(msg)
-    result = await _called(tool, "call", threads, **arguments, **injected)
+    result = await _called(tool, "call", in_thread, **arguments, **injected)
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json")
     try:
@@ -70,20 +69,20 @@ async def call_tool(
 
 
 @identity("rag-async")
-async def query(store: Any, threads: CallThreads | None, text: str, limit: int) -> list[dict[str, Any]]:
+async def query(store: Any, in_thread: InThread | None, text: str, limit: int) -> list[dict[str, Any]]:
     """Query a vector store; returns the documents."""
-    found = await _called(store, "query", threads, VectorStoreQuery(query_text=text, limit=limit))
+    found = await _called(store, "query", in_thread, VectorStoreQuery(query_text=text, limit=limit))
     return [document.model_dump(mode="json") for document in found.documents]
 
 
-async def _called(resource: Any, method: str, threads: CallThreads | None, *args: Any, **kwargs: Any) -> Any:
+async def _called(resource: Any, method: str, in_thread: InThread | None, *args: Any, **kwargs: Any) -> Any:
     awaited = awaited_form(resource, method)
     if awaited is not None:
         return await awaited(*args, **kwargs)
     blocking: Callable[..., Any] = getattr(resource, method)
-    if threads is None:
+    if in_thread is None:
         result = blocking(*args, **kwargs)
     else:
-        result = await in_thread(threads, copy_context(), lambda: blocking(*args, **kwargs))
+        result = await in_thread(lambda: blocking(*args, **kwargs))
     # Of a method that hands on what an 'async def' function returned.
     return await result if asyncio.iscoroutine(result) else result

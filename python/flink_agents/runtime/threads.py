@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
-    from contextvars import Context
 
 logger = logging.getLogger(__name__)
 
@@ -151,43 +151,45 @@ class CallThreads:
                     return
 
 
-class _Called:
-    """A function that a thread calls for code of a loop."""
+class Called:
+    """A function that a thread calls for code of the owner's loop, in a copy of its context variables.
 
-    def __init__(self, future: asyncio.Future[Any], context: Context, func: Callable[[], Any]) -> None:
-        self._future = future
-        self._context = context
+    Attributes
+    ----------
+    future
+        Brings what it returns or raises; to cancel it gives the call up.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, func: Callable[[], Any], late: Callable[[], Any]) -> None:
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self._context = copy_context()
         self._func = func
+        self._late = late
+        self._begun = False
         self._result: Any = None
         self._failure: BaseException | None = None
 
     def make(self) -> None:
-        if self._future.cancelled():
+        if self.future.cancelled():
             # Given up before its turn.
             return
+        self._begun = True
         try:
             self._result = self._context.run(self._func)
         except BaseException as error:
             self._failure = error
 
     def made(self) -> None:
-        if self._future.done():
+        if self.future.done():
+            if self._begun:
+                self._late()
             return
         if self._failure is None:
-            self._future.set_result(self._result)
+            self.future.set_result(self._result)
         elif isinstance(self._failure, StopIteration):
             # A future cannot raise it.
             error = RuntimeError("an iterator was at its end where more was asked of it, by next()")
             error.__cause__ = self._failure
-            self._future.set_exception(error)
+            self.future.set_exception(error)
         else:
-            self._future.set_exception(self._failure)
-
-
-def in_thread(threads: CallThreads, context: Context, func: Callable[[], Any]) -> asyncio.Future[Any]:
-    """Let a thread call a function in these context variables; the future is of the running loop, the threads' owner."""
-    import asyncio
-
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    threads.submit(_Called(future, context, func))
-    return future
+            self.future.set_exception(self._failure)

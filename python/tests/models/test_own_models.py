@@ -27,6 +27,7 @@ from flink_agents.api.resource import ResourceDescriptor, ResourceType
 from flink_agents.api.tools.tool import Tool, ToolMetadata, ToolType
 from flink_agents.api.vector_stores.vector_store import BaseVectorStore, Document, VectorStoreQueryResult
 from flink_agents.integrations.chat_models.ollama_chat_model import OllamaChatModelConnection
+from flink_agents.runtime.executor import Executor
 
 HERE = "test_own_models"
 MEET = threading.Barrier(2)
@@ -208,8 +209,8 @@ class Chats(Agent):
             ctx.send_event(OutputEvent(output=list(response.responses.values())))
 
 
-def chats():
-    agent = Chats()
+def chats(agent=None):
+    agent = agent or Chats()
     for name in ("blocking", "awaited", "silent", "overrides"):
         setup = ResourceDescriptor(clazz=f"{HERE}.Setup", connection=name, model="m")
         agent.add_resource(f"ask_{name}", ResourceType.CHAT_MODEL, setup)
@@ -272,3 +273,26 @@ class NoModels(Agent):
 
 def test_agents_without_models_and_tools_need_no_loop(run):
     assert run([("k", 1)], NoModels()) == [("k", {"c": "Tool `nothing` does not exist."})]
+
+
+GATE, LATE = threading.Event(), threading.Event()
+
+
+class Waits(Chats):
+    """Ends when what came too late has been counted."""
+
+    @action(ChatResponseEvent.EVENT_TYPE)
+    @staticmethod
+    async def tell(event, ctx):
+        GATE.set()
+        while not LATE.is_set():
+            await asyncio.sleep(0.01)
+        ctx.send_event(OutputEvent(output=ChatResponseEvent.from_event(event).response.extra_args["error"]["class"]))
+
+
+def test_what_a_blocking_model_brings_after_it_was_given_up_is_counted(run, monkeypatch):
+    monkeypatch.setattr(Blocking, "chat", lambda *_, **__: GATE.wait(10))
+    monkeypatch.setattr(Executor, "late", lambda _: LATE.set())
+    config = {"call.timeout": "200ms", "error-handling-strategy": "ignore"}
+    ((_, error),) = run([("k", "ask_blocking:x")], chats(Waits()), config)
+    assert error == "flink_agents.api.runner_context.DurableCallTimeoutError"
