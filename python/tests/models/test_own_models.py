@@ -296,3 +296,28 @@ def test_what_a_blocking_model_brings_after_it_was_given_up_is_counted(run, monk
     config = {"call.timeout": "200ms", "error-handling-strategy": "ignore"}
     ((_, error),) = run([("k", "ask_blocking:x")], chats(Waits()), config)
     assert error == "flink_agents.api.runner_context.DurableCallTimeoutError"
+
+
+class AsksMany(Chats):
+    """Asks several questions in one run, and tells when all are answered."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def ask(event, ctx):
+        for text in InputEvent.from_event(event).input:
+            ctx.send_event(ChatRequestEvent(model="ask_awaited", messages=[ChatMessage(content=text)]))
+
+    @action(ChatResponseEvent.EVENT_TYPE)
+    @staticmethod
+    def tell(event, ctx):
+        answers = [*(ctx.sensory_memory.get("answers") or []), ChatResponseEvent.from_event(event).response.content]
+        ctx.sensory_memory.set("answers", answers)
+        if len(answers) == 10:
+            ctx.send_event(OutputEvent(output=sorted(answers)))
+
+
+def test_chats_of_one_run_are_answered_side_by_side(run):
+    Awaited.most = 0
+    ((_, answers),) = run([("k", [f"q{n}" for n in range(10)])], chats(AsksMany()))
+    assert answers == [f"{{'model': 'm'}} user:q{n}" for n in range(10)]
+    assert Awaited.most == 10

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -151,19 +152,39 @@ def killed_program(url):
     print(outputs)
 
 
+def program_at(server, directory):
+    """Return the arguments that start ``killed_program`` with a server, in a directory."""
+    environment = dict(os.environ, PYTHONPATH=os.path.dirname(__file__), no_proxy="*")
+    environment.pop("FLINK_CONF_DIR", None)
+    program = f"import test_trouble; test_trouble.killed_program({server.url!r})"
+    return {
+        "args": [sys.executable, "-c", program], "cwd": directory, "env": environment, "text": True,
+        "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+    }
+
+
 def test_a_process_that_is_killed_in_a_tool_does_not_pay_again_for_the_chat_before(model_server, tmp_path):
     server = model_server(
         {"when": {"round": 0}, "answers": [{"tool_calls": [{"name": "once_killed", "arguments": {}}]}]},
         {"when": {"round": 1}, "answers": [{"text": "it is $last"}]},
     )
-    program = [sys.executable, "-c", f"import test_trouble; test_trouble.killed_program({server.url!r})"]
-    environment = dict(os.environ, PYTHONPATH=os.path.dirname(__file__), no_proxy="*")
-    environment.pop("FLINK_CONF_DIR", None)
-    options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 60}
-    first = subprocess.run(program, check=False, **options)
+    first = subprocess.run(**program_at(server, tmp_path), check=False, timeout=60)
     assert first.returncode == -signal.SIGKILL, first.stderr
     assert len(server.chats()) == 1
-    second = subprocess.run(program, check=False, **options)
+    second = subprocess.run(**program_at(server, tmp_path), check=False, timeout=60)
     assert second.stdout == "[{'k': ['it is alive', 0, None]}]\n", second.stderr
     assert len(server.chats()) == 2
     assert (tmp_path / "called").read_text() == "xx"
+
+
+def test_a_chat_in_which_the_process_is_killed_is_asked_again_with_the_same_key(model_server, tmp_path):
+    server = model_server({"answers": [{"text": "late", "delay_ms": 60000}, {"text": "in time"}]})
+    with subprocess.Popen(**program_at(server, tmp_path)) as first:
+        until = time.monotonic() + 60
+        while not server.chats() and time.monotonic() < until:
+            time.sleep(0.05)
+        first.kill()
+    second = subprocess.run(**program_at(server, tmp_path), check=False, timeout=60)
+    assert second.stdout == "[{'k': ['in time', 0, None]}]\n", second.stderr
+    one, other = (asked["headers"]["idempotency-key"] for asked in server.requests())
+    assert one == other
