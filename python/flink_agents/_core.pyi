@@ -37,6 +37,9 @@ def check_plain(value: Any, path: str = "value") -> None:
 def to_plain(value: Any, path: str = "value") -> Any:
     """Return what the receiver of an event sees, as JSON would hold it: rows are dicts."""
 
+def to_json(value: Any) -> str:
+    """Return the same as JSON: NaN, infinities and integers that no float can hold as texts, halves of surrogate pairs as U+FFFD."""
+
 def check_memory_value(path: str, value: Any) -> None:
     """Refuse what memory cannot hold: all but None, bool, int, float, str, bytes, list and dict with str keys."""
 

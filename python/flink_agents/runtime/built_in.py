@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-from pydantic import BaseModel
 
 from flink_agents import _core
 from flink_agents.api.agents.agent import STRUCTURED_OUTPUT
@@ -60,7 +58,7 @@ async def carry_out(action: str, event: Event, ctx: ActionContext) -> None:
         "language": "python",
         "settings": _settings(ctx),
     }
-    machine, commands = _core.BuiltIn.begin(_json(start))
+    machine, commands = _core.BuiltIn.begin(_core.to_json(start))
     host = _Host(ctx, event)
     while True:
         answer: Any = None
@@ -71,7 +69,7 @@ async def carry_out(action: str, event: Event, ctx: ActionContext) -> None:
             answer = getattr(host, name)(what)
             if name in _AWAITED:
                 answer = await answer
-        commands = machine.answer(_json(answer))
+        commands = machine.answer(_core.to_json(answer))
 
 
 _AWAITED = {"chat", "tools", "retrieve"}
@@ -262,14 +260,3 @@ def _injected(ctx: ActionContext, tool: Any) -> dict[str, Any]:
             raise ValueError(msg)
         found[name] = value
     return found
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON has no word for as what the receiver of an event sees."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return cast(Any, _core.to_plain(value))

@@ -72,10 +72,11 @@ async def call_tool(
 async def query(store: Any, in_thread: InThread | None, text: str, limit: int) -> list[dict[str, Any]]:
     """Query a vector store; returns the documents."""
     found = await _called(store, "query", in_thread, VectorStoreQuery(query_text=text, limit=limit))
-    return [document.model_dump(mode="json") for document in found.documents]
+    # Not by mode="json", for which NaN is None.
+    return [_core.to_plain(document.model_dump()) for document in found.documents]
 
 
-async def _called(resource: Any, method: str, in_thread: InThread | None, *args: Any, **kwargs: Any) -> Any:
+async def _called(resource: Any, method: str, in_thread: InThread | None, /, *args: Any, **kwargs: Any) -> Any:
     awaited = awaited_form(resource, method)
     if awaited is not None:
         return await awaited(*args, **kwargs)

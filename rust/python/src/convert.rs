@@ -2,10 +2,12 @@
 
 use crate::decode::{read, read_plain};
 use crate::encode::{Rules, write};
+use flink_agents_core::value::{self, Value, to_plain_json};
 use flink_agents_runtime::worker::frames::MAX_FRAME;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use serde_json::Value as Json;
 
 /// Most bytes of a value. It has to fit into a frame with all that goes along, also where there are no frames: an agent is to
 /// behave alike everywhere.
@@ -53,6 +55,32 @@ pub(crate) fn to_plain<'py>(value: &Bound<'py, PyAny>, path: &str) -> PyResult<B
     let mut out = Vec::with_capacity(128);
     encoded(value, Rules::Event, path, &mut out)?;
     read_plain(value.py(), &out)
+}
+
+/// The same as JSON text. What JSON has no word for is told by the rule of the core's plain view: NaN and infinities are
+/// texts, halves of surrogate pairs U+FFFD.
+#[pyfunction]
+pub(crate) fn to_json(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let mut out = Vec::with_capacity(128);
+    encoded(value, Rules::Event, "value", &mut out)?;
+    let value = value::decode(&out).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(json_of(&value).to_string())
+}
+
+fn json_of(value: &Value) -> Json {
+    match value {
+        Value::List(items) => items.iter().map(json_of).collect(),
+        Value::Map(entries) => {
+            let entries = entries.iter().map(|(key, item)| (key.clone(), json_of(item)));
+            entries.collect()
+        }
+        // A number as long as it is one to JSON's readers.
+        Value::BigInt(_) => match to_plain_json(value) {
+            Json::String(digits) => digits.parse().map_or(Json::String(digits), Json::Number),
+            number => number,
+        },
+        _ => to_plain_json(value),
+    }
 }
 
 /// Refuses what memory cannot hold.

@@ -67,6 +67,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(convert::decode, module)?)?;
     module.add_function(wrap_pyfunction!(convert::check_plain, module)?)?;
     module.add_function(wrap_pyfunction!(convert::to_plain, module)?)?;
+    module.add_function(wrap_pyfunction!(convert::to_json, module)?)?;
     module.add_function(wrap_pyfunction!(convert::check_memory_value, module)?)?;
     module.add_function(wrap_pyfunction!(keys::key_text, module)?)?;
     module.add_function(wrap_pyfunction!(keys::key_of, module)?)?;
