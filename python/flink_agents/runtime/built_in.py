@@ -95,10 +95,12 @@ class _Host:
     async def chat(self, what: dict[str, Any]) -> dict[str, Any]:
         ctx = self._ctx
         setup: Any = ctx.get_resource(what["model"], ResourceType.CHAT_MODEL)
-        call = partial(chat, setup, _in_thread(ctx, what), what["delay_ms"] / 1000, _schema(what))
+        call = partial(chat, setup, _in_thread(ctx, what), _schema(what))
         traced = _Traced(ctx, ExecutionEntityTypes.LLM, what["model"], {LLMExecutionMetadataKeys.MODEL: setup.model})
         try:
-            message = await ctx.durable_execute_async(call, what["messages"], what["prompt_args"])
+            asked: Any = ctx.durable_execute_async(call, what["messages"], what["prompt_args"])
+            asked.delay = what["delay_ms"] / 1000
+            message = await asked
         except Exception as error:
             traced.failed(error, ExecutionProblemCategories.MODEL_CALL_FAILED)
             return self._failed(error)

@@ -99,6 +99,8 @@ class DurableCall(AsyncExecutionResult):
     # What the function may learn of it, if that is more than its name.
     _info: CallInfo | None = None
     _timer: asyncio.TimerHandle | None = None
+    # Seconds between its begin and when it is made, which are no part of its time limit. A result of a journal does not wait.
+    delay = 0.0
     # Of one that is awaited on the loop.
     _task: asyncio.Task[None] | None = None
     # Of a blocking one: whether a thread has begun it, and what came of it.
@@ -150,6 +152,10 @@ class DurableCall(AsyncExecutionResult):
 
     def _start(self) -> None:
         executor = self._context.executor
+        if self.delay > 0:
+            self._timer = executor.loop.call_later(self.delay, self._delayed)
+            self.delay = 0.0
+            return
         if executor.call_timeout is not None:
             self._timer = executor.loop.call_later(executor.call_timeout, self._too_long)
         variables = self._variables
@@ -161,6 +167,10 @@ class DurableCall(AsyncExecutionResult):
         else:
             # A task takes a copy of the variables of whoever makes it.
             self._task = variables.run(_task, self._await(), executor.loop)
+
+    def _delayed(self) -> None:
+        self._timer = None
+        DurableCall.begin(self)
 
     # ---- the two ways to make it
 

@@ -30,14 +30,11 @@ if TYPE_CHECKING:
 async def chat(
     setup: BaseChatModelSetup,
     in_thread: InThread | None,
-    delay: float,
     output_schema: OutputSchema | None,
     messages: list[dict[str, Any]],
     prompt_args: dict[str, Any],
 ) -> dict[str, Any]:
-    """Ask a model, after a delay of so many seconds; returns its message."""
-    if delay:
-        await asyncio.sleep(delay)
+    """Ask a model; returns its message."""
     more: dict[str, Any] = {}
     # Who has a chat() of his own may not know of schemas.
     if output_schema is not None and type(setup).chat is BaseChatModelSetup.chat:

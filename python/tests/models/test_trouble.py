@@ -106,6 +106,14 @@ def test_a_call_that_takes_too_long_is_given_up(model_server, run):
         run([("k", "?")], asks(server), {"call.timeout": "300ms"})
 
 
+@pytest.mark.parametrize("store", [{}, {"actionStateStoreBackend": "sqlite"}])
+def test_the_wait_before_an_attempt_is_no_part_of_its_time(model_server, run, store):
+    server = model_server({"answers": [BROKEN, {"hang": True}, {"text": "ok"}]})
+    config = {"error-handling-strategy": "retry", "retry-wait-interval": "1", "call.timeout": "700ms", **store}
+    assert run([("k", "?")], asks(server), config, name="waits") == [("k", ["ok", 2, None])]
+    assert len(server.chats()) == 3
+
+
 def test_what_was_answered_is_not_asked_again_by_the_next_run(model_server, run, monkeypatch):
     server = model_server({"when": {"contains": "one"}, "answers": [{"text": "1"}]}, {"answers": [{"text": "2"}]})
     config = {"actionStateStoreBackend": "sqlite"}
