@@ -10,6 +10,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, Url, redirect
 use serde_json::Value;
 
 use crate::error::{Failure, ModelErrorKind, excerpt};
+use crate::idempotency;
 use crate::request::Parameters;
 use crate::retry;
 use crate::secret::Secret;
@@ -23,6 +24,7 @@ pub(crate) struct Call {
     /// After the base address, with a query if it needs one.
     pub path: String,
     pub body: Value,
+    /// Of the durable call that asks.
     pub idempotency_key: Option<String>,
 }
 
@@ -110,11 +112,11 @@ impl Http {
     async fn send(&self, call: &Call) -> Result<Response, Failure> {
         let mut request = self.client.post(format!("{}{}", self.base, call.path));
         request = request.header("content-type", "application/json");
-        if let Some(key) = &call.idempotency_key {
-            request = request.header("idempotency-key", key);
-        }
         let body = serde_json::to_vec(&call.body)
             .map_err(|e| Failure::arguments(format!("the request cannot be written as JSON: {e}")))?;
+        if let Some(key) = &call.idempotency_key {
+            request = request.header("idempotency-key", idempotency::key(key, &call.path, &body));
+        }
         let response = request.body(body).send().await.map_err(|e| self.broken(call, &e))?;
         if response.status().is_success() {
             Ok(response)

@@ -26,6 +26,7 @@ mod connection;
 mod embedding;
 mod error;
 mod http;
+mod idempotency;
 pub mod limits;
 mod mcp;
 mod message;

@@ -6,7 +6,12 @@ pub(crate) fn uuid() -> String {
     for half in bytes.chunks_mut(8) {
         half.copy_from_slice(&number().to_be_bytes());
     }
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    written(bytes, 4)
+}
+
+/// A UUID as text.
+pub(crate) fn written(mut bytes: [u8; 16], version: u8) -> String {
+    bytes[6] = (bytes[6] & 0x0f) | (version << 4);
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let mut text = String::with_capacity(36);
     for (i, byte) in bytes.iter().enumerate() {

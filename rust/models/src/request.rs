@@ -24,7 +24,8 @@ pub struct ChatRequest {
     /// [`ChatConnection::native_structured_output`](crate::ChatConnection::native_structured_output).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<OutputSchema>,
-    /// Sent as `Idempotency-Key`, the same with each attempt.
+    /// That of the durable call which asks. `Idempotency-Key` is made of it and of what is asked, so that it is the same with
+    /// each attempt, and another for each question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

@@ -379,7 +379,6 @@ async fn parameters_headers_and_prefills_are_sent() {
 
     let mut request = question(Provider::OpenAi, "?");
     request.tools.push(add());
-    request.idempotency_key = Some("run-7".to_owned());
     request.parameters = Provider::OpenAi
         .setup_parameters(&json!({"model": "m", "logprobs": true, "top_logprobs": 3,
         "strict": true, "reasoning_effort": "low", "temperature": 0.1, "max_tokens": 9, "additional_kwargs": {"seed": 1}}))
@@ -405,13 +404,7 @@ async fn parameters_headers_and_prefills_are_sent() {
         seen.body["tools"][0]["function"]["parameters"]["required"],
         json!(["a", "b"])
     );
-    assert_eq!(
-        (
-            seen.headers["x-team"].as_str(),
-            seen.headers["idempotency-key"].as_str()
-        ),
-        ("red", "run-7")
-    );
+    assert_eq!(seen.headers["x-team"], "red");
     assert_eq!(seen.headers["authorization"], "Bearer sk-test");
 
     request.parameters = Provider::AzureOpenAi
@@ -462,4 +455,34 @@ async fn parameters_headers_and_prefills_are_sent() {
         ),
         (&json!(9), &json!({"effort": "high"}), &json!("Be kind"), None)
     );
+}
+
+#[tokio::test]
+async fn questions_of_one_call_have_keys_of_their_own_and_an_attempt_has_that_of_its_question() {
+    let server = serving((0..6).map(|_| Answer::text("ok")));
+    let (_, arguments) = everywhere(&server)
+        .into_iter()
+        .find(|(of, _)| *of == Provider::OpenAi)
+        .unwrap();
+    let connection = open(Provider::OpenAi, &arguments, json!({}));
+    let mut keys = Vec::new();
+    for (call, text) in [
+        (Some("call-1"), "one"),
+        (Some("call-1"), "two"),
+        (Some("call-2"), "one"),
+        (Some("call-1"), "one"),
+        (None, "one"),
+    ] {
+        let mut request = question(Provider::OpenAi, text);
+        request.idempotency_key = call.map(str::to_owned);
+        connection.chat(&request).await.unwrap();
+        let seen = server.requests().pop().unwrap();
+        keys.push(seen.headers.get("idempotency-key").cloned());
+    }
+    assert_eq!(keys[3], keys[0]);
+    assert_ne!(keys[1], keys[0]);
+    assert_ne!(keys[2], keys[0]);
+    assert_eq!(keys[4], None);
+    // A UUID of version 8, which is the same wherever it is made.
+    assert_eq!(keys[0].as_ref().map(|key| (key.len(), &key[14..15])), Some((36, "8")));
 }
