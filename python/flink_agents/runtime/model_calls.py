@@ -52,11 +52,7 @@ async def call_tool(
     tool: Any, injected: dict[str, Any], in_thread: InThread | None, name: str, arguments: dict[str, Any]
 ) -> Any:
     """Call a tool; returns its result as plain data, or as text if it is none."""
-    clash = injected.keys() & arguments.keys()
-    if clash:
-        msg = f"the tool '{name}' has no parameter {', '.join(sorted(clash))}"
-        raise TypeError(msg)
-    result = await _called(tool, "call", in_thread, **arguments, **injected)
+    result = await _called(tool, "call", in_thread, **{**arguments, **injected})
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json")
     try:

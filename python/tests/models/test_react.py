@@ -91,7 +91,8 @@ RESULTS = [
     "Tool `breaks` failed: it is broken",
     "Tool `nowhere` does not exist.",
     "Tool `weather` failed: arguments of the tool 'weather' do not fit: days: Input should be a valid integer",
-    "Tool `weather` failed: the tool 'weather' has no parameter unit",
+    # What is injected wins.
+    '{"city":"Ulm","degrees":21}',
     "Tool `later` failed: the tool 'later' has no parameter hours; its parameters are minutes",
 ]
 

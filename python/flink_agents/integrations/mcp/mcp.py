@@ -167,10 +167,10 @@ class MCPTool(_OfServer, Tool, ToolExecutionMetadataProvider):
         return ToolType.MCP
 
     @override
-    def call(self, *args: Any, **kwargs: Any) -> Any:
+    def call(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._server().call_tool(self.name, **kwargs)
 
-    async def call_async(self, **kwargs: Any) -> Any:
+    async def call_async(self, /, **kwargs: Any) -> Any:
         """Do the same, to be awaited; no thread waits."""
         return await self._server().call_tool_async(self.name, **kwargs)
 
