@@ -219,6 +219,22 @@ def test_stores_add_find_change_and_delete(model_server, tmp_path, store):
     assert [document.id for document in left] == ([] if store == "memory" else [second])
 
 
+def test_adding_makes_the_collection_where_that_is_wanted(tmp_path):
+    path = str(tmp_path / "store")
+    name = "flink_agents.integrations.vector_stores.embedded.EmbeddedVectorStore"
+    document = Document(id="1", content="x", embedding=[1.0, 0.0])
+    fixed = made(name, path=path, auto_create_collection=False)
+    for place in (None, "more"):
+        with pytest.raises(ValueError, match=f"no collection '{place or 'documents'}'"):
+            fixed.add(document, place)
+    makes = made(name, path=path, collection=None)
+    assert makes.add(document, "more") == ["1"]
+    assert makes.add(document) == ["1"]
+    makes.delete_collection("documents")
+    assert makes.add(document) == ["1"]
+    assert [document.id for place in ("documents", "more") for document in fixed.get(collection_name=place)] == ["1", "1"]
+
+
 def test_a_server_of_chroma_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="argument 'host' of ChromaVectorStore"):
         made(STORE.CHROMA_VECTOR_STORE, host="localhost")

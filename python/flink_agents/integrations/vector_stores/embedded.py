@@ -11,6 +11,8 @@ from typing_extensions import override
 from flink_agents import _core
 from flink_agents.api.vector_stores.vector_store import CollectionManageableVectorStore, Document
 
+# Where documents are if nobody says where.
+_COLLECTION = "documents"
 _DOCUMENTS = TypeAdapter(List[Document])
 
 
@@ -26,13 +28,13 @@ class EmbeddedVectorStore(CollectionManageableVectorStore):
     collection
         Where documents are unless told otherwise.
     auto_create_collection
-        Whether that is made if it is not there.
+        Whether collections are made that are not there: this one when the store is opened, others when documents are added.
     collection_metadata
-        What is known of it then.
+        What is known of this one then.
     """
 
     path: str | None = Field(default=None)
-    collection: str | None = Field(default="documents")
+    collection: str | None = Field(default=_COLLECTION)
     auto_create_collection: bool = Field(default=True)
     collection_metadata: Dict[str, Any] = Field(default_factory=dict)
 
@@ -43,8 +45,7 @@ class EmbeddedVectorStore(CollectionManageableVectorStore):
         """The native client."""
         if self._client is None:
             self._client = _core.VectorStore(self.path)
-            if self.auto_create_collection and self.collection is not None:
-                self.create_collection_if_not_exists(self.collection, metadata=self.collection_metadata)
+            self._make(self._place(None))
         return self._client
 
     @override
@@ -121,7 +122,9 @@ class EmbeddedVectorStore(CollectionManageableVectorStore):
     def _add_embedding(
         self, *, documents: List[Document], collection_name: str | None = None, **kwargs: Any
     ) -> List[str]:
-        return self.client.add(self._place(collection_name), _written(documents))
+        place = self._place(collection_name)
+        self._make(place)
+        return self.client.add(place, _written(documents))
 
     @override
     def _update_embedding(
@@ -130,11 +133,12 @@ class EmbeddedVectorStore(CollectionManageableVectorStore):
         self.client.update(self._place(collection_name), _written(documents))
 
     def _place(self, collection_name: str | None) -> str:
-        place = collection_name or self.collection
-        if place is None:
-            msg = f"The vector store {type(self).__name__} has no collection: give it one, or name one in the call."
-            raise ValueError(msg)
-        return place
+        return collection_name or self.collection or _COLLECTION
+
+    def _make(self, place: str) -> None:
+        if self.auto_create_collection:
+            metadata = self.collection_metadata if place == self._place(None) else {}
+            self.create_collection_if_not_exists(place, metadata=metadata)
 
 
 def _ids(ids: str | List[str] | None) -> List[str] | None:
