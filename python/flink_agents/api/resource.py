@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from flink_agents.api.resource_context import ResourceContext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flink_agents.api.metric_group import MetricGroup
 
 __all__ = [
@@ -38,6 +40,11 @@ class ResourceType(Enum):
     SKILLS = "skills"
 
 
+class _NotShown:
+    def __repr__(self) -> str:
+        return "…"
+
+
 class Resource(BaseModel, ABC):
     """A resource. It is made when it is first asked for, once per worker, and used from one thread at a time.
 
@@ -47,7 +54,8 @@ class Resource(BaseModel, ABC):
         The way to other resources; set by the runtime before ``open()``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True)
+    # Values may be secrets.
+    model_config = ConfigDict(arbitrary_types_allowed=True, defer_build=True, hide_input_in_errors=True)
 
     resource_context: ResourceContext | None = Field(exclude=True, default=None)
 
@@ -59,6 +67,11 @@ class Resource(BaseModel, ABC):
     @abstractmethod
     def resource_type(cls) -> ResourceType:
         """Return the kind of this resource."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Return what ``repr`` and ``str`` show: names only, since values may be secrets."""
+        given = {**self.__dict__, **(self.__pydantic_extra__ or {})}
+        return [(name, _NotShown()) for name, value in given.items() if value is not None]
 
     def set_metric_group(self, metric_group: MetricGroup) -> None:
         """Bind the metrics of the action that uses this resource now."""
@@ -78,6 +91,10 @@ class Resource(BaseModel, ABC):
 
 class SerializableResource(Resource, ABC):
     """A resource that travels inside the plan, as the JSON of its fields."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        # No secrets: all of it is in the plan.
+        return BaseModel.__repr_args__(self)
 
     @model_validator(mode="after")
     def validate_serializable(self) -> SerializableResource:

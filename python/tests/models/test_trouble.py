@@ -18,6 +18,8 @@ from flink_agents.api.events.event import InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
 from flink_agents.api.resource import ResourceDescriptor, ResourceName, ResourceType
 from flink_agents.api.tools.tool import Tool
+from flink_agents.plan.configuration import AgentConfiguration
+from flink_agents.plan.resource_provider import provider_of_descriptor
 
 
 class Asks(Agent):
@@ -78,6 +80,37 @@ def test_keys_are_told_to_nobody(model_server, run, caplog):
         run([("k", "?")], asks(server, api_key="sk-expired"))
     assert "sk-expired" not in f"{failed.value}{failed.value.__cause__!r}{caplog.text}"
     assert run([("k", "?")], asks(server, api_key="sk-right")) == [("k", ["ok", 0, None])]
+
+
+SECRETS = {
+    "api_key": "sk-1", "apikey": "sk-2", "default_headers": {"x-key": "sk-3"}, "proxy": "http://me:sk-4@127.0.0.1:9",
+}
+
+
+def test_what_shows_a_resource_shows_no_values():
+    for clazz in (
+        ResourceName.ChatModel.OPENAI_COMPLETIONS_CONNECTION,
+        ResourceName.EmbeddingModel.OPENAI_CONNECTION,
+        ResourceName.MCP_SERVER,
+    ):
+        resource = ResourceDescriptor(clazz=clazz).clazz(**SECRETS)
+        shown = f"{resource!r} {resource} {[resource]}"
+        assert "sk-" not in shown and shown.count("apikey=…") == shown.count("proxy=…") == 3
+    with pytest.raises(Exception, match="'api_?key'") as refused:
+        resource.open()
+    assert "sk-" not in f"{refused.value!r}"
+
+
+@pytest.mark.parametrize("name", ["api_key", "api_base_url", "default_headers"])
+def test_what_refuses_an_argument_does_not_show_it(name):
+    secret = ["sk-6"] if name == "default_headers" else {"key": "sk-6"}
+    descriptor = ResourceDescriptor(clazz=ResourceName.ChatModel.OPENAI_COMPLETIONS_CONNECTION, **{name: secret})
+    with pytest.raises(ValueError, match=name) as direct:
+        descriptor.clazz(**descriptor.arguments)
+    provider = provider_of_descriptor("server", ResourceType.CHAT_MODEL_CONNECTION, descriptor)
+    with pytest.raises(RuntimeError, match=name) as named:
+        provider.provide(None, AgentConfiguration())
+    assert "sk-6" not in f"{direct.value}{direct.value!r}{named.value}{named.value.__cause__!r}"
 
 
 def test_retry_asks_again_and_counts_it(model_server, run):
