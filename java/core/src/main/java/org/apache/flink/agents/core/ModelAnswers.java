@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.security.AccessController;
+import java.security.PrivilegedAction;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -95,11 +97,24 @@ final class ModelAnswers implements Runnable {
         synchronized (LOCK) {
             clients++;
             if (thread == null) {
-                thread = new Thread(new ModelAnswers(), "flink-agents model answers");
-                thread.setDaemon(true);
-                thread.setContextClassLoader(null);
+                // Of the job that happens to be the first it inherits nothing: it may outlive it.
+                thread = AccessController.doPrivileged((PrivilegedAction<Thread>) ModelAnswers::newThread);
                 thread.start();
             }
+        }
+    }
+
+    private static Thread newThread() {
+        final Thread made = new Thread(null, new ModelAnswers(), "flink-agents model answers", 0, false);
+        made.setDaemon(true);
+        made.setContextClassLoader(null);
+        return made;
+    }
+
+    /** Whether this is the thread that brings the answers. */
+    static boolean isThisThread() {
+        synchronized (LOCK) {
+            return Thread.currentThread() == thread;
         }
     }
 

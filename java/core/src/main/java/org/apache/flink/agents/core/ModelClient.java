@@ -73,9 +73,16 @@ public final class ModelClient implements AutoCloseable {
     /**
      * Waits for a call, on this thread. An interrupt cancels it.
      *
+     * @throws IllegalStateException if this is the thread that brings the answers
      * @throws CancellationException if the call was cancelled, or this thread interrupted, which it still is then
      */
     public static <T> T await(final CompletableFuture<T> call) {
+        if (ModelAnswers.isThisThread()) {
+            call.cancel(true);
+            throw new IllegalStateException(
+                    "A model was waited for by the thread that brings the answers of all, which would wait for ever: what depends on"
+                            + " an answer must not block; use thenComposeAsync, or chatAsync");
+        }
         try {
             return call.get();
         } catch (final InterruptedException e) {

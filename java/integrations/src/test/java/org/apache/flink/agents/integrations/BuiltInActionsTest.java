@@ -81,6 +81,7 @@ class BuiltInActionsTest {
             value = {
                 "true | weather | {'place': {'city': 'Ulm', 'zip': '89073'}} | sunny in 89073 Ulm",
                 "true | broken | {} | the wire is cut",
+                "true | day | {} | 2026-02-01",
                 "true | nothing | {} | Tool `nothing` does not exist.",
                 "false | nothing | {} | Tool `nothing` does not exist.",
                 "true | add | {'a': 1} | Missing required parameter: b",

@@ -97,6 +97,11 @@ public final class ChatAgents {
             throw new IllegalStateException("the wire is cut");
         }
 
+        @Tool(description = "Tells a day, as JSON does not know it.")
+        public static java.time.LocalDate day() {
+            return java.time.LocalDate.of(2026, 2, 1);
+        }
+
         @Tool(description = "Never ends.")
         public static String endless() throws InterruptedException {
             new CountDownLatch(1).await();
@@ -165,7 +170,7 @@ public final class ChatAgents {
         final Map<String, Object> arguments = new LinkedHashMap<>();
         arguments.put("connection", "server");
         arguments.put("model", "m");
-        arguments.put("tools", List.of("add", "weather", "broken", "secret", "fragile", "endless"));
+        arguments.put("tools", List.of("add", "weather", "broken", "secret", "fragile", "endless", "day"));
         for (int i = 0; i < more.length; i += 2) {
             arguments.put((String) more[i], more[i + 1]);
         }

@@ -243,6 +243,22 @@ class NativeModelsTest {
     }
 
     @Test
+    void whatDependsOnAnAnswerMustNotWaitForAnother() throws Exception {
+        try (ModelServer server = ModelServer.start("{'rules': [{'answers': [{'text': 'Hello', 'delay_ms': 200}]}]}")) {
+            final BaseChatModelConnection connection = ollama(server);
+            final List<ChatMessage> messages = List.of(ChatMessage.user("Hi"));
+            final CompletableFuture<ChatMessage> second =
+                    ((AsyncChatModelConnection) connection)
+                            .chatAsync(messages, List.of(), Map.of("model", "m"), null)
+                            .toCompletableFuture()
+                            .thenApply(first -> connection.chat(messages, List.of(), Map.of("model", "m")));
+            assertThatThrownBy(() -> second.get(60, TimeUnit.SECONDS))
+                    .hasCauseInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("would wait for ever");
+        }
+    }
+
+    @Test
     void aThousandChatsNeedNoThreads() throws Exception {
         try (ModelServer server = ModelServer.start("{'rules': [{'answers': [{'text': 'Hello', 'delay_ms': 200}]}]}")) {
             final AsyncChatModelConnection connection = (AsyncChatModelConnection) ollama(server);

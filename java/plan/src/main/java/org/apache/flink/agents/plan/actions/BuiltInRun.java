@@ -86,7 +86,7 @@ final class BuiltInRun {
         final Map<String, Object> begun = new LinkedHashMap<>();
         begun.put("id", event.getId().toString());
         begun.put("type", event.getType());
-        begun.put("attributes", PlainJson.plain(event.getAttributes()));
+        begun.put("attributes", attributes());
         final Map<String, Object> start = new LinkedHashMap<>();
         start.put("action", action);
         start.put("event", begun);
@@ -101,6 +101,16 @@ final class BuiltInRun {
                             + e.getMessage(),
                     e);
         }
+    }
+
+    @SuppressWarnings("unchecked") // maps are made of maps and responses
+    private Map<String, Object> attributes() {
+        final Map<String, Object> attributes = (Map<String, Object>) PlainJson.plain(event.getAttributes());
+        if (ToolResponseEvent.EVENT_TYPE.equals(event.getType()) && attributes.get("responses") instanceof Map) {
+            // They have the objects that tools returned, which JSON may not know.
+            ((Map<String, Object>) attributes.get("responses")).replaceAll((id, response) -> PlainJson.tellableResponse(response));
+        }
+        return attributes;
     }
 
     private static Map<String, Object> settings(ReadableConfiguration config) {

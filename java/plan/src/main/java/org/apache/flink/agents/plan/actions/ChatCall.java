@@ -77,10 +77,15 @@ class ChatCall implements DurableCallable<Map> {
                 }
             };
             asked.whenComplete((message, thrown) -> {
-                if (thrown == null) {
-                    answer.complete(plain(message));
-                } else {
+                if (thrown != null) {
                     answer.completeExceptionally(thrown);
+                    return;
+                }
+                try {
+                    answer.complete(plain(message));
+                } catch (RuntimeException | Error e) {
+                    // Nobody would be told of it here.
+                    answer.completeExceptionally(e);
                 }
             });
             return answer;

@@ -108,6 +108,17 @@ final class PlainJson {
         }
     }
 
+    /** The map of a tool's response, with a result that a model can be told of; or a raw result as Python has it. */
+    @Nullable
+    static Object tellableResponse(@Nullable Object response) {
+        if (!(response instanceof Map)) {
+            return tellable(response);
+        }
+        final Map<String, Object> told = new LinkedHashMap<>();
+        ((Map<?, ?>) response).forEach((name, value) -> told.put(String.valueOf(name), tellable(value)));
+        return told;
+    }
+
     static JsonNode read(byte[] json) {
         try {
             return MAPPER.readTree(json);
