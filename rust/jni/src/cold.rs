@@ -24,6 +24,8 @@ pub extern "system" fn JNI_OnLoad(_vm: *mut JavaVM, _reserved: *mut c_void) -> j
 /// Called by the JVM when the class loader that loaded the library is gone.
 #[unsafe(no_mangle)]
 pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
+    crate::models::unload();
+    crate::builtin::unload();
     crate::worker::unload();
     crate::event_log::unload();
     crate::stores::unload();

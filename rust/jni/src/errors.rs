@@ -136,6 +136,14 @@ pub(crate) fn install_panic_hook() {
     }));
 }
 
+/// What the panic is told as that unwinds on this thread.
+pub(crate) fn of_this_panic(what: &str) -> String {
+    let place = PLACE
+        .with(|slot| slot.borrow_mut().take())
+        .unwrap_or_else(|| "unknown place".to_owned());
+    format!("The library panicked in {what} at {place}. This is a defect of flink-agents-rs, please report this text")
+}
+
 /// What a caught panic is told as.
 pub(crate) fn from_panic(native: &str, payload: &(dyn std::any::Any + Send)) -> Failure {
     let what = payload

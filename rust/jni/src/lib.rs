@@ -14,12 +14,14 @@
 //! * **Errors** ([`errors`]) leave as Java exceptions, raised just before the native returns; a panic is caught at the
 //!   boundary, closes its engine to further use, and leaves as an exception that names the place.
 //! * **Event logs** ([`event_log`]) have handles of their own, so that one is read, and hurried, while its core is in use.
+//! * **Model clients** ([`models`]) make calls on threads of their own that know no Java; what they brought is fetched by one that waits.
 //! * **One upcall** ([`upcall`]) is made from here: the threads of a Python worker ([`worker`]) and of a journal's store
 //!   ([`journal`]) call a `Runnable` when there is something to receive. They are attached as daemons. Those of a worker end
 //!   before `workerStop` returns; those of a store make no call for a core that is closed.
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
+mod builtin;
 mod cold;
 mod engine;
 mod env;
@@ -30,6 +32,7 @@ mod hot;
 mod job_state;
 mod journal;
 mod metrics;
+mod models;
 mod stores;
 mod threads;
 mod upcall;

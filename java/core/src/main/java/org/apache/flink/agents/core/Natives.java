@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 
 /**
- * The natives of the library, one to one. Only {@link AgentsCore}, {@link CoreEventLog}, {@link CoreJournal}, {@link CommandLine}, {@link MetricsPage}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
+ * The natives of the library, one to one. Only {@link AgentsCore}, {@link BuiltInDecisions}, {@link CoreEventLog}, {@link CoreJournal}, {@link CommandLine}, {@link MetricsPage}, {@link ModelClient}, {@link PythonWorker} and {@link VirtualThreads} call them; what they mean, and who owns what, stands at
  * the head of {@code rust/jni/src/lib.rs}.
  */
 public final class Natives {
@@ -153,6 +153,28 @@ public final class Natives {
     static native void metricsPublish(long server, byte[] snapshots);
 
     static native void metricsStop(long server);
+
+    // ---- built-in actions
+
+    static native byte[] builtInBegin(byte[] start);
+
+    static native byte[] builtInAnswer(long handle, byte[] answer);
+
+    static native void builtInEnd(long handle);
+
+    // ---- models
+
+    static native long modelOpen(byte[] opening);
+
+    static native byte[] modelParameters(byte[] setting);
+
+    static native void modelCall(long handle, long call, byte[] request);
+
+    static native void modelCancel(long call);
+
+    static native byte[] modelAnswers(int millis);
+
+    static native void modelClose(long handle);
 
     // ---- event log
 

@@ -1,10 +1,12 @@
 package org.apache.flink.agents.dist;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.InvocationTargetException;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -16,8 +18,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Enumeration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
@@ -37,6 +41,7 @@ class DistJarIT {
                         "org/apache/flink/agents/plan/AgentPlan.class",
                         "org/apache/flink/agents/core/AgentsCore.class",
                         "org/apache/flink/agents/runtime/operator/AgentOperator.class",
+                        "org/apache/flink/agents/integrations/chatmodels/openai/OpenAICompletionsConnection.class",
                         "com/fasterxml/jackson/databind/ObjectMapper.class",
                         "com/fasterxml/jackson/core/JsonFactory.class",
                         "com/fasterxml/jackson/annotation/JsonProperty.class",
@@ -123,6 +128,46 @@ class DistJarIT {
                 throw new AssertionError("The core of the dist jar did not open: " + e.getCause(), e.getCause());
             }
         }
+    }
+
+    @Test
+    void asksAModelWithOnlyFlinkBesideItAndIsUnloadedAfterwards() throws Exception {
+        // Jackson keeps buffers with each thread, for as long as there is memory.
+        final FutureTask<WeakReference<ClassLoader>> asks = new FutureTask<>(DistJarIT::askedAndForgotten);
+        new Thread(asks).start();
+        final WeakReference<ClassLoader> gone = asks.get();
+        final long deadline = System.nanoTime() + 20_000_000_000L;
+        while (gone.get() != null) {
+            assertThat(System.nanoTime()).as("waiting for the class loader to be collected").isLessThan(deadline);
+            System.gc();
+        }
+    }
+
+    private static WeakReference<ClassLoader> askedAndForgotten() throws Exception {
+        final URLClassLoader loader = isolated();
+        final String api = "org.apache.flink.agents.api.";
+        final Class<?> descriptor = loader.loadClass(api + "resource.ResourceDescriptor");
+        final Object where =
+                descriptor
+                        .getConstructor(String.class, Map.class)
+                        .newInstance("any", Map.of("endpoint", "http://127.0.0.1:1", "max_retries", 0));
+        final Object connection =
+                loader.loadClass("org.apache.flink.agents.integrations.chatmodels.ollama.OllamaChatModelConnection")
+                        .getConstructor(descriptor, loader.loadClass(api + "resource.ResourceContext"))
+                        .newInstance(where, null);
+        final Object message =
+                loader.loadClass(api + "chat.messages.ChatMessage").getMethod("user", String.class).invoke(null, "Hi");
+        assertThatThrownBy(
+                        () ->
+                                connection
+                                        .getClass()
+                                        .getMethod("chat", List.class, List.class, Map.class)
+                                        .invoke(connection, List.of(message), List.of(), Map.of("model", "m")))
+                .cause()
+                .hasMessageContaining("model 'm' of connection 'any', attempt 1 of 1");
+        connection.getClass().getMethod("close").invoke(connection);
+        loader.close();
+        return new WeakReference<>(loader);
     }
 
     @Test

@@ -16,6 +16,14 @@ public class AgentExecutionOptions {
     public static final ConfigOption<Integer> RETRY_WAIT_INTERVAL =
             new ConfigOption<>("retry-wait-interval", Integer.class, 1);
 
+    /** How often in a chat the model may ask for tools. An addition to the reference's API. */
+    public static final ConfigOption<Integer> CHAT_MAX_TOOL_ROUNDS =
+            new ConfigOption<>("chat.max-tool-rounds", Integer.class, 50);
+
+    /** How often a model is shown what is wrong with an answer that does not fit its schema. An addition to the reference's API. */
+    public static final ConfigOption<Integer> CHAT_STRUCTURED_OUTPUT_REPAIRS =
+            new ConfigOption<>("chat.structured-output-repairs", Integer.class, 1);
+
     /** Most threads that make calls at the same time, per operator subtask. */
     public static final ConfigOption<Integer> NUM_ASYNC_THREADS =
             new ConfigOption<>("num-async-threads", Integer.class, 1000);

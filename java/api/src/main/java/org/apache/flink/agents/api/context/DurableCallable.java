@@ -81,4 +81,12 @@ public interface DurableCallable<T> {
     default Duration timeout() {
         return null;
     }
+
+    /**
+     * Returns how long to wait before the call is made; no thread waits, and a call whose outcome is recorded is not
+     * waited for. {@link #timeout()} begins after it. An addition to the reference's API.
+     */
+    default Duration delay() {
+        return Duration.ZERO;
+    }
 }

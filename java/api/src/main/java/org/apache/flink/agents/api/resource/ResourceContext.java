@@ -23,6 +23,24 @@ public interface ResourceContext {
     /** Returns the directories of the named skills. */
     List<String> getSkillDirs(List<String> skillNames) throws Exception;
 
+    /** Returns the name of the resource that this context was made for; empty if it is not known. An addition to the reference's API. */
+    default String getResourceName() {
+        return "";
+    }
+
+    /**
+     * Returns what names the job, so that its subtasks in one process can share limits and connections; empty outside of
+     * jobs, where nothing is shared. An addition to the reference's API.
+     */
+    default String getJob() {
+        return "";
+    }
+
+    /** Returns how many subtasks share the limits of the job's connections. An addition to the reference's API. */
+    default int getParallelism() {
+        return 1;
+    }
+
     /** Returns a context that only knows how to look up resources, without skills. */
     static ResourceContext fromGetResource(
             BiFunction<String, ResourceType, Resource> getResource) {

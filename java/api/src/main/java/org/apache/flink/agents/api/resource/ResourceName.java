@@ -85,6 +85,14 @@ public final class ResourceName {
                 "org.apache.flink.agents.integrations.embeddingmodels.ollama.OllamaEmbeddingModelConnection";
         public static final String OLLAMA_SETUP =
                 "org.apache.flink.agents.integrations.embeddingmodels.ollama.OllamaEmbeddingModelSetup";
+        /** An addition to the reference's API: OpenAI and every compatible server. */
+        public static final String OPENAI_CONNECTION =
+                "org.apache.flink.agents.integrations.embeddingmodels.openai.OpenAIEmbeddingModelConnection";
+
+        /** An addition to the reference's API. */
+        public static final String OPENAI_SETUP =
+                "org.apache.flink.agents.integrations.embeddingmodels.openai.OpenAIEmbeddingModelSetup";
+
         public static final String BEDROCK_CONNECTION =
                 "org.apache.flink.agents.integrations.embeddingmodels.bedrock.BedrockEmbeddingModelConnection";
         public static final String BEDROCK_SETUP =
@@ -117,6 +125,10 @@ public final class ResourceName {
 
     /** Vector stores. */
     public static final class VectorStore {
+        /** An addition to the reference's API: needs no server. */
+        public static final String EMBEDDED_VECTOR_STORE =
+                "org.apache.flink.agents.integrations.vectorstores.embedded.EmbeddedVectorStore";
+
         public static final String ELASTICSEARCH_VECTOR_STORE =
                 "org.apache.flink.agents.integrations.vectorstores.elasticsearch.ElasticsearchVectorStore";
         public static final String OPENSEARCH_VECTOR_STORE =

@@ -1,13 +1,19 @@
 package org.apache.flink.agents.api.tools;
 
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.lang.reflect.Method;
 import java.lang.reflect.Parameter;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.annotation.Tool;
 import org.apache.flink.agents.api.annotation.ToolParam;
 
@@ -76,7 +82,7 @@ public final class ToolSchemas {
             if (annotation != null && !annotation.description().isEmpty()) {
                 property.put("description", annotation.description());
             }
-            property.put("type", jsonTypeOf(parameter.getType()));
+            property.setAll(schemaOf(parameter.getType(), parameter.getParameterizedType()));
             if (annotation != null && annotation.required()) {
                 required.add(name);
             }
@@ -85,7 +91,54 @@ public final class ToolSchemas {
         return schema.toString();
     }
 
-    /** Returns the JSON schema type of a Java type. */
+    /** Says of classes and lists what is in them: a model cannot know it otherwise. */
+    private static ObjectNode schemaOf(Class<?> type, Type exact) {
+        final ObjectNode schema = MAPPER.createObjectNode();
+        if (type.isEnum()) {
+            schema.put("type", "string");
+            final ArrayNode names = schema.putArray("enum");
+            for (final Object constant : type.getEnumConstants()) {
+                names.add(((Enum<?>) constant).name());
+            }
+            return schema;
+        }
+        if (type.isArray() || Collection.class.isAssignableFrom(type)) {
+            schema.put("type", "array");
+            final Type element =
+                    type.isArray()
+                            ? type.getComponentType()
+                            : exact instanceof ParameterizedType
+                                    ? ((ParameterizedType) exact).getActualTypeArguments()[0]
+                                    : Object.class;
+            if (element instanceof Class && element != Object.class) {
+                schema.set("items", schemaOf((Class<?>) element, element));
+            }
+            return schema;
+        }
+        schema.put("type", jsonTypeOf(type));
+        final JsonNode properties = isUsers(type) ? propertiesOf(type) : null;
+        if (properties != null) {
+            schema.set("properties", properties);
+        }
+        return schema;
+    }
+
+    private static boolean isUsers(Class<?> type) {
+        return !type.isPrimitive() && type.getClassLoader() != null && !type.isInterface();
+    }
+
+    // Deprecated for want of newer schema drafts; those come with another library, for this one use.
+    @SuppressWarnings("deprecation")
+    private static JsonNode propertiesOf(Class<?> type) {
+        try {
+            return UserJson.newMapper().generateJsonSchema(type).getSchemaNode().get("properties");
+        } catch (JsonMappingException | IllegalArgumentException e) {
+            // Jackson cannot write it, and says so again when a model gives such an argument.
+            return null;
+        }
+    }
+
+    /** Returns the JSON schema type of a Java type that has no parts. */
     public static String jsonTypeOf(Class<?> type) {
         if (type == String.class) {
             return "string";

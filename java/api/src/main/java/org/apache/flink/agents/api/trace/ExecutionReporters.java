@@ -2,6 +2,7 @@ package org.apache.flink.agents.api.trace;
 
 import java.util.Collections;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.slf4j.Logger;
@@ -9,7 +10,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Reports executions of one's own entities to the trace. Reporting never fails: without a trace it
- * does nothing, and what the trace throws is logged.
+ * does nothing, and what the trace throws is logged, but for the end of the subtask.
  */
 public final class ExecutionReporters {
     private static final Logger LOG = LoggerFactory.getLogger(ExecutionReporters.class);
@@ -79,6 +80,9 @@ public final class ExecutionReporters {
         }
         try {
             call.report((ExecutionReporter) context);
+        } catch (CancellationException e) {
+            // The subtask ends, and so should the action.
+            throw e;
         } catch (Exception e) {
             LOG.warn("An execution could not be reported to the trace.", e);
         }

@@ -73,6 +73,8 @@ class OptionsTest {
                 AgentExecutionOptions.class,
                 "error-handling-strategy", Agent.ErrorHandlingStrategy.FAIL,
                 "max-retries", 3,
+                "chat.max-tool-rounds", 50,
+                "chat.structured-output-repairs", 1,
                 "retry-wait-interval", 1,
                 "num-async-threads", 1000,
                 "chat.async", true,

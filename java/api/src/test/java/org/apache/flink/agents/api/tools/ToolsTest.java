@@ -40,7 +40,33 @@ class ToolsTest {
             return "";
         }
 
+        public static void parts(Size size, Order order, int[] numbers, Map<String, Integer> map, Object any) {}
+
         public void notStatic() {}
+    }
+
+    enum Size {
+        SMALL,
+        LARGE
+    }
+
+    /** What an argument is read as. */
+    public static final class Order {
+        public String article;
+        public List<Integer> amounts;
+    }
+
+    @Test
+    void modelsAreToldWhatIsInClassesListsAndEnums() {
+        assertThat(ToolSchemas.inputSchemaOf(method("parts"), Set.of()))
+                .isEqualTo(
+                        "{\"type\":\"object\",\"properties\":{"
+                                + "\"size\":{\"type\":\"string\",\"enum\":[\"SMALL\",\"LARGE\"]},"
+                                + "\"order\":{\"type\":\"object\",\"properties\":{\"article\":{\"type\":\"string\"},"
+                                + "\"amounts\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}}},"
+                                + "\"numbers\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"}},"
+                                + "\"map\":{\"type\":\"object\"},\"any\":{\"type\":\"object\"}},"
+                                + "\"required\":[]}");
     }
 
     private static Method method(String name) {
@@ -73,7 +99,7 @@ class ToolsTest {
                 .isEqualTo(
                         "{\"type\":\"object\",\"properties\":{\"s\":{\"type\":\"string\"},"
                                 + "\"l\":{\"type\":\"integer\"},\"d\":{\"type\":\"number\"},"
-                                + "\"list\":{\"type\":\"object\"},\"renamed\":{\"type\":\"number\"}},"
+                                + "\"list\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"renamed\":{\"type\":\"number\"}},"
                                 + "\"required\":[]}");
         assertThat(ToolSchemas.injectionsOf(method("all")))
                 .isEqualTo(

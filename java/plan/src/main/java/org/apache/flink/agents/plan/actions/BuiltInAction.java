@@ -54,18 +54,8 @@ public enum BuiltInAction {
         return triggerConditions;
     }
 
-    /** Says that this release cannot yet do what an event asks for. */
-    static UnsupportedOperationException notYet(Event event, String what, String instead) {
-        return new UnsupportedOperationException(
-                "Event "
-                        + event.getId()
-                        + " of type '"
-                        + event.getType()
-                        + "' asks for "
-                        + what
-                        + ", which this release of flink-agents-rs cannot do yet; a later release"
-                        + " will. Until then "
-                        + instead
-                        + ".");
+    /** Tells whether a class has the method of one of them. */
+    public static boolean isMethodOf(Class<?> owner) {
+        return owner == ChatModelAction.class || owner == ToolCallAction.class || owner == ContextRetrievalAction.class;
     }
 }

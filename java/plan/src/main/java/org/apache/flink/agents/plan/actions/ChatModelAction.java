@@ -7,16 +7,8 @@ import org.apache.flink.agents.api.context.RunnerContext;
 public final class ChatModelAction {
     private ChatModelAction() {}
 
-    /**
-     * Answers a chat request, or goes on with it after tools were called.
-     *
-     * @throws UnsupportedOperationException always, in this release
-     */
-    public static void processChatRequestOrToolResponse(Event event, RunnerContext context) {
-        throw BuiltInAction.notYet(
-                event,
-                "a chat model",
-                "call the model in an action of your own, and do not send ChatRequestEvent or"
-                        + " ToolResponseEvent");
+    /** Answers a chat request, or goes on with it after tools were called. */
+    public static void processChatRequestOrToolResponse(Event event, RunnerContext context) throws Exception {
+        BuiltInRun.run("chat", event, context);
     }
 }

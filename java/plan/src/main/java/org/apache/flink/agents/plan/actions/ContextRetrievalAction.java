@@ -7,16 +7,8 @@ import org.apache.flink.agents.api.context.RunnerContext;
 public final class ContextRetrievalAction {
     private ContextRetrievalAction() {}
 
-    /**
-     * Finds the documents nearest to a text.
-     *
-     * @throws UnsupportedOperationException always, in this release
-     */
-    public static void processContextRetrievalRequest(Event event, RunnerContext context) {
-        throw BuiltInAction.notYet(
-                event,
-                "a query of a vector store",
-                "query the store in an action of your own, and do not send"
-                        + " ContextRetrievalRequestEvent");
+    /** Finds the documents nearest to a text. */
+    public static void processContextRetrievalRequest(Event event, RunnerContext context) throws Exception {
+        BuiltInRun.run("retrieval", event, context);
     }
 }

@@ -7,15 +7,8 @@ import org.apache.flink.agents.api.context.RunnerContext;
 public final class ToolCallAction {
     private ToolCallAction() {}
 
-    /**
-     * Calls the tools a model asked for.
-     *
-     * @throws UnsupportedOperationException always, in this release
-     */
-    public static void processToolRequest(Event event, RunnerContext context) {
-        throw BuiltInAction.notYet(
-                event,
-                "tool calls",
-                "call the tool in an action of your own, and do not send ToolRequestEvent");
+    /** Calls the tools a model asked for. */
+    public static void processToolRequest(Event event, RunnerContext context) throws Exception {
+        BuiltInRun.run("tool", event, context);
     }
 }

@@ -42,6 +42,7 @@ public final class FunctionTool extends Tool {
     private final Function function;
     private final LinkedHashMap<String, ToolParameterInjection> injectedArgs;
     @Nullable private transient volatile Method method;
+    @Nullable private transient volatile ToolArguments conversion;
 
     private FunctionTool(
             ToolMetadata metadata,
@@ -198,6 +199,7 @@ public final class FunctionTool extends Tool {
                                 + " later release will. Write the tool in Java until then.");
             }
             found = find((JavaFunction) function, getName());
+            conversion = new ToolArguments(found.getDeclaringClass().getClassLoader());
             method = found;
         }
         return found;
@@ -227,21 +229,11 @@ public final class FunctionTool extends Tool {
         for (int i = 0; i < parameters.length; i++) {
             final Parameter parameter = parameters[i];
             final String name = ToolSchemas.nameOf(parameter);
-            try {
-                arguments[i] = given.getParameter(name, parameter.getType());
-            } catch (NumberFormatException e) {
-                throw new IllegalArgumentException(
-                        "Parameter '"
-                                + name
-                                + "' must be of type "
-                                + parameter.getType().getSimpleName()
-                                + ", not "
-                                + given.getParameter(name)
-                                + ".",
-                        e);
-            }
-            if (arguments[i] == null) {
+            final Object value = given.getParameter(name);
+            if (value == null) {
                 checkOptional(parameter, name);
+            } else {
+                arguments[i] = conversion.convert(name, value, parameter.getType(), parameter.getParameterizedType());
             }
         }
         return arguments;

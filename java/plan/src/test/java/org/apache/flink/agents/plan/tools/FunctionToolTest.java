@@ -63,10 +63,12 @@ class FunctionToolTest {
 
     @Test
     void unfitArgumentsAreFailedResponses() throws Exception {
-        assertThat(call("add", Map.of("a", 3.0)).getError())
-                .isEqualTo("Parameter 'a' must be of type int, not 3.0.");
+        assertThat(call("add", Map.of("a", 3.5)).getError())
+                .isEqualTo("Parameter 'a' must be of type int, not 3.5.");
+        assertThat(call("all", Map.of("flag", "yes", "number", 1)).getError())
+                .isEqualTo("Parameter 'flag' must be of type boolean, not yes.");
         assertThat(call("all", Map.of("flag", true, "number", 1, "text", "x", "list", Map.of())).getError())
-                .contains("'list'", "cannot be converted to java.util.List");
+                .startsWith("Parameter 'list' must be of type List, not {}: Cannot deserialize");
     }
 
     @Test
@@ -119,6 +121,7 @@ class FunctionToolTest {
     @Test
     void argumentsAreConvertedAndOptionalOnesMayBeAbsent() throws Exception {
         assertThat(call("add", Map.of("a", "3", "b", 4)).getResult()).isEqualTo(7);
+        assertThat(call("add", Map.of("a", 3.0, "b", "4.0")).getResult()).isEqualTo(7);
         final Map<String, Object> withNull = new HashMap<>(Map.of("a", 3));
         withNull.put("b", null);
         assertThat(call("add", withNull).getResult(Integer.class)).isEqualTo(3);

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
@@ -274,26 +275,26 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     public <T> T durableExecute(final DurableCallable<T> callable) throws Exception {
         core();
         if (isRecorded()) {
-            return cast(recorded(List.of(callable), true, false).get(0));
+            return cast(recorded(List.of(callable), true, false, CallGroup::results).get(0));
         }
         if (canBeMadeHere(callable)) {
             return here(callable);
         }
-        return cast(await(List.of(callable), true, false).get(0));
+        return cast(await(List.of(callable), true, false, CallGroup::results).get(0));
     }
 
     @Override
     public <T> T durableExecuteAsync(final DurableCallable<T> callable) throws Exception {
         core();
         if (isRecorded()) {
-            return cast(recorded(List.of(callable), true, true).get(0));
+            return cast(recorded(List.of(callable), true, true, CallGroup::results).get(0));
         }
         // The next time it runs where it can be suspended.
         function.waits();
         if (coroutine == null && canBeMadeHere(callable)) {
             return here(callable);
         }
-        return cast(await(List.of(callable), true, true).get(0));
+        return cast(await(List.of(callable), true, true, CallGroup::results).get(0));
     }
 
     @Override
@@ -301,10 +302,34 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             final List<? extends DurableCallable<? extends T>> callables, final boolean cancelOnFailure) throws Exception {
         core();
         if (isRecorded() && !callables.isEmpty()) {
-            return cast(recorded(callables, cancelOnFailure, true));
+            return cast(recorded(callables, cancelOnFailure, true, CallGroup::results));
         }
         function.waits();
-        return callables.isEmpty() ? new ArrayList<>() : cast(await(callables, cancelOnFailure, true));
+        return callables.isEmpty() ? new ArrayList<>() : cast(await(callables, cancelOnFailure, true, CallGroup::results));
+    }
+
+    @Override
+    public <T> List<CompletableFuture<T>> durableExecuteEachAsync(
+            final List<? extends DurableCallable<? extends T>> callables) throws Exception {
+        core();
+        if (callables.isEmpty()) {
+            return new ArrayList<>();
+        }
+        if (isRecorded()) {
+            return cast(recorded(callables, false, true, CallGroup::outcomes));
+        }
+        function.waits();
+        final List<Object> outcomes = await(callables, false, true, CallGroup::outcomes);
+        if (host.calls().isCancelled()) {
+            throw cancellation();
+        }
+        return cast(outcomes);
+    }
+
+    /** What calls that are over are for who made them. */
+    @FunctionalInterface
+    private interface Results {
+        List<Object> of(List<? extends Call<?>> calls) throws Throwable;
     }
 
     @SuppressWarnings("unchecked") // made by the callables whose results it has to be
@@ -314,7 +339,9 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     /** Whether nobody has to be able to give it up: but for interrupts, which reach what blocks here. */
     private boolean canBeMadeHere(final DurableCallable<?> callable) {
-        return host.calls().limitOf(callable) == null && !(callable instanceof AsyncDurableCallable);
+        return host.calls().limitOf(callable) == null
+                && !(callable instanceof AsyncDurableCallable)
+                && callable.delay().isZero();
     }
 
     private <T> T here(final DurableCallable<T> callable) throws Exception {
@@ -353,7 +380,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     }
 
     private List<Object> await(
-            final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun)
+            final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun, final Results results)
             throws Exception {
         callsBegin(callables.size());
         calling = true;
@@ -367,7 +394,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
                 group.begin(false);
                 group.awaitHere();
             }
-            return group.results();
+            return results.of(group.members());
         } catch (final Exception | Error e) {
             throw e;
         } catch (final Throwable e) {
@@ -423,7 +450,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     /** Makes calls whose outcome is written down, or was before a crash. */
     private List<Object> recorded(
-            final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun)
+            final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun, final Results results)
             throws Exception {
         final JournalledCalls calls = new JournalledCalls(host.journal(), this, host.calls(), callables);
         calling = true;
@@ -440,7 +467,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
                 throw cancellation();
             }
             calls.record();
-            return calls.results();
+            return results.of(calls.all());
         } catch (final Exception | Error e) {
             throw e;
         } catch (final Throwable e) {

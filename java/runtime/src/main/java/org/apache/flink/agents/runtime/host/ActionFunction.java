@@ -13,6 +13,7 @@ import java.util.Arrays;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.plan.actions.BuiltInAction;
 
 /** The Java method of one action, resolved once. */
 final class ActionFunction {
@@ -39,7 +40,7 @@ final class ActionFunction {
         this.descriptor = descriptor;
         this.handle = handle;
         this.method = method;
-        trials = mentionsWaiting(method.getDeclaringClass()) ? TRIALS : 0;
+        trials = BuiltInAction.isMethodOf(method.getDeclaringClass()) || mentionsWaiting(method.getDeclaringClass()) ? TRIALS : 0;
     }
 
     /**

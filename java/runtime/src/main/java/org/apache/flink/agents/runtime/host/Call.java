@@ -75,12 +75,22 @@ final class Call<T> implements Runnable {
         return instead != null || !(callable instanceof AsyncDurableCallable);
     }
 
+    /** Whether it is to be begun later. */
+    boolean isDelayed() {
+        return instead == null && delay().compareTo(Duration.ZERO) > 0;
+    }
+
+    /** How long to wait before it is begun. */
+    Duration delay() {
+        return callable.delay();
+    }
+
     /** How long it may take; null: as long as it likes. */
     Duration limit() {
         return limit;
     }
 
-    /** {@code timer} gives it up when its time is over. */
+    /** {@code timer} begins it, or gives it up when its time is over. */
     synchronized void timed(final Future<?> timer) {
         if (ended) {
             timer.cancel(false);

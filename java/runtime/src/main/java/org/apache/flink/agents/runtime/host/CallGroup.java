@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -84,8 +85,23 @@ final class CallGroup implements Coroutine.Wait {
         giveUp(Call.withTheGroup(failed));
     }
 
-    List<Object> results() throws Throwable {
-        return results(members);
+    List<? extends Call<?>> members() {
+        return members;
+    }
+
+    /** What came of each, in the order of the calls: futures that are over. */
+    static List<Object> outcomes(final List<? extends Call<?>> members) {
+        final List<Object> outcomes = new ArrayList<>(members.size());
+        for (final Call<?> member : members) {
+            final CompletableFuture<Object> outcome = new CompletableFuture<>();
+            if (member.failure() == null) {
+                outcome.complete(member.result());
+            } else {
+                outcome.completeExceptionally(member.failure());
+            }
+            outcomes.add(outcome);
+        }
+        return outcomes;
     }
 
     /** The results, in the order of the calls. */

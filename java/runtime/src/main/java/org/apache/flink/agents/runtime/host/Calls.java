@@ -92,16 +92,13 @@ final class Calls implements AutoCloseable {
         Call<?> own = null;
         for (final Call<?> call : calls) {
             try {
-                if (call.limit() != null) {
-                    limit(context, call);
-                }
-                if (!call.needsThread()) {
-                    call.begin();
-                } else if (mayBlock && own == null && call.limit() == null) {
+                if (call.isDelayed()) {
+                    call.timed(timer().schedule(() -> begin(context, call), nanos(call.delay()), TimeUnit.NANOSECONDS));
+                } else if (mayBlock && own == null && call.needsThread() && call.limit() == null) {
                     // One that has a limit may have to be left behind with its thread.
                     own = call;
                 } else {
-                    threads.start(log.carrying(context, call));
+                    begin(context, call);
                 }
             } catch (final RuntimeException | Error e) {
                 call.giveUp(e);
@@ -109,6 +106,22 @@ final class Calls implements AutoCloseable {
         }
         if (own != null) {
             own.run();
+        }
+    }
+
+    /** Begins a call whose time has come, not on this thread if it blocks. Never throws. */
+    private void begin(final ActionContext context, final Call<?> call) {
+        try {
+            if (call.limit() != null) {
+                limit(context, call);
+            }
+            if (call.needsThread()) {
+                threads.start(log.carrying(context, call));
+            } else {
+                call.begin();
+            }
+        } catch (final RuntimeException | Error e) {
+            call.giveUp(e);
         }
     }
 

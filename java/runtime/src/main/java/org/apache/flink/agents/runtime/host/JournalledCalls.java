@@ -186,10 +186,11 @@ final class JournalledCalls implements Coroutine.Wait {
         }
     }
 
-    List<Object> results() throws Throwable {
+    /** The calls, in their order, once each has brought something. */
+    List<Call<?>> all() {
         final List<Call<?>> all = new ArrayList<>();
         entries.forEach(entry -> all.add(entry.call));
-        return CallGroup.results(all);
+        return all;
     }
 
     // ---- waiting for what the core says

@@ -217,6 +217,11 @@ public abstract class PlanServices implements AutoCloseable {
         return plan.actionConfig(action);
     }
 
+    /** Says which job the resources belong to, and how many subtasks that has. */
+    protected final void resourcesBelongTo(final String job, final int subtasks) {
+        resources.belongTo(job, subtasks);
+    }
+
     final Resource resource(final String name, final ResourceType type, final FlinkAgentsMetricGroup group) throws Exception {
         final Resource resource = resources.get(name, type);
         resource.setMetricGroup(group);

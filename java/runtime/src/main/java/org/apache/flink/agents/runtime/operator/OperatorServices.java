@@ -53,6 +53,8 @@ final class OperatorServices extends PlanServices {
         this.planJson = planJson;
         this.operator = operator;
         this.journal = journal;
+        resourcesBelongTo(
+                jobId() + '/' + agentName, environment().getTaskInfo().getNumberOfParallelSubtasks());
         final boolean verify = config().getBool("values.verify", false);
         final BlobCodec codec =
                 new BlobCodec(

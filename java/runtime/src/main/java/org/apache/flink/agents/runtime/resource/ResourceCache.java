@@ -36,6 +36,8 @@ public final class ResourceCache implements AutoCloseable {
     /** What is being made, outermost first. */
     private final Set<String> inCreation = new LinkedHashSet<>();
 
+    private String job = "";
+    private int parallelism = 1;
     private boolean closed;
 
     /**
@@ -60,6 +62,17 @@ public final class ResourceCache implements AutoCloseable {
                     "The resources of the plan cannot be read: it is not a JSON object.");
         }
         this.providers = plan.path("resource_providers");
+    }
+
+    /**
+     * Says which job the resources belong to.
+     *
+     * @param ofJob what names it in this process
+     * @param subtasks how many subtasks it has
+     */
+    public synchronized void belongTo(final String ofJob, final int subtasks) {
+        job = ofJob;
+        parallelism = subtasks;
     }
 
     /**
@@ -100,7 +113,7 @@ public final class ResourceCache implements AutoCloseable {
         final ClassLoader callers = thread.getContextClassLoader();
         thread.setContextClassLoader(userCode);
         try {
-            final Resource made = factory.create(name, type, provider, new Context());
+            final Resource made = factory.create(name, type, provider, new Context(name));
             openOrClose(made, name, type);
             open.put(key, made);
             openOrder.push(Map.entry(key, made));
@@ -232,6 +245,27 @@ public final class ResourceCache implements AutoCloseable {
 
     /** What resources see of this cache. */
     private final class Context implements ResourceContext {
+        private final String name;
+
+        Context(final String name) {
+            this.name = name;
+        }
+
+        @Override
+        public String getResourceName() {
+            return name;
+        }
+
+        @Override
+        public String getJob() {
+            return job;
+        }
+
+        @Override
+        public int getParallelism() {
+            return parallelism;
+        }
+
         @Override
         public Resource getResource(final String name, final ResourceType type) throws Exception {
             return get(name, type);

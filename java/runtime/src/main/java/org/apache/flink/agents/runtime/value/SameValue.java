@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.chat.messages.ChatMessage;
+import org.apache.flink.agents.api.tools.ToolResponse;
 import org.apache.flink.agents.core.value.ValueCodec;
 
 /**
@@ -45,6 +47,12 @@ final class SameValue {
         if (one.getClass() != other.getClass()) {
             return false;
         }
+        if (one.getClass() == ChatMessage.class) {
+            return sameMessage((ChatMessage) one, (ChatMessage) other);
+        }
+        if (one.getClass() == ToolResponse.class) {
+            return sameResponse((ToolResponse) one, (ToolResponse) other);
+        }
         if (one.getClass().isArray()) {
             final int length = Array.getLength(one);
             if (length != Array.getLength(other)) {
@@ -76,6 +84,23 @@ final class SameValue {
         return one.getId().equals(other.getId())
                 && one.getType().equals(other.getType())
                 && sameMap(one.getAttributes(), other.getAttributes());
+    }
+
+    /** Not by its equals(), which asks that of an answer that was parsed as the user's type. */
+    private static boolean sameMessage(final ChatMessage one, final ChatMessage other) {
+        return one.getRole() == other.getRole()
+                && one.getContent().equals(other.getContent())
+                && same(one.getToolCalls(), other.getToolCalls())
+                && same(one.getExtraArgs(), other.getExtraArgs());
+    }
+
+    /** Not by its equals(), which asks that of what a tool has returned. */
+    private static boolean sameResponse(final ToolResponse one, final ToolResponse other) {
+        return one.isSuccess() == other.isSuccess()
+                && one.getExecutionTimeMs() == other.getExecutionTimeMs()
+                && Objects.equals(one.getError(), other.getError())
+                && Objects.equals(one.getToolName(), other.getToolName())
+                && same(one.getResult(), other.getResult());
     }
 
     private static boolean sameMap(final Map<?, ?> one, final Map<?, ?> other) {

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletionStage;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.messages.MessageRole;
@@ -25,6 +26,20 @@ import org.apache.flink.agents.api.tools.Tool;
  * {@code structured_output_strategy} ({@code AUTO}, {@code NATIVE}, {@code PROMPT}).
  */
 public abstract class BaseChatModelSetup extends Resource {
+    /** Whether a class asks the model in its own way. */
+    private static final ClassValue<Boolean> CHATS_ITSELF =
+            new ClassValue<Boolean>() {
+                @Override
+                protected Boolean computeValue(Class<?> type) {
+                    try {
+                        return type.getMethod("chat", List.class, Map.class, Map.class).getDeclaringClass()
+                                != BaseChatModelSetup.class;
+                    } catch (NoSuchMethodException e) {
+                        return true;
+                    }
+                }
+            };
+
     protected final String connectionName;
     @Nullable protected final String model;
     /** The name of a prompt, or after {@link #open()} the prompt; null without. */
@@ -177,6 +192,39 @@ public abstract class BaseChatModelSetup extends Resource {
             List<ChatMessage> messages,
             @Nullable Map<String, Object> promptArgs,
             @Nullable Map<String, Object> parameters) {
+        final List<ChatMessage> all = withPrompt(messages, promptArgs);
+        return connection.chat(all, tools, withOwn(parameters));
+    }
+
+    /**
+     * Tells whether {@link #chatAsync} asks the same as {@link #chat(List, Map, Map)}: the connection is an {@link
+     * AsyncChatModelConnection}, and this class has no {@code chat} of its own. An addition to the reference's API.
+     */
+    public boolean isAsync() {
+        return connection instanceof AsyncChatModelConnection && !CHATS_ITSELF.get(getClass());
+    }
+
+    /**
+     * Asks the model without a thread that waits; otherwise as {@link #chat(List, Map, Map)}. An addition to the reference's API.
+     *
+     * @throws IllegalStateException if {@link #open()} has not been called, or the connection only has {@code chat}
+     */
+    public CompletionStage<ChatMessage> chatAsync(
+            List<ChatMessage> messages,
+            @Nullable Map<String, Object> promptArgs,
+            @Nullable Map<String, Object> parameters) {
+        final List<ChatMessage> all = withPrompt(messages, promptArgs);
+        if (!(connection instanceof AsyncChatModelConnection)) {
+            throw new IllegalStateException(
+                    "Connection '"
+                            + connectionName
+                            + "' is no AsyncChatModelConnection; ask by chat.");
+        }
+        return ((AsyncChatModelConnection) connection).chatAsync(all, tools, withOwn(parameters), null);
+    }
+
+    private List<ChatMessage> withPrompt(
+            List<ChatMessage> messages, @Nullable Map<String, Object> promptArgs) {
         if (connection == null) {
             throw new IllegalStateException(
                     getClass().getSimpleName()
@@ -203,11 +251,15 @@ public abstract class BaseChatModelSetup extends Resource {
                     ChatMessage.findFirstSystemMessage(all) + 1,
                     ChatMessage.system(skillDiscoveryPrompt));
         }
+        return all;
+    }
+
+    private Map<String, Object> withOwn(@Nullable Map<String, Object> parameters) {
         final Map<String, Object> modelParams = new LinkedHashMap<>(getParameters());
         if (parameters != null) {
             modelParams.putAll(parameters);
         }
-        return connection.chat(all, tools, modelParams);
+        return modelParams;
     }
 
     @Override

@@ -1,0 +1,153 @@
+package org.apache.flink.agents.core;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.security.AccessController;
+import java.security.PrivilegedAction;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Fetches what the calls of all {@link ModelClient}s brought, and completes their futures.
+ *
+ * <p><b>Owned state:</b> the calls under way, and one daemon thread. <b>Lifecycle:</b> the thread lives while there is a client or a
+ * call, so that it does not keep the class loader of a job that is over. <b>Constraint:</b> any thread may call.
+ */
+final class ModelAnswers implements Runnable {
+    /** How often the thread looks by itself; it is told of everything it waits for. */
+    private static final int LOOK_MILLIS = 60_000;
+
+    private static final int AS_ASKED = 0;
+    private static final int MODEL_ERROR = 1;
+
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+    private static final AtomicLong NUMBERS = new AtomicLong();
+    private static final Map<Long, Pending<?>> CALLS = new ConcurrentHashMap<>();
+    private static final Object LOCK = new Object();
+
+    // Guarded by LOCK.
+    private static int clients;
+    private static Thread thread;
+
+    private ModelAnswers() {}
+
+    /** A call under way. */
+    static final class Pending<T> extends CompletableFuture<T> {
+        private final long number = NUMBERS.incrementAndGet();
+        private final ModelClient.Reader<T> reader;
+
+        private Pending(final ModelClient.Reader<T> reader) {
+            this.reader = reader;
+        }
+
+        long number() {
+            return number;
+        }
+
+        /** No answer will come. */
+        void forget() {
+            CALLS.remove(number);
+        }
+
+        @Override
+        public boolean cancel(final boolean mayInterrupt) {
+            final boolean cancelled = super.cancel(mayInterrupt);
+            if (cancelled && CALLS.containsKey(number)) {
+                Natives.modelCancel(number);
+            }
+            return cancelled;
+        }
+
+        private void brought(final int outcome, final byte[] bytes) {
+            try {
+                if (outcome == AS_ASKED) {
+                    complete(reader.read(bytes));
+                } else {
+                    completeExceptionally(
+                            outcome == MODEL_ERROR ? modelError(bytes) : new IllegalStateException(ModelClient.text(bytes)));
+                }
+            } catch (final Throwable e) {
+                completeExceptionally(e);
+            }
+        }
+    }
+
+    private static ModelException modelError(final byte[] json) throws IOException {
+        final JsonNode told = MAPPER.readTree(json);
+        return new ModelException(
+                told.path("message").asText(),
+                told.path("kind").asText(),
+                told.path("status").asInt(),
+                told.path("may_pass").asBoolean());
+    }
+
+    static <T> Pending<T> pending(final ModelClient.Reader<T> reader) {
+        final Pending<T> pending = new Pending<>(reader);
+        CALLS.put(pending.number, pending);
+        return pending;
+    }
+
+    /** There is one more client. */
+    static void expect() {
+        synchronized (LOCK) {
+            clients++;
+            if (thread == null) {
+                // Of the job that happens to be the first it inherits nothing: it may outlive it.
+                thread = AccessController.doPrivileged((PrivilegedAction<Thread>) ModelAnswers::newThread);
+                thread.start();
+            }
+        }
+    }
+
+    private static Thread newThread() {
+        final Thread made = new Thread(null, new ModelAnswers(), "flink-agents model answers", 0, false);
+        made.setDaemon(true);
+        made.setContextClassLoader(null);
+        return made;
+    }
+
+    /** Whether this is the thread that brings the answers. */
+    static boolean isThisThread() {
+        synchronized (LOCK) {
+            return Thread.currentThread() == thread;
+        }
+    }
+
+    /** There is one client less. To be called before the library closes it, which makes the thread look. */
+    static void expectNoMore() {
+        synchronized (LOCK) {
+            clients--;
+        }
+    }
+
+    @Override
+    public void run() {
+        while (true) {
+            deliver(Natives.modelAnswers(LOOK_MILLIS));
+            synchronized (LOCK) {
+                if (clients == 0 && CALLS.isEmpty()) {
+                    thread = null;
+                    return;
+                }
+            }
+        }
+    }
+
+    private static void deliver(final byte[] answers) {
+        final ByteBuffer in = ByteBuffer.wrap(answers).order(ByteOrder.LITTLE_ENDIAN);
+        while (in.hasRemaining()) {
+            final Pending<?> pending = CALLS.remove(in.getLong());
+            final int outcome = in.get();
+            final byte[] bytes = new byte[in.getInt()];
+            in.get(bytes);
+            if (pending != null) {
+                pending.brought(outcome, bytes);
+            }
+        }
+    }
+}

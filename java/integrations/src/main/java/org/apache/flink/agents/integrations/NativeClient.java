@@ -1,0 +1,122 @@
+package org.apache.flink.agents.integrations;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import javax.annotation.Nullable;
+import org.apache.flink.agents.api.UserJson;
+import org.apache.flink.agents.api.resource.ResourceContext;
+import org.apache.flink.agents.api.resource.ResourceDescriptor;
+import org.apache.flink.agents.core.ModelClient;
+
+/**
+ * A native client of one resource, with what is said to it and by it as JSON.
+ *
+ * <p><i>Threads</i>: any, and several at once.
+ */
+public final class NativeClient implements AutoCloseable {
+    private static final TypeReference<LinkedHashMap<String, Object>> MAP = new TypeReference<>() {};
+
+    /** Has seen the user's classes, so it must not outlive the resource. */
+    private final ObjectMapper mapper = UserJson.newMapper();
+
+    private final ModelClient client;
+
+    private NativeClient(final Map<String, Object> opening) {
+        client = ModelClient.open(write(mapper, opening));
+    }
+
+    /**
+     * Opens a connection to models.
+     *
+     * @param kind {@code chat} or {@code embedding}
+     * @param provider whose protocol it speaks
+     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
+     */
+    public static NativeClient connect(
+            final String kind,
+            final String provider,
+            final ResourceDescriptor descriptor,
+            @Nullable final ResourceContext context) {
+        final Map<String, Object> opening = new LinkedHashMap<>();
+        opening.put("kind", kind);
+        opening.put("provider", provider);
+        final String name = context == null ? "" : context.getResourceName();
+        opening.put("name", name.isEmpty() ? simpleName(descriptor) : name);
+        opening.put("scope", context == null ? "" : context.getJob());
+        opening.put("parallelism", context == null ? 1 : context.getParallelism());
+        opening.put("arguments", descriptor.getInitialArguments());
+        return new NativeClient(opening);
+    }
+
+    private static String simpleName(final ResourceDescriptor descriptor) {
+        return descriptor.getClazz().substring(descriptor.getClazz().lastIndexOf('.') + 1);
+    }
+
+    /**
+     * Opens a vector store.
+     *
+     * @param path its file; null keeps it in memory
+     * @throws IllegalStateException if the file cannot be opened
+     */
+    public static NativeClient vectorStore(@Nullable final String path) {
+        final Map<String, Object> opening = new LinkedHashMap<>();
+        opening.put("kind", "vector_store");
+        opening.put("path", path);
+        return new NativeClient(opening);
+    }
+
+    /**
+     * Makes the parameters of calls from the arguments of a setup.
+     *
+     * @param kind {@code chat} or {@code embedding}
+     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
+     */
+    public static Map<String, Object> parameters(
+            final String kind, final String provider, final ResourceDescriptor descriptor) {
+        final Map<String, Object> setting = new LinkedHashMap<>();
+        setting.put("kind", kind);
+        setting.put("provider", provider);
+        setting.put("arguments", descriptor.getInitialArguments());
+        final ObjectMapper mapper = UserJson.newMapper();
+        try {
+            return mapper.readValue(ModelClient.parameters(write(mapper, setting)), MAP);
+        } catch (final IOException e) {
+            throw new IllegalStateException("The parameters of a model cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Begins a call.
+     *
+     * @param request written by Jackson
+     * @param answer what is made of its answer
+     * @throws IllegalArgumentException if the request cannot be written
+     */
+    public <T> CompletableFuture<T> call(final Object request, final TypeReference<T> answer) {
+        return client.call(write(mapper, request), json -> mapper.readValue(json, answer));
+    }
+
+    /** Waits for a call, on this thread. */
+    public <T> T ask(final Object request, final TypeReference<T> answer) {
+        return ModelClient.await(call(request, answer));
+    }
+
+    private static byte[] write(final ObjectMapper mapper, final Object value) {
+        try {
+            return mapper.writeValueAsBytes(value);
+        } catch (final JsonProcessingException e) {
+            throw new IllegalArgumentException(
+                    "Something that a model is asked or given cannot be written as JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+}

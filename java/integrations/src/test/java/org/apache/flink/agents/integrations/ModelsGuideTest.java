@@ -1,0 +1,260 @@
+package org.apache.flink.agents.integrations;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventType;
+import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.api.agents.ReActAgent;
+import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.annotation.ChatModelConnection;
+import org.apache.flink.agents.api.annotation.ChatModelSetup;
+import org.apache.flink.agents.api.annotation.EmbeddingModelConnection;
+import org.apache.flink.agents.api.annotation.EmbeddingModelSetup;
+import org.apache.flink.agents.api.annotation.Tool;
+import org.apache.flink.agents.api.annotation.ToolParam;
+import org.apache.flink.agents.api.annotation.VectorStore;
+import org.apache.flink.agents.api.chat.messages.ChatMessage;
+import org.apache.flink.agents.api.chat.model.AsyncChatModelConnection;
+import org.apache.flink.agents.api.chat.model.BaseChatModelConnection;
+import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.api.event.ChatRequestEvent;
+import org.apache.flink.agents.api.event.ChatResponseEvent;
+import org.apache.flink.agents.api.event.ContextRetrievalRequestEvent;
+import org.apache.flink.agents.api.event.ContextRetrievalResponseEvent;
+import org.apache.flink.agents.api.prompt.Prompt;
+import org.apache.flink.agents.api.resource.ResourceContext;
+import org.apache.flink.agents.api.resource.ResourceDescriptor;
+import org.apache.flink.agents.api.resource.ResourceName;
+import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.api.vectorstores.BaseVectorStore;
+import org.apache.flink.agents.api.vectorstores.Document;
+import org.apache.flink.agents.integrations.chatmodels.ollama.OllamaChatModelConnection;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
+
+/** Runs the code of {@code docs/guides/models-java.md}, which stands here word for word. */
+@Timeout(value = 240, threadMode = ThreadMode.SEPARATE_THREAD)
+class ModelsGuideTest {
+
+    public static class Reviewer extends Agent {
+        @ChatModelConnection
+        public static ResourceDescriptor server() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.OPENAI_COMPLETIONS_CONNECTION)
+                    .addInitialArgument("api_base_url", "${env:MODEL_SERVER}")
+                    .addInitialArgument("api_key", "${env:MODEL_KEY}")
+                    .addInitialArgument("requests_per_minute", 600)
+                    .build();
+        }
+
+        @ChatModelSetup
+        public static ResourceDescriptor reviewer() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP)
+                    .addInitialArgument("connection", "server")
+                    .addInitialArgument("model", "small")
+                    .addInitialArgument("tools", List.of("price"))
+                    .build();
+        }
+
+        @Tool(description = "Tells what an article costs, in euros.")
+        public static double price(@ToolParam(name = "article", description = "Its number") int article) {
+            return article == 7 ? 19.99 : 5;
+        }
+
+        @Action(EventType.InputEvent)
+        public static void ask(Event event, RunnerContext context) {
+            String review = (String) InputEvent.fromEvent(event).getInput();
+            context.sendEvent(new ChatRequestEvent("reviewer", List.of(ChatMessage.user(review))));
+        }
+
+        @Action(EventType.ChatResponseEvent)
+        public static void answer(Event event, RunnerContext context) {
+            context.sendEvent(new OutputEvent(ChatResponseEvent.fromEvent(event).getResponse().getContent()));
+        }
+    }
+
+    public static class Verdict {
+        public int stars;
+        public String reason;
+    }
+
+    static ReActAgent judge(ResourceDescriptor setup) {
+        return new ReActAgent(setup, Prompt.fromText("Judge this review: {input}"), Verdict.class);
+    }
+
+    public static class Librarian extends Agent {
+        @EmbeddingModelConnection
+        public static ResourceDescriptor ollama() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.EmbeddingModel.OLLAMA_CONNECTION)
+                    .addInitialArgument("endpoint", "${env:MODEL_SERVER}")
+                    .build();
+        }
+
+        @EmbeddingModelSetup
+        public static ResourceDescriptor embeddings() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.EmbeddingModel.OLLAMA_SETUP)
+                    .addInitialArgument("connection", "ollama")
+                    .addInitialArgument("model", "nomic-embed-text")
+                    .build();
+        }
+
+        @VectorStore
+        public static ResourceDescriptor library() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.VectorStore.EMBEDDED_VECTOR_STORE)
+                    .addInitialArgument("embedding_model", "embeddings")
+                    .build();
+        }
+
+        @Action(EventType.InputEvent)
+        public static void find(Event event, RunnerContext context) throws Exception {
+            BaseVectorStore library = (BaseVectorStore) context.getResource("library", ResourceType.VECTOR_STORE);
+            library.add(List.of(new Document("Trains run at night.", null, "1"), new Document("Apples are red.", null, "2")), null, null);
+            String question = (String) InputEvent.fromEvent(event).getInput();
+            context.sendEvent(new ContextRetrievalRequestEvent(question, "library", 1));
+        }
+
+        @Action(EventType.ContextRetrievalResponseEvent)
+        public static void found(Event event, RunnerContext context) {
+            Document first = ContextRetrievalResponseEvent.fromEvent(event).getDocuments().get(0);
+            context.sendEvent(new OutputEvent(first.getContent()));
+        }
+    }
+
+    public static class Echo extends BaseChatModelConnection implements AsyncChatModelConnection {
+        public Echo(ResourceDescriptor descriptor, ResourceContext context) {
+            super(descriptor, context);
+        }
+
+        @Override
+        public ChatMessage chat(List<ChatMessage> messages, List<org.apache.flink.agents.api.tools.Tool> tools, Map<String, Object> parameters) {
+            return chatAsync(messages, tools, parameters, null).toCompletableFuture().join();
+        }
+
+        @Override
+        public CompletionStage<ChatMessage> chatAsync(
+                List<ChatMessage> messages, List<org.apache.flink.agents.api.tools.Tool> tools, Map<String, Object> parameters, Object outputSchema) {
+            return CompletableFuture.completedFuture(ChatMessage.assistant("echo of " + messages.get(messages.size() - 1).getContent()));
+        }
+    }
+
+    static String askDirectly(String address) throws Exception {
+        ResourceDescriptor where =
+                ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.OLLAMA_CONNECTION)
+                        .addInitialArgument("endpoint", address)
+                        .build();
+        OllamaChatModelConnection connection = new OllamaChatModelConnection(where, null);
+        try {
+            return connection.chat(List.of(ChatMessage.user("Hi")), List.of(), Map.of("model", "small")).getContent();
+        } finally {
+            connection.close();
+        }
+    }
+
+    private static final Map<String, String> PLAIN = Map.of();
+
+    /** In place of the variables that the page has, which a test cannot set for itself. */
+    private static ResourceDescriptor at(final ResourceDescriptor declared, final String argument, final String address) {
+        declared.getInitialArguments().put(argument, address);
+        declared.getInitialArguments().replace("api_key", "k");
+        return declared;
+    }
+
+    @Test
+    void thePageHasThisCode() throws Exception {
+        Path root = Paths.get("").toAbsolutePath();
+        while (!Files.isDirectory(root.resolve("docs/guides"))) {
+            root = root.getParent();
+        }
+        final String page = Files.readString(root.resolve("docs/guides/models-java.md"));
+        final String code =
+                Files.readString(
+                        root.resolve("java/integrations/src/test/java/org/apache/flink/agents/integrations/ModelsGuideTest.java"));
+        final Matcher blocks = Pattern.compile("^```java\n(.*?)^```$", Pattern.DOTALL | Pattern.MULTILINE).matcher(page);
+        int found = 0;
+        while (blocks.find()) {
+            found++;
+            assertThat(code).contains(blocks.group(1).replaceAll("(?m)^(?=.)", "    "));
+        }
+        assertThat(found).isEqualTo(5);
+    }
+
+    @Test
+    void aModelIsAskedAndItsToolCalled() throws Exception {
+        final String script =
+                "{'rules': [{'when': {'round': 0}, 'answers': [{'tool_calls': [{'name': 'price', 'arguments': {'article': 7.0}}]}]},"
+                        + "{'answers': [{'text': 'Fair for $last.'}]}]}";
+        try (ModelServer server = ModelServer.start(script)) {
+            final Agent agent = new Agent();
+            agent.addResource(
+                    "server", ResourceType.CHAT_MODEL_CONNECTION, at(Reviewer.server(), "api_base_url", server.url() + "/v1"));
+            agent.addResource("reviewer", ResourceType.CHAT_MODEL, Reviewer.reviewer());
+            agent.addResource(
+                    "price",
+                    ResourceType.TOOL,
+                    org.apache.flink.agents.api.tools.Tool.fromMethod(Reviewer.class.getMethod("price", int.class)));
+            actions(agent, Reviewer.class, "ask", "answer");
+            assertThat(ChatAgents.run(agent, PLAIN, "Good")).containsExactly("Fair for 19.99.");
+        }
+    }
+
+    /** The actions of the page, in an agent whose resources point to the server of this test. */
+    private static void actions(final Agent agent, final Class<?> of, final String... names) throws Exception {
+        for (final String name : names) {
+            final java.lang.reflect.Method method = of.getMethod(name, Event.class, RunnerContext.class);
+            agent.addAction(method.getAnnotation(Action.class).value(), method);
+        }
+    }
+
+    @Test
+    void anAnswerBecomesAnObject() throws Exception {
+        try (ModelServer server = ModelServer.start("{'rules': [{'answers': [{'text': '{\\\"stars\\\": 4, \\\"reason\\\": \\\"ok\\\"}'}]}]}")) {
+            final List<Object> outputs = ChatAgents.run(ChatAgents.on(server, judge(ChatAgents.ollama())), PLAIN, "Good");
+            assertThat(((Verdict) outputs.get(0)).stars).isEqualTo(4);
+            assertThat(server.conversations().get(0)).contains("Judge this review: Good");
+        }
+    }
+
+    @Test
+    void aDocumentIsFound() throws Exception {
+        try (ModelServer server = ModelServer.start("{'rules': []}")) {
+            final Agent agent = new Agent();
+            agent.addResource(
+                    "ollama", ResourceType.EMBEDDING_MODEL_CONNECTION, at(Librarian.ollama(), "endpoint", server.url()));
+            agent.addResource("embeddings", ResourceType.EMBEDDING_MODEL, Librarian.embeddings());
+            agent.addResource("library", ResourceType.VECTOR_STORE, Librarian.library());
+            actions(agent, Librarian.class, "find", "found");
+            assertThat(ChatAgents.run(agent, PLAIN, "Are apples red?")).containsExactly("Apples are red.");
+        }
+    }
+
+    @Test
+    void aModelOfOnesOwnIsAsked() throws Exception {
+        final ChatAgents.Asking agent = new ChatAgents.Asking();
+        agent.addResource(
+                "echo", ResourceType.CHAT_MODEL_CONNECTION, new ResourceDescriptor(Echo.class.getName(), Map.of()));
+        agent.addResource(
+                "model",
+                ResourceType.CHAT_MODEL,
+                new ResourceDescriptor(ChatAgents.ParrotSetup.class.getName(), Map.of("connection", "echo")));
+        assertThat(ChatAgents.run(agent, PLAIN, "me")).containsExactly("echo of me after 0");
+    }
+
+    @Test
+    void aModelIsAskedOutsideOfActions() throws Exception {
+        try (ModelServer server = ModelServer.start("{'rules': [{'answers': [{'text': 'Hello'}]}]}")) {
+            assertThat(askDirectly(server.url())).isEqualTo("Hello");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package org.apache.flink.agents.plan.actions;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.flink.agents.api.context.DurableCallable;
+import org.apache.flink.agents.api.tools.Tool;
+import org.apache.flink.agents.api.tools.ToolExecutionMetadataProvider;
+import org.apache.flink.agents.api.tools.ToolParameters;
+import org.apache.flink.agents.api.tools.ToolResponse;
+import org.apache.flink.agents.api.trace.ToolExecutionMetadataKeys;
+
+/**
+ * One durable call of a tool. It brings the response as a map, with the tool's result in it as the tool gave it; what the tool
+ * throws is a result, too, for the model to be told.
+ */
+@SuppressWarnings("rawtypes") // the class of the result has no type arguments
+final class ToolCall implements DurableCallable<Map> {
+    /** Stands for a response where the tool has thrown: class and message. */
+    static final String THROWN = "thrown";
+
+    private final Tool tool;
+    private final JsonNode call;
+    private final Map<String, Object> arguments;
+    private final Map<String, Object> metadata = new LinkedHashMap<>();
+
+    /**
+     * @param call what the core wants
+     * @param arguments by name, also those that the model does not see
+     * @param request id of the tool request
+     */
+    ToolCall(Tool tool, JsonNode call, Map<String, Object> arguments, UUID request) {
+        this.tool = tool;
+        this.call = call;
+        this.arguments = arguments;
+        if (tool instanceof ToolExecutionMetadataProvider) {
+            metadata.putAll(((ToolExecutionMetadataProvider) tool).getToolExecutionMetadata(new ToolParameters(arguments)));
+        }
+        metadata.put(ToolExecutionMetadataKeys.TOOL_REQUEST_EVENT_ID, request.toString());
+        metadata.put(ToolExecutionMetadataKeys.TOOL_CALL_ID, callId());
+        if (call.path("original_id").isTextual()) {
+            metadata.put(ToolExecutionMetadataKeys.EXTERNAL_ID, call.get("original_id").textValue());
+        }
+        metadata.put(ToolExecutionMetadataKeys.TOOL_TYPE, tool.getToolType().getValue());
+    }
+
+    String callId() {
+        return call.get("id").textValue();
+    }
+
+    String toolName() {
+        return call.get("name").textValue();
+    }
+
+    /** What the trace is told of it. */
+    Map<String, Object> metadata() {
+        return metadata;
+    }
+
+    /** The response that a call brought. */
+    static ToolResponse response(Map<?, ?> brought) {
+        final long millis = ((Number) brought.get("execution_time_ms")).longValue();
+        final String name = (String) brought.get("tool_name");
+        return (Boolean) brought.get("success")
+                ? ToolResponse.success(brought.get("result"), millis, name)
+                : ToolResponse.error((String) brought.get("error"), millis, name);
+    }
+
+    @Override
+    public String getId() {
+        return "tool-call";
+    }
+
+    @Override
+    public Class<Map> getResultClass() {
+        return Map.class;
+    }
+
+    @Override
+    public Object arguments() {
+        return List.of(toolName(), call.get("arguments").toString());
+    }
+
+    @Override
+    public Map call() {
+        try {
+            final ToolResponse response = tool.call(new ToolParameters(arguments));
+            if (response == null) {
+                throw new IllegalStateException("it gave null instead of a ToolResponse");
+            }
+            return (Map) PlainJson.plain(response);
+        } catch (RuntimeException e) {
+            return Map.of(THROWN, ToolCalls.told(e));
+        }
+    }
+}
