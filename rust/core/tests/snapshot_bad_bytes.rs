@@ -3,7 +3,7 @@
 
 mod run_support;
 
-use flink_agents_core::checkpoint::{FormatError, MAGIC, VERSION, VERSION_WITH_JOURNAL};
+use flink_agents_core::checkpoint::{FormatError, MAGIC, VERSION, VERSION_WITH_FAILURES};
 use flink_agents_core::ids::ValueHandle;
 use flink_agents_core::memory::Space;
 use flink_agents_core::run::{Effect, Machine, RestoreError, RestorePlan};
@@ -165,10 +165,10 @@ fn every_changed_bit_is_noticed() {
 #[test]
 fn errors_say_what_to_do() {
     let mut newer = sample();
-    newer[4] = VERSION_WITH_JOURNAL + 1;
+    newer[4] = VERSION_WITH_FAILURES + 1;
     let text = RestorePlan::parse(&newer).unwrap_err().to_string();
     assert!(
-        text.contains(&format!("format {} is newer", VERSION_WITH_JOURNAL + 1)) && text.contains("restore with"),
+        text.contains(&format!("format {} is newer", VERSION_WITH_FAILURES + 1)) && text.contains("restore with"),
         "{text}"
     );
     let text = RestorePlan::parse(b"\xac\xed\0\x05sr\0\x2ejava")

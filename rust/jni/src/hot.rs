@@ -23,8 +23,10 @@
 //! | 12 | durable call is decided | number | 0 execute, 1 reconcile, 2 replay a result, 3 replay an exception | |
 //! | 13 | await input | | | run |
 //! | 14 | diverged | index of the text | | |
+//! | 15 | dead letter | event value | 1 = has timestamp | timestamp |
+//! | 16 | an attempt failed: the next after a wait | wait in ms, lower half | upper half | when it ends, ms since 1970 |
 //!
-//! Those from 11 on come only with a journal.
+//! Those from 11 to 14 come only with a journal.
 
 use crate::engine::Engine;
 use crate::env::Env;
@@ -359,6 +361,27 @@ fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failu
             event.0,
             u32::from(timestamp.is_some()),
             timestamp.unwrap_or(0) as u64,
+        ),
+        Effect::DeadLetter { key, event, timestamp } => record(
+            15,
+            key.0,
+            0,
+            event.0,
+            u32::from(timestamp.is_some()),
+            timestamp.unwrap_or(0) as u64,
+        ),
+        Effect::Backoff {
+            task,
+            key,
+            wait_ms,
+            due_ms,
+        } => record(
+            16,
+            key.0,
+            task.to_bits(),
+            wait_ms as u32,
+            (wait_ms >> 32) as u32,
+            due_ms as u64,
         ),
         Effect::WriteMemory { key, path, node } => match node {
             Node::Absent => record(4, key.0, 0, path.0, 0, 0),

@@ -97,7 +97,10 @@ impl Local {
                     self.agent
                 )));
             }
-            Effect::RunAction { .. }
+            // Of failures that were reported to the core: here they end the run.
+            Effect::DeadLetter { .. }
+            | Effect::Backoff { .. }
+            | Effect::RunAction { .. }
             | Effect::Resume { .. }
             | Effect::Replay { .. }
             | Effect::CallReady { .. }

@@ -32,7 +32,7 @@ pub(super) enum Answer {
 pub(super) struct Replay {
     pub(super) recovered: RecoveredRun,
     /// Calls that wait for their answers.
-    asked: Vec<(TaskIndex, u32)>,
+    pub(super) asked: Vec<(TaskIndex, u32)>,
     /// The key stands in the machine's list of those to look at.
     listed: bool,
 }
@@ -427,6 +427,8 @@ impl<R: Router> Machine<R> {
         let progress = &mut journal.progress;
         progress.begun = true;
         progress.order = progress.order.max(recovered.next_order());
+        journal.attempts = recovered.take_attempts();
         journal.replay = Replay::of(recovered);
+        self.join_recovered_attempts(key);
     }
 }

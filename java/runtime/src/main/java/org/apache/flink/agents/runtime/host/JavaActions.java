@@ -200,7 +200,8 @@ final class JavaActions implements AutoCloseable {
         }
         if (context.thrown() != null) {
             host.failed(context.task(), context.thrown());
-            throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
+            fail(context, action);
+            return;
         }
         final long since = context.measuredSince();
         if (since != ActionContext.NOT_MEASURED) {
@@ -311,9 +312,28 @@ final class JavaActions implements AutoCloseable {
         }
     }
 
+    /** The action is tried again, or ends as a dead letter; or the subtask fails. */
+    private void fail(final ActionContext context, final ActionDescriptor action) {
+        final Throwable thrown = context.thrown();
+        // What ends a thread, or the JVM, is not the action's own doing.
+        final boolean own =
+                !(thrown instanceof InterruptedException)
+                        && !(thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError))
+                        && !calls.isCancelled();
+        final Event event = context.trigger();
+        int attempts = 1;
+        if (own) {
+            attempts = host.failed(context.task(), action, context.slot(), event, Failures.Problem.of(thrown));
+            if (attempts == 0) {
+                return;
+            }
+        }
+        throw failed(action, event, keys.key(context.slot()), thrown, attempts);
+    }
+
     /** What to throw when an action has thrown; an error of the JVM itself is thrown on as it is, for Flink to see. */
     private ActionTaskExecutionException failed(
-            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown) {
+            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown, final int attempts) {
         final String what =
                 "Failed to execute action task: action '"
                         + action.name()
@@ -324,7 +344,8 @@ final class JavaActions implements AutoCloseable {
                         + " while handling event "
                         + event.getType()
                         + " of key "
-                        + services.describeKey(key);
+                        + services.describeKey(key)
+                        + (attempts > 1 ? ", for the " + attempts + ". time" : "");
         // An endless recursion is the action's own mistake, and over when it is caught.
         if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
             LOG.error("{}", what);

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.api.OutputEvent;
@@ -43,6 +44,7 @@ public final class JavaHost implements AutoCloseable {
     private final JavaActions actions;
     private final LogContext log;
     private final HostMetrics metrics;
+    private final Failures failures;
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
     private final PlainData plain = new PlainData();
@@ -71,6 +73,7 @@ public final class JavaHost implements AutoCloseable {
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
+        failures = new Failures(this);
         log = new LogContext(services);
         log.open();
         try {
@@ -189,6 +192,12 @@ public final class JavaHost implements AutoCloseable {
                     break;
                 case AgentsCore.EMIT:
                     outlet.emit(slot, outputOf(core.event()), core.hasTimestamp(), core.timestamp());
+                    break;
+                case AgentsCore.DEAD_LETTER:
+                    outlet.deadLetter(slot, DeadLetter.fromEvent(open(core.event())), core.hasTimestamp(), core.timestamp());
+                    break;
+                case AgentsCore.BACKOFF:
+                    outlet.backOff(core.task(), core.backoffMs(System.currentTimeMillis()));
                     break;
                 case AgentsCore.WRITE_MEMORY:
                     outlet.select(slot);
@@ -357,6 +366,34 @@ public final class JavaHost implements AutoCloseable {
         eventLog.execution(
                 task, CoreEventLog.FAILED, null, null, null,
                 ExecutionReporter.ProblemCategories.ACTION_EXECUTION_FAILED, type, message);
+    }
+
+    /**
+     * An action failed: it is tried again, or its dead letter sent, or the caller has to fail.
+     *
+     * @return how often it was tried if the caller has to fail, else 0
+     */
+    int failed(
+            final long task, final ActionDescriptor action, final int slot, final Object event, final Failures.Problem problem) {
+        return failures.failed(task, action, slot, event, problem);
+    }
+
+    /** The wait of a task that failed is over; {@link #pump} has to follow. */
+    public void backoffOver(final long task) {
+        core.backoffOver(task);
+    }
+
+    /** A task ends with its dead letter. */
+    void finishedByLetter(final long task, final ActionDescriptor action, final int slot, final Event letter) {
+        send(task, letter.getType(), letter, EventAccess.idHi(letter), EventAccess.idLo(letter));
+        finished(task, action, slot);
+    }
+
+    /** A key as dead letters have it. */
+    String keyText(final int slot) {
+        final String text = String.valueOf(keys.key(slot));
+        // Keys of the Python API begin with a letter for their type.
+        return services.isEncoded() ? text.substring(text.indexOf(':') + 1) : text;
     }
 
     /** Something begins or ends inside an action, see {@link HostEventLog#execution}. */

@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.operator;
 
 import java.util.ArrayDeque;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.host.Outlet;
@@ -8,6 +9,7 @@ import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 
 /**
@@ -68,6 +70,22 @@ final class FlinkOutlet implements Outlet {
             outgoing.eraseTimestamp();
         }
         output.collect(outgoing);
+    }
+
+    @Override
+    public void deadLetter(
+            final int slot, final DeadLetter letter, final boolean hasTimestamp, final long timestamp) {
+        final StreamRecord<DeadLetter> record = new StreamRecord<>(letter);
+        if (hasTimestamp) {
+            record.setTimestamp(timestamp);
+        }
+        output.collect(AgentOperator.DEAD_LETTERS, record);
+    }
+
+    @Override
+    public void backOff(final long task, final long millis) {
+        final ProcessingTimeService time = operator.processingTime();
+        time.registerTimer(time.getCurrentProcessingTime() + millis, at -> operator.backoffOver(task));
     }
 
     @Override

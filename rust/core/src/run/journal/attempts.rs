@@ -1,0 +1,186 @@
+//! Attempts of actions that failed and are followed by others, in the journal. Each failure is recorded before the next attempt
+//! starts, in the place of the action's completion, which replaces it one day; so attempts are counted truly, and a crash
+//! between a failure and its record repeats that attempt at most.
+//!
+//! What durable calls of earlier attempts returned is not asked for again: the next attempt is given it when it makes the
+//! same call in the same place. Calls that failed are made again, under the identity they had. One that had begun and did not end
+//! is treated as after a crash.
+
+use crate::ids::KeySlot;
+use crate::journal::{AttemptRecord, Attempted, RecordBody, RetainedCall, Tail, Ticket};
+use crate::run::failures::Failures;
+use crate::run::journal::calls::{CallStep, Ending};
+use crate::run::key::TaskIndex;
+use crate::run::{Machine, Router};
+
+/// What the calls of earlier attempts of a task brought.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RetainedCalls {
+    /// Those that returned.
+    done: Vec<RetainedCall>,
+    /// Places of those that had begun, as far as someone can say what became of them.
+    begun: Vec<Vec<u32>>,
+}
+
+impl RetainedCalls {
+    fn of(attempted: Attempted) -> RetainedCalls {
+        RetainedCalls {
+            done: attempted.done,
+            begun: attempted.begun,
+        }
+    }
+}
+
+fn failures_of(attempted: Attempted) -> Failures {
+    Failures {
+        attempts: attempted.record.attempts,
+        wait_ms: attempted.record.wait_ms,
+        due_ms: attempted.record.due_ms,
+        calls: RetainedCalls::of(attempted),
+    }
+}
+
+impl<R: Router> Machine<R> {
+    /// Whether the history of a key is being read.
+    pub(in crate::run) fn is_unread(&self, key: KeySlot) -> bool {
+        let journal = self.keys[key.0 as usize].journal.as_ref();
+        journal.is_some_and(|journal| journal.unread)
+    }
+
+    /// Orders the failure of an attempt to be written; the next starts after the ticket.
+    pub(in crate::run) fn record_attempt(&mut self, key: KeySlot, index: TaskIndex, failures: &Failures) -> Ticket {
+        let Some(journal) = &self.keys[key.0 as usize].journal else {
+            return 0;
+        };
+        let after = journal.progress.completed;
+        if !self.has_begun(key) {
+            // The run's first record has to stay, and this one will be replaced.
+            self.begin(key);
+        }
+        let body = RecordBody::Attempt(AttemptRecord {
+            attempts: failures.attempts,
+            wait_ms: failures.wait_ms,
+            due_ms: failures.due_ms,
+        });
+        self.write(key, &self.tail_of(index), after, body)
+    }
+
+    /// What the calls of a task that failed have brought, those of earlier attempts included. None of them is under way, or
+    /// waited for, any more.
+    pub(in crate::run) fn retain_calls(&mut self, index: TaskIndex) -> RetainedCalls {
+        let key = self.tasks[index as usize].key;
+        let path = self.journal.is_some().then(|| self.tail_of(index).task);
+        let task = &mut self.tasks[index as usize];
+        let mut retained = task.failures.take().map(|failures| failures.calls).unwrap_or_default();
+        let (Some(path), Some(journal)) = (path, &mut self.keys[key.0 as usize].journal) else {
+            return retained;
+        };
+        journal.waiting_calls.retain(|(waiting, _)| *waiting != index);
+        if let Some(replay) = &mut journal.replay {
+            replay.asked.retain(|(asked, _)| *asked != index);
+            let left = replay.recovered.take_calls(&path);
+            retained.done.extend(left.done);
+            retained.begun.extend(left.begun);
+        }
+        for call in task
+            .journalled
+            .take()
+            .map(|calls| calls.into_endings())
+            .unwrap_or_default()
+        {
+            match call {
+                Ending::Returned(call) => {
+                    retained.done.retain(|other| other.position != call.position);
+                    retained.done.push(call);
+                }
+                Ending::Open(position) => retained.begun.push(position),
+            }
+        }
+        retained
+    }
+
+    /// The answer to a call that returned in an earlier attempt.
+    pub(super) fn retained(&mut self, key: KeySlot, index: TaskIndex, number: u32) -> Option<CallStep> {
+        let task = &mut self.tasks[index as usize];
+        let calls = &mut task.failures.as_mut()?.calls;
+        let call = task.journalled.as_mut()?.get_mut(number)?;
+        if let Some(place) = calls.begun.iter().position(|begun| *begun == call.position) {
+            calls.begun.swap_remove(place);
+            call.had_begun = call.reconcilable;
+            return None;
+        }
+        let kept = calls.done.iter().find(|kept| kept.position == call.position)?;
+        let other_arguments = matches!((kept.digest, call.digest), (Some(one), Some(other)) if one != other);
+        if call.is_of(&kept.function) && !other_arguments {
+            return Some(CallStep::Replay {
+                failed: false,
+                payload: kept.payload.clone(),
+            });
+        }
+        let (was, now) = (kept.function.clone(), call.function.clone());
+        self.drop_retained(key, index, number, &was, &now);
+        None
+    }
+
+    /// An attempt makes other calls than those before it: says it, and takes what they have and it does not out of the journal.
+    fn drop_retained(&mut self, key: KeySlot, index: TaskIndex, number: u32, was: &str, now: &str) {
+        let tail = self.tail_of(index);
+        let task = &mut self.tasks[index as usize];
+        let (Some(failures), Some(made)) = (&mut task.failures, &task.journalled) else {
+            return;
+        };
+        let used = |call: &RetainedCall| {
+            let mut before = (0..number).filter_map(|number| made.get(number));
+            before.any(|made| made.position == call.position)
+        };
+        let (kept, dropped) = std::mem::take(&mut failures.calls.done).into_iter().partition(used);
+        failures.calls.done = kept;
+        let shown = Tail {
+            call: made.get(number).map(|call| call.position.clone()).unwrap_or_default(),
+            ..tail.clone()
+        };
+        let what = format!(
+            "in an earlier attempt of a failing action {shown} was function '{was}', and now the action calls function '{now}' or passes other arguments"
+        );
+        let dropped: Vec<RetainedCall> = dropped;
+        let tails = dropped.into_iter().map(|call| Tail {
+            call: call.position,
+            ..tail.clone()
+        });
+        let tails = tails.collect();
+        self.tell_divergence(key, tail.run, &what);
+        self.discard(key, tails);
+    }
+
+    /// A task of a recovered run begins: true if the journal has failures of it, and it is to wait.
+    pub(in crate::run) fn take_recovered_attempts(&mut self, key: KeySlot, index: TaskIndex) -> bool {
+        let known = self.keys[key.0 as usize].journal.as_ref();
+        if known.is_none_or(|journal| journal.attempts.is_empty()) {
+            return false;
+        }
+        let path = self.tail_of(index).task;
+        let journal = self.keys[key.0 as usize].journal.as_mut();
+        let Some(attempted) = journal.and_then(|journal| journal.attempts.remove(&path)) else {
+            return false;
+        };
+        self.tasks[index as usize].failures = Some(Box::new(failures_of(attempted)));
+        true
+    }
+
+    /// The journal may know more failures of the tasks of a snapshot, and has what their calls brought.
+    pub(super) fn join_recovered_attempts(&mut self, key: KeySlot) {
+        for place in 0..self.keys[key.0 as usize].queue.len() {
+            let index = self.keys[key.0 as usize].queue[place];
+            let known = self.tasks[index as usize].failures.take();
+            if self.take_recovered_attempts(key, index)
+                && let Some(joined) = &mut self.tasks[index as usize].failures
+            {
+                if let Some(known) = known.filter(|known| known.attempts > joined.attempts) {
+                    (joined.attempts, joined.wait_ms, joined.due_ms) = (known.attempts, known.wait_ms, known.due_ms);
+                }
+            } else {
+                self.tasks[index as usize].failures = known;
+            }
+        }
+    }
+}
