@@ -228,8 +228,7 @@ fn acknowledge(machine: &mut Machine<Exact>) -> Vec<Recovered> {
 }
 
 fn begin(machine: &mut Machine<Exact>) -> TaskId {
-    let record = event(machine, "_input_event", 1);
-    machine.handle_digested_input(KEY, record, None, Some([9; 16])).unwrap();
+    begin_input(machine);
     next(machine)
 }
 
@@ -402,6 +401,249 @@ fn a_dead_letter_is_held_back_and_replayed_like_an_output() {
         )),
         "{letters:?}"
     );
+}
+
+// ---- calls whose end is not known
+
+/// A call of a function that has a reconciler.
+fn reconcilable(machine: &mut Machine<Exact>, task: TaskId, function: &str) -> (u32, CallStep) {
+    let call = CallIn {
+        function,
+        digest: Some([1; 16]),
+        reconcilable: true,
+    };
+    machine.handle_call(task, 0, call).unwrap()
+}
+
+/// What the host hears of a call that had to wait.
+fn ready(effects: &[Effect]) -> Option<CallStep> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::CallReady { step, .. } => Some((**step).clone()),
+        _ => None,
+    })
+}
+
+/// The wait of the task that failed is over, and its failure durable.
+fn again(machine: &mut Machine<Exact>) -> TaskId {
+    let (again, ..) = backoff(&effects_acknowledged(machine)).unwrap();
+    machine.handle_backoff_over(again);
+    next(machine)
+}
+
+/// The same job after a crash, with these records.
+fn restarted(records: Vec<Recovered>) -> Machine<Exact> {
+    let mut machine = journalled(policy(3, OnFailure::Fail));
+    machine.handle_history(KEY, Some(History::new(records))).unwrap();
+    machine
+}
+
+#[test]
+fn a_call_that_failed_is_made_again_only_after_its_reconciler_was_asked() {
+    let mut machine = journalled(policy(3, OnFailure::Fail));
+    let task = begin(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Wait);
+    let mut records = acknowledge(&mut machine);
+    assert_eq!(ready(&effects(&mut machine)), Some(CallStep::Execute));
+    // A limit of time: it may go on.
+    ended(&mut machine, task, 0, true, b"took too long");
+    machine.handle_failed(task, 0).unwrap();
+    for effect in effects(&mut machine) {
+        if let Effect::Record { key, ticket, record } = &effect {
+            records.push(Recovered::decode(&record.tail, record.value.as_ref().unwrap()).unwrap());
+            machine.handle_acknowledged(*key, *ticket);
+        }
+        if let Some((again, ..)) = backoff(&[effect]) {
+            machine.handle_backoff_over(again);
+        }
+    }
+    let task = next(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Reconcile);
+    // So after a crash.
+    let mut machine = restarted(records);
+    begin_input(&mut machine);
+    let (again, ..) = backoff(&effects(&mut machine)).unwrap();
+    machine.handle_backoff_over(again);
+    let task = next(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Reconcile);
+}
+
+#[test]
+fn a_reconciler_that_fails_is_asked_again_by_the_next_attempt() {
+    let mut machine = journalled(policy(3, OnFailure::Fail));
+    let task = begin(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Wait);
+    let records = acknowledge(&mut machine);
+    // A crash with the call under way.
+    let mut machine = restarted(records.clone());
+    let task = begin(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Reconcile);
+    ended(&mut machine, task, 0, true, b"nobody answers");
+    let mut known = records;
+    known.extend(acknowledge(&mut machine));
+    machine.handle_failed(task, 0).unwrap();
+    let task = again(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Reconcile);
+    // A crash between the outcome and the record of the failure: the outcome is replayed, and the action fails once more.
+    let mut machine = restarted(known);
+    let task = begin(&mut machine);
+    let (_, step) = reconcilable(&mut machine, task, "pay");
+    assert!(matches!(step, CallStep::Replay { failed: true, .. }), "{step:?}");
+    machine.handle_call_ended(task, 0, None).unwrap();
+    machine.handle_failed(task, 0).unwrap();
+    let task = again(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Reconcile);
+}
+
+#[test]
+fn another_function_in_the_place_of_a_call_that_had_begun_is_a_divergence_and_its_reconciler_is_not_asked() {
+    let mut machine = journalled(policy(3, OnFailure::Fail));
+    let task = begin(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "pay").1, CallStep::Wait);
+    effects_acknowledged(&mut machine);
+    // The action fails while the call is under way.
+    machine.handle_failed(task, 0).unwrap();
+    let task = again(&mut machine);
+    assert_eq!(reconcilable(&mut machine, task, "refund").1, CallStep::Wait);
+    let seen = effects_acknowledged(&mut machine);
+    let diverged = |effect: &Effect| matches!(effect, Effect::Diverged { reason, .. } if reason.contains("'pay'"));
+    assert!(seen.iter().any(diverged), "{seen:?}");
+    assert_eq!(ready(&effects(&mut machine)), Some(CallStep::Execute));
+}
+
+fn begin_input(machine: &mut Machine<Exact>) {
+    let record = event(machine, "_input_event", 1);
+    machine.handle_digested_input(KEY, record, None, Some([9; 16])).unwrap();
+}
+
+// ---- replays
+
+fn two() -> Machine<Exact> {
+    let agent = Exact::new([("act", "_input_event"), ("beside", "_input_event")]);
+    let agent = agent.failing(policy(3, OnFailure::Fail));
+    Machine::with_journal(agent, Limits::default(), JournalSettings::default())
+}
+
+fn of_task(action: &str, call: Vec<u32>, order: u32, after: u32, body: RecordBody) -> Recovered {
+    let tail = Tail {
+        run: 0,
+        task: vec![(0, action.into())],
+        call,
+    };
+    let first = First::No;
+    Recovered {
+        tail,
+        record: Record {
+            order,
+            after,
+            first,
+            body,
+        },
+    }
+}
+
+fn returned(function: &str) -> RecordBody {
+    RecordBody::Call(CallRecord {
+        status: CallStatus::Succeeded,
+        function: function.into(),
+        digest: Some([1; 16]),
+        payload: b"one".to_vec(),
+    })
+}
+
+fn first_of_run() -> Recovered {
+    let tail = Tail {
+        run: 0,
+        task: Vec::new(),
+        call: Vec::new(),
+    };
+    let first = First::Yes {
+        origin: JournalSettings::default().origin,
+        digest: Some([9; 16]),
+    };
+    let record = Record {
+        order: 0,
+        after: 0,
+        first,
+        body: RecordBody::Run,
+    };
+    Recovered { tail, record }
+}
+
+fn failed_once() -> RecordBody {
+    RecordBody::Attempt(AttemptRecord {
+        attempts: 1,
+        wait_ms: 0,
+        due_ms: 0,
+    })
+}
+
+#[test]
+fn what_completed_after_a_retried_action_had_begun_is_not_replayed_before_it() {
+    let mut machine = two();
+    let history = History::new([
+        first_of_run(),
+        of_task("act", vec![], 1, 0, failed_once()),
+        // Its second attempt made a call, then the other action completed.
+        of_task("act", vec![0], 2, 0, returned("f")),
+        of_task("beside", vec![], 3, 0, RecordBody::Completion(Completion::default())),
+    ]);
+    machine.handle_history(KEY, Some(history)).unwrap();
+    begin_input(&mut machine);
+    let mut seen = Vec::new();
+    while let Some(effect) = machine.poll_effect(true) {
+        assert!(
+            !matches!(effect, Effect::Replay { .. }),
+            "it reads memory before that: {effect:?}"
+        );
+        seen.push(effect);
+    }
+    let (again, ..) = backoff(&seen).unwrap();
+    machine.handle_backoff_over(again);
+    let task = next(&mut machine);
+    assert_eq!(call(&mut machine, task, "f").1, CallStep::Wait);
+    machine.handle_suspended(task).unwrap();
+    assert!(matches!(machine.poll_effect(true), Some(Effect::Replay { .. })));
+}
+
+#[test]
+fn a_divergence_takes_the_attempts_of_actions_not_come_to_out_of_the_journal() {
+    let agent = Exact::new([("act", "_input_event"), ("later", "n")]).failing(policy(3, OnFailure::Fail));
+    let mut machine = Machine::with_journal(agent, Limits::default(), JournalSettings::default());
+    let later = |call, order, body| {
+        let mut record = of_task("act", call, order, 0, body);
+        record.tail.task.push((0, "later".into()));
+        record
+    };
+    let history = History::new([
+        first_of_run(),
+        of_task("act", vec![0], 1, 0, returned("f")),
+        later(vec![0], 2, returned("g")),
+        later(vec![], 3, failed_once()),
+    ]);
+    machine.handle_history(KEY, Some(history)).unwrap();
+    begin_input(&mut machine);
+    let task = next(&mut machine);
+    assert_eq!(call(&mut machine, task, "other").1, CallStep::Wait);
+    let mut gone = Vec::new();
+    for effect in effects_acknowledged(&mut machine) {
+        if let Effect::Record { record, .. } = effect
+            && record.value.is_none()
+        {
+            gone.push(Tail::decode(&record.tail).unwrap());
+        }
+    }
+    for call in [vec![], vec![0]] {
+        assert!(gone.contains(&later(call, 0, failed_once()).tail), "{gone:?}");
+    }
+    assert_eq!(ready(&effects(&mut machine)), Some(CallStep::Execute));
+    ended(&mut machine, task, 0, false, b"one");
+    let sent = event(&mut machine, "n", 6);
+    machine.handle_sent(task, sent).unwrap();
+    machine.handle_completed(task, vec![b"n".to_vec()]).unwrap();
+    effects_acknowledged(&mut machine);
+    let task = next(&mut machine);
+    assert_eq!(machine.failed_attempts(task), Ok(0));
+    assert_eq!(call(&mut machine, task, "g").1, CallStep::Execute);
 }
 
 // ---- bytes

@@ -187,6 +187,26 @@ fn errors_say_what_to_do() {
 }
 
 #[test]
+fn a_kept_input_that_waits_or_is_held_too_is_refused() {
+    // With a journal: an active run with one task, then an input that waits, a held output, and which event is kept.
+    let body = |kept: u64| {
+        let mut body = Body::new();
+        body.0[4] = VERSION_WITH_FAILURES;
+        let body = body.numbers(&[1, 2]).text("begin").text("_input_event");
+        let body = body.numbers(&[0, 1, 0, 1]).numbers(&[1, 0, 0, 0]).number(3);
+        let body = (7..10).fold(body, |body, id| body.id(id).numbers(&[1, 0, 0]));
+        let body = body.numbers(&[1, 0, 0]).number(0).numbers(&[1, 1, 0]);
+        let body = body.numbers(&[1, 1, 0, 0]).id(5).numbers(&[1, 2]).number(0);
+        body.numbers(&[0, 1, kept]).parse()
+    };
+    assert!(body(0).is_ok());
+    for kept in [1, 2] {
+        let text = body(kept).unwrap_err().to_string();
+        assert!(text.contains("used twice"), "{text}");
+    }
+}
+
+#[test]
 fn an_action_that_the_agent_lost_is_named_and_nothing_is_changed() {
     let plan = RestorePlan::parse(&sample()).unwrap();
     let values: Vec<ValueHandle> = (0..plan.value_count() as u32).map(ValueHandle).collect();

@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// Identity of a record: key and tail.
 pub type Identity = (String, Vec<u8>);
 
+/// The outcome of a reconciler that fails.
+pub const UNKNOWN: &str = "!unknown";
+
 /// One execution of a durable call.
 #[derive(Debug, Clone)]
 pub struct Execution {
@@ -55,6 +58,8 @@ pub struct World {
     pub divergences: Vec<String>,
     /// Calls that were under way when their action failed, and may be made again.
     given_up: BTreeSet<Identity>,
+    /// How often the reconciler of a call did not know.
+    unknown: BTreeMap<Identity, usize>,
     /// Why the job failed.
     pub failure: Option<String>,
     /// Everything that happened, one line each, if that is wanted.
@@ -118,6 +123,23 @@ impl World {
     /// From here on, what was acknowledged may be done again: the agent was changed.
     pub fn forget_acknowledged(&mut self) {
         self.acknowledged.clear();
+        self.failures.clear();
+    }
+
+    /// What a reconciler says that looks for the call here: what it brought, if it was made. Every second time that the call
+    /// is to fail, the reconciler fails instead.
+    fn reconcile(&mut self, key: &str, tail: &[u8], fails: usize) -> Option<String> {
+        self.count("reconciler asked");
+        let identity = (key.to_owned(), tail.to_vec());
+        let unknown = self.unknown.entry(identity.clone()).or_default();
+        if *unknown < fails / 2 {
+            *unknown += 1;
+            self.count("reconciler failed");
+            return Some(UNKNOWN.into());
+        }
+        let made = self.ledger.get(&identity).into_iter().flatten();
+        let mut made = made.filter(|execution| !execution.failed);
+        made.next_back().map(|execution| execution.value.clone())
     }
 
     /// The side effect of a call.
@@ -199,6 +221,8 @@ pub struct Attempt {
     woken: BTreeMap<u64, Started>,
     /// How often a call raises an exception.
     fails: BTreeMap<(u64, u32), usize>,
+    /// Calls that have a reconciler.
+    reconcilable: BTreeSet<(u64, u32)>,
     /// Keyed state.
     pub state: BTreeMap<String, KeyState>,
     /// Records not yet durable, by key.
@@ -306,6 +330,7 @@ impl Attempt {
             suspended: BTreeMap::new(),
             woken: BTreeMap::new(),
             fails: BTreeMap::new(),
+            reconcilable: BTreeSet::new(),
             state,
             written: BTreeMap::new(),
             durable: BTreeMap::new(),
@@ -789,6 +814,9 @@ impl Attempt {
         };
         let (number, step) = self.machine.handle_call(task, scope, call).unwrap();
         self.fails.insert((task.to_bits(), number), op.fails);
+        if op.reconcilable {
+            self.reconcilable.insert((task.to_bits(), number));
+        }
         self.running.as_mut().unwrap().calls.push((number, None));
         if step == CallStep::Execute && !op.suspends {
             world.count("call made at once");
@@ -826,7 +854,14 @@ impl Attempt {
             }
         }
         let fails = self.fails.get(&(task.to_bits(), number)).copied().unwrap_or(0);
-        world.execute(key, &tail, fails)
+        // The outcome of a call that takes too long is a failure, and it is made all the same.
+        let too_long = fails % 2 == 1 && self.reconcilable.contains(&(task.to_bits(), number));
+        let value = world.execute(key, &tail, if too_long { 0 } else { fails });
+        if !too_long {
+            return value;
+        }
+        world.count("call took too long");
+        format!("!{value}")
     }
 
     fn end_call(&mut self, task: TaskId, number: u32, value: &str) {
@@ -873,17 +908,10 @@ impl Attempt {
                 });
             }
             CallStep::Reconcile => {
-                world.count("reconciler asked");
                 let tail = self.machine.call_tail(task, number).unwrap();
-                // It looks at the world: was the call made?
-                let made = world
-                    .ledger
-                    .get(&(key.to_owned(), tail))
-                    .and_then(|all| all.last().cloned());
-                let value = match made {
-                    Some(execution) => execution.value,
-                    None => self.effect(key, task, number, world),
-                };
+                let fails = self.fails.get(&(task.to_bits(), number)).copied().unwrap_or(0);
+                let made = world.reconcile(key, &tail, fails);
+                let value = made.unwrap_or_else(|| self.effect(key, task, number, world));
                 self.executing.push(Executing {
                     key: key.to_owned(),
                     task,

@@ -6,7 +6,7 @@
 //! comes out in the end is what the recorded results say, each output once.
 
 use crate::agent::{Action, Agent, CallOp, EventValue, Frame, Op, Step};
-use crate::durable::{Attempt, Execution, World};
+use crate::durable::{Attempt, Execution, UNKNOWN, World};
 use crate::host::KeyState;
 use crate::rng::Rng;
 use flink_agents_core::journal::{CallStatus, OnDivergence, RecordBody, Recovered, Tail};
@@ -345,9 +345,12 @@ impl Case {
                 assert!(is_dead(&identity.0, &shown), "{shown} was made and has no result");
                 continue;
             };
-            assert!(executions.iter().any(|execution| execution.value == *result), "{shown}");
+            // One that took too long brought something all the same.
+            let of = |execution: &Execution| *result == execution.value || *result == format!("!{}", execution.value);
+            assert!(result == UNKNOWN || executions.iter().any(of), "{shown}");
         }
-        assert!(results.keys().all(|identity| world.ledger.contains_key(identity)));
+        let made = |(identity, result): (_, &String)| result == UNKNOWN || world.ledger.contains_key(identity);
+        assert!(results.iter().all(made));
         if self.sequential {
             world.count("compared with the sequential interpreter");
             let (outputs, letters) = self.interpret(&results);

@@ -109,6 +109,8 @@ fn nothing_acknowledged_is_done_again() {
         ("action tried again", 1_000),
         ("failure durable", 1_000),
         ("call given up", 20),
+        ("call took too long", 50),
+        ("reconciler failed", 20),
         ("dead letter", 300),
         ("input awaited", 25),
         ("output", 3_000),

@@ -5,14 +5,26 @@ use super::{AttemptRecord, CallStatus, Digest, RecoveredCall, RecoveredRun};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// What a durable call returned in an attempt that failed afterwards.
+/// A durable call of an attempt that failed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RetainedCall {
     /// Places from the action inwards.
     pub(crate) position: Vec<u32>,
     pub(crate) function: String,
     pub(crate) digest: Option<Digest>,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) ending: Ending,
+}
+
+/// How such a call stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It returned this.
+    Returned(Vec<u8>),
+    /// An exception was its outcome. What raised that may be the reconciler, or a limit of time: it may have been made all
+    /// the same, or go on.
+    Failed,
+    /// It had begun.
+    Open,
 }
 
 /// The failures of an action that had not completed.
@@ -24,10 +36,8 @@ pub(crate) struct Attempted {
     pub(crate) order: u32,
     /// Actions that had completed.
     pub(crate) after: u32,
-    /// Calls of earlier attempts that returned.
-    pub(crate) done: Vec<RetainedCall>,
-    /// Places of those that had begun.
-    pub(crate) begun: Vec<Vec<u32>>,
+    /// Calls of earlier attempts.
+    pub(crate) calls: Vec<RetainedCall>,
 }
 
 impl Attempted {
@@ -36,37 +46,24 @@ impl Attempted {
             record,
             order,
             after,
-            done: Vec::new(),
-            begun: Vec::new(),
+            calls: Vec::new(),
         }
     }
 }
 
-/// Calls that an attempt to come need not make.
-#[derive(Debug, Default)]
-pub(crate) struct Left {
-    pub(crate) done: Vec<RetainedCall>,
-    pub(crate) begun: Vec<Vec<u32>>,
-}
-
-impl Left {
-    /// Of calls of an attempt that is over. What failed is done again, and so left out.
-    fn of(calls: BTreeMap<u32, RecoveredCall>) -> Left {
-        let mut left = Left::default();
-        for call in calls.into_values() {
-            match call.record.status {
-                CallStatus::Succeeded => left.done.push(RetainedCall {
-                    position: call.position,
-                    function: call.record.function,
-                    digest: call.record.digest,
-                    payload: call.record.payload,
-                }),
-                CallStatus::Pending => left.begun.push(call.position),
-                CallStatus::Failed => {}
-            }
-        }
-        left
-    }
+/// Calls of an attempt that is over.
+fn retained(calls: BTreeMap<u32, RecoveredCall>) -> Vec<RetainedCall> {
+    let retained = |call: RecoveredCall| RetainedCall {
+        position: call.position,
+        function: call.record.function,
+        digest: call.record.digest,
+        ending: match call.record.status {
+            CallStatus::Succeeded => Ending::Returned(call.record.payload),
+            CallStatus::Failed => Ending::Failed,
+            CallStatus::Pending => Ending::Open,
+        },
+    };
+    calls.into_values().map(retained).collect()
 }
 
 impl RecoveredRun {
@@ -82,18 +79,27 @@ impl RecoveredRun {
             if !later.is_empty() {
                 self.calls.insert(path.clone(), later);
             }
-            let left = Left::of(earlier);
-            (attempted.done, attempted.begun) = (left.done, left.begun);
+            attempted.calls = retained(earlier);
         }
         attempts
     }
 
+    /// Takes back the failures of actions that the run has not come to, with their calls: they go with what is left.
+    pub(crate) fn with_attempts(mut self, attempts: FxHashMap<Path, Attempted>) -> RecoveredRun {
+        for (path, attempted) in &attempts {
+            let positions = attempted.calls.iter().map(|call| call.position.clone());
+            self.earlier.extend(positions.map(|position| (path.clone(), position)));
+        }
+        self.attempts.extend(attempts);
+        self
+    }
+
     /// An attempt of a task fails before it has come to all the calls it has records of.
-    pub(crate) fn take_calls(&mut self, task: &Path) -> Left {
+    pub(crate) fn take_calls(&mut self, task: &Path) -> Vec<RetainedCall> {
         let Some(calls) = self.calls.remove(task) else {
-            return Left::default();
+            return Vec::new();
         };
         self.to_come -= calls.values().filter(|call| call.requested.is_none()).count();
-        Left::of(calls)
+        retained(calls)
     }
 }

@@ -116,6 +116,8 @@ pub(crate) struct RecoveredRun {
     pub(super) calls: FxHashMap<Path, BTreeMap<u32, RecoveredCall>>,
     /// Of actions that failed and had not completed.
     pub(super) attempts: FxHashMap<Path, Attempted>,
+    /// Calls of attempts that failed, where those go.
+    pub(super) earlier: Vec<(Path, Vec<u32>)>,
     /// That the run has begun is a record of its own.
     begun: bool,
     /// Calls that no action has come to again.
@@ -162,7 +164,9 @@ impl RecoveredRun {
         let calls =
             calls.flat_map(move |(path, calls)| calls.values().map(move |call| tail(run, path, &call.position)));
         let attempts = self.attempts.keys().map(move |path| tail(run, path, &[]));
-        completions.chain(calls).chain(attempts)
+        let earlier = self.earlier.iter();
+        let earlier = earlier.map(move |(path, position)| tail(run, path, position));
+        completions.chain(calls).chain(attempts).chain(earlier)
     }
 
     /// The same with actions by their identities of today. Of two records that are one then, the later one counts.

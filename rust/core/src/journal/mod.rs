@@ -18,7 +18,7 @@ mod history;
 mod record;
 mod tail;
 
-pub(crate) use attempts::{Attempted, RetainedCall};
+pub(crate) use attempts::{Attempted, Ending, RetainedCall};
 pub use history::{History, Recovered};
 pub(crate) use history::{RecoveredCall, RecoveredRun};
 pub use record::{

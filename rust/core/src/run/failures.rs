@@ -12,10 +12,10 @@
 //!
 //! Whatever the policy, an action is tried a bounded number of times, those before a crash included if they were recorded.
 
-use super::journal::RetainedCalls;
 use super::key::{EventIndex, TaskIndex, TaskState};
 use super::{Effect, Machine, Router, TaskError};
 use crate::ids::{KeySlot, TaskId, ValueHandle};
+use crate::journal::RetainedCall;
 use crate::memory::Node;
 
 /// What follows when an action has failed and is not tried again (`on-failure`).
@@ -106,8 +106,8 @@ pub(crate) struct Failures {
     pub(crate) wait_ms: u64,
     /// When that ends, in the host's milliseconds.
     pub(crate) due_ms: i64,
-    /// What its durable calls of earlier attempts brought. Only with a journal.
-    pub(crate) calls: RetainedCalls,
+    /// Durable calls of earlier attempts. Only with a journal.
+    pub(crate) calls: Vec<RetainedCall>,
 }
 
 impl<R: Router> Machine<R> {
@@ -206,7 +206,7 @@ impl<R: Router> Machine<R> {
     }
 
     /// Takes back what a running task has sent and written; returns what its durable calls brought, for the next attempt.
-    fn drop_attempt(&mut self, index: TaskIndex) -> RetainedCalls {
+    fn drop_attempt(&mut self, index: TaskIndex) -> Vec<RetainedCall> {
         let calls = self.retain_calls(index);
         let id = self.id_of(index);
         // Nobody is left whom it concerns.

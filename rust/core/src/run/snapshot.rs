@@ -209,6 +209,9 @@ impl RestorePlan {
             }
             if input.flag()? {
                 let event = input.index(events.len())?;
+                if journal.held.contains(&event) || waiting.iter().any(|(other, _)| *other == event) {
+                    return Err(input.damaged("an event is used twice"));
+                }
                 used[event] = true;
                 kept = Some(event);
             }

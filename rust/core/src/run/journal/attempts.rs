@@ -3,40 +3,23 @@
 //! between a failure and its record repeats that attempt at most.
 //!
 //! What durable calls of earlier attempts returned is not asked for again: the next attempt is given it when it makes the
-//! same call in the same place. Calls that failed are made again, under the identity they had. One that had begun and did not end
-//! is treated as after a crash.
+//! same call in the same place. Others are made again, under the identity they had; where someone can say what became of one, he
+//! is asked first, as after a crash. That holds for one that failed, too: its exception may be that of a limit of time, or of
+//! the reconciler itself, and says nothing of what was done.
 
 use crate::ids::KeySlot;
-use crate::journal::{AttemptRecord, Attempted, RecordBody, RetainedCall, Tail, Ticket};
+use crate::journal::{AttemptRecord, Attempted, Ending, RecordBody, RetainedCall, Tail, Ticket};
 use crate::run::failures::Failures;
-use crate::run::journal::calls::{CallStep, Ending};
+use crate::run::journal::calls::CallStep;
 use crate::run::key::TaskIndex;
 use crate::run::{Machine, Router};
-
-/// What the calls of earlier attempts of a task brought.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RetainedCalls {
-    /// Those that returned.
-    done: Vec<RetainedCall>,
-    /// Places of those that had begun, as far as someone can say what became of them.
-    begun: Vec<Vec<u32>>,
-}
-
-impl RetainedCalls {
-    fn of(attempted: Attempted) -> RetainedCalls {
-        RetainedCalls {
-            done: attempted.done,
-            begun: attempted.begun,
-        }
-    }
-}
 
 fn failures_of(attempted: Attempted) -> Failures {
     Failures {
         attempts: attempted.record.attempts,
         wait_ms: attempted.record.wait_ms,
         due_ms: attempted.record.due_ms,
-        calls: RetainedCalls::of(attempted),
+        calls: attempted.calls,
     }
 }
 
@@ -67,7 +50,7 @@ impl<R: Router> Machine<R> {
 
     /// What the calls of a task that failed have brought, those of earlier attempts included. None of them is under way, or
     /// waited for, any more.
-    pub(in crate::run) fn retain_calls(&mut self, index: TaskIndex) -> RetainedCalls {
+    pub(in crate::run) fn retain_calls(&mut self, index: TaskIndex) -> Vec<RetainedCall> {
         let key = self.tasks[index as usize].key;
         let path = self.journal.is_some().then(|| self.tail_of(index).task);
         let task = &mut self.tasks[index as usize];
@@ -75,26 +58,21 @@ impl<R: Router> Machine<R> {
         let (Some(path), Some(journal)) = (path, &mut self.keys[key.0 as usize].journal) else {
             return retained;
         };
+        let mut newer = Vec::new();
         journal.waiting_calls.retain(|(waiting, _)| *waiting != index);
         if let Some(replay) = &mut journal.replay {
             replay.asked.retain(|(asked, _)| *asked != index);
-            let left = replay.recovered.take_calls(&path);
-            retained.done.extend(left.done);
-            retained.begun.extend(left.begun);
+            newer = replay.recovered.take_calls(&path);
         }
-        for call in task
-            .journalled
-            .take()
-            .map(|calls| calls.into_endings())
-            .unwrap_or_default()
-        {
-            match call {
-                Ending::Returned(call) => {
-                    retained.done.retain(|other| other.position != call.position);
-                    retained.done.push(call);
-                }
-                Ending::Open(position) => retained.begun.push(position),
-            }
+        newer.extend(
+            task.journalled
+                .take()
+                .into_iter()
+                .flat_map(|calls| calls.into_retained()),
+        );
+        for call in newer {
+            retained.retain(|other| other.position != call.position);
+            retained.push(call);
         }
         retained
     }
@@ -104,21 +82,30 @@ impl<R: Router> Machine<R> {
         let task = &mut self.tasks[index as usize];
         let calls = &mut task.failures.as_mut()?.calls;
         let call = task.journalled.as_mut()?.get_mut(number)?;
-        if let Some(place) = calls.begun.iter().position(|begun| *begun == call.position) {
-            calls.begun.swap_remove(place);
-            call.had_begun = call.reconcilable;
-            return None;
-        }
-        let kept = calls.done.iter().find(|kept| kept.position == call.position)?;
+        let place = calls.iter().position(|kept| kept.position == call.position)?;
+        let kept = &calls[place];
         let other_arguments = matches!((kept.digest, call.digest), (Some(one), Some(other)) if one != other);
-        if call.is_of(&kept.function) && !other_arguments {
-            return Some(CallStep::Replay {
-                failed: false,
-                payload: kept.payload.clone(),
-            });
+        let is_same = call.is_of(&kept.function) && !other_arguments;
+        match &kept.ending {
+            Ending::Returned(payload) if is_same => {
+                return Some(CallStep::Replay {
+                    failed: false,
+                    payload: payload.clone(),
+                });
+            }
+            Ending::Failed | Ending::Open if is_same => {
+                call.had_begun = call.reconcilable;
+                calls.swap_remove(place);
+            }
+            // After an exception an action may do something else.
+            Ending::Failed => {
+                calls.swap_remove(place);
+            }
+            Ending::Returned(_) | Ending::Open => {
+                let (was, now) = (kept.function.clone(), call.function.clone());
+                self.drop_retained(key, index, number, &was, &now);
+            }
         }
-        let (was, now) = (kept.function.clone(), call.function.clone());
-        self.drop_retained(key, index, number, &was, &now);
         None
     }
 
@@ -133,8 +120,8 @@ impl<R: Router> Machine<R> {
             let mut before = (0..number).filter_map(|number| made.get(number));
             before.any(|made| made.position == call.position)
         };
-        let (kept, dropped) = std::mem::take(&mut failures.calls.done).into_iter().partition(used);
-        failures.calls.done = kept;
+        let (kept, dropped) = std::mem::take(&mut failures.calls).into_iter().partition(used);
+        failures.calls = kept;
         let shown = Tail {
             call: made.get(number).map(|call| call.position.clone()).unwrap_or_default(),
             ..tail.clone()

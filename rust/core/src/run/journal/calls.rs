@@ -4,7 +4,7 @@
 
 use super::replay::Answer;
 use crate::ids::{KeySlot, TaskId};
-use crate::journal::{CallRecord, CallStatus, Digest, Origin, RecordBody, RetainedCall, Tail, Ticket};
+use crate::journal::{CallRecord, CallStatus, Digest, Ending, Origin, RecordBody, RetainedCall, Tail, Ticket};
 use crate::run::key::TaskIndex;
 use crate::run::{CallError, Effect, Machine, Router, TaskError};
 
@@ -67,20 +67,22 @@ pub(super) struct JournalledCall {
     /// Actions of the run that had completed when it began.
     after: u32,
     state: CallState,
-    /// A record says that it had begun before the crash.
+    /// A record says that it had begun before the crash, or a failed attempt of its action had come to it.
     pub(super) had_begun: bool,
     /// Its last record; 0 if it has none of this attempt.
     ticket: Ticket,
-    /// What it returned, where the action may be tried again.
-    returned: Option<Vec<u8>>,
+    /// What it brought, where the action may be tried again; open until then.
+    ending: Ending,
 }
 
-/// How a call stands when its action fails.
-pub(super) enum Ending {
-    /// It returned.
-    Returned(RetainedCall),
-    /// At this place one had begun that has a reconciler.
-    Open(Vec<u32>),
+impl Ending {
+    fn of(failed: bool, payload: &[u8]) -> Ending {
+        if failed {
+            Ending::Failed
+        } else {
+            Ending::Returned(payload.to_vec())
+        }
+    }
 }
 
 impl JournalledCall {
@@ -104,20 +106,18 @@ impl JournalledCalls {
     }
 
     /// Of the calls that the next attempt does not simply make again.
-    pub(super) fn into_endings(self) -> Vec<Ending> {
-        let ending = |call: JournalledCall| match call.returned {
-            Some(payload) => Some(Ending::Returned(RetainedCall {
-                position: call.position,
-                function: call.function,
-                digest: call.digest,
-                payload,
-            })),
-            None if call.state != CallState::Done && call.reconcilable && (call.ticket != 0 || call.had_begun) => {
-                Some(Ending::Open(call.position))
-            }
-            None => None,
+    pub(super) fn into_retained(self) -> impl Iterator<Item = RetainedCall> {
+        // One that has no reconciler, and did not return, leaves nothing that could be asked.
+        let stays = |call: &JournalledCall| {
+            let had_begun = call.ticket != 0 || call.had_begun || call.ending == Ending::Failed;
+            matches!(call.ending, Ending::Returned(_)) || (call.reconcilable && had_begun)
         };
-        self.0.into_iter().filter_map(ending).collect()
+        self.0.into_iter().filter(stays).map(|call| RetainedCall {
+            position: call.position,
+            function: call.function,
+            digest: call.digest,
+            ending: call.ending,
+        })
     }
 }
 
@@ -150,7 +150,7 @@ impl<R: Router> Machine<R> {
             state: CallState::Waiting,
             had_begun: false,
             ticket: 0,
-            returned: None,
+            ending: Ending::Open,
         });
         let key = state.key;
         if let Some(step) = self.retained(key, index, number) {
@@ -199,10 +199,12 @@ impl<R: Router> Machine<R> {
                     CallStatus::Succeeded
                 };
                 let ticket = self.write_call(key, index, call, status, outcome.payload.to_vec());
-                let keeps = !outcome.failed && self.may_retry(index);
+                let keeps = self.may_retry(index);
                 if let Some(ended) = self.journalled(index, call) {
                     ended.ticket = ticket;
-                    ended.returned = keeps.then(|| outcome.payload.to_vec());
+                    if keeps {
+                        ended.ending = Ending::of(outcome.failed, outcome.payload);
+                    }
                 }
             }
             (CallState::Waiting, _) => {
@@ -263,8 +265,8 @@ impl<R: Router> Machine<R> {
     pub(super) fn answered(&mut self, index: TaskIndex, number: u32, step: CallStep) -> CallStep {
         let keeps = self.may_retry(index);
         if let Some(call) = self.journalled(index, number) {
-            if let (CallStep::Replay { failed: false, payload }, true) = (&step, keeps) {
-                call.returned = Some(payload.clone());
+            if let (CallStep::Replay { failed, payload }, true) = (&step, keeps) {
+                call.ending = Ending::of(*failed, payload);
             }
             call.state = match step {
                 CallStep::Replay { .. } => CallState::Done,

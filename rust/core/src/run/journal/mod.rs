@@ -20,7 +20,6 @@ mod completions;
 mod inputs;
 mod replay;
 
-pub(crate) use attempts::RetainedCalls;
 pub(crate) use calls::JournalledCalls;
 pub use calls::{CallIn, CallOutcome, CallStep};
 
