@@ -214,6 +214,32 @@ fn an_unknown_strategy_for_failing_conditions_is_refused() {
 }
 
 #[track_caller]
+/// Python's actions have no policies yet: whoever asks for them is told, and not left without.
+#[test]
+fn a_failure_policy_for_an_action_of_python_is_refused() {
+    for (key, value) in [
+        ("on-failure", json!("dead-letter")),
+        ("retry.max-attempts", json!(1)),
+        ("action.work.retry.max-attempts", json!("2")),
+    ] {
+        let plan = plan_with(&[("work", &[INPUT])], json!({ key: value }));
+        let error = Routes::compile(&plan).unwrap_err();
+        assert_eq!(error.kind(), PlanErrorKind::Conflict);
+        let text = error.to_string();
+        assert!(
+            text.contains(key) && text.contains("'work'") && text.contains("Java actions only"),
+            "{text}"
+        );
+    }
+    for (key, value) in [
+        ("on-failure", json!("fail")),
+        ("action.other.on-failure", json!("dead-letter")),
+    ] {
+        let plan = plan_with(&[("work", &[INPUT])], json!({ key: value }));
+        assert!(Routes::compile(&plan).is_ok());
+    }
+}
+
 fn assert_trigger_error(error: &PlanError, source: &str) {
     assert_eq!(error.kind(), PlanErrorKind::Trigger);
     assert_eq!(error.path(), "actions.onInput.trigger_conditions[1]");

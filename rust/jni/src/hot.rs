@@ -184,8 +184,11 @@ hot! {
         engine, task: jlong, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
         let task = TaskId::from_bits(task as u64);
+        let traces = engine.traces_end(task);
         engine.machine.handle_finished(task)?;
-        engine.trace_end(task);
+        if traces {
+            engine.trace_end(task);
+        }
         poll(engine, address, capacity, may_run != 0)
     }
 }
@@ -296,8 +299,8 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
 }
 
 /// Numbers that the host's metrics show, each 8 bytes: events processed, unfinished inputs, waiting inputs, suspended tasks,
-/// held outputs, held markers.
-const FIGURES: usize = 6;
+/// held outputs, held markers, failed attempts, dead letters.
+const FIGURES: usize = 8;
 
 /// Writes the figures where any thread of the host may read them.
 fn tell_figures(engine: &Engine) {
@@ -312,6 +315,8 @@ fn tell_figures(engine: &Engine) {
         figures.suspended_tasks as u64,
         figures.held_outputs as u64,
         figures.held_markers as u64,
+        figures.failed_attempts,
+        figures.dead_letters,
     ];
     // SAFETY: Java owns so many numbers at that address, aligned to 8, as long as the engine lives; other threads only read.
     let told = unsafe { &*(engine.figures as *const [AtomicU64; FIGURES]) };

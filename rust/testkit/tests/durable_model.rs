@@ -104,7 +104,7 @@ fn nothing_acknowledged_is_done_again() {
         ("call made", 12_000),
         ("call made at once", 1_000),
         ("call made again", 500),
-        ("call waits", 10_000),
+        ("call waits", 9_000),
         ("reconciler asked", 300),
         ("action tried again", 1_000),
         ("failure durable", 1_000),

@@ -136,7 +136,7 @@ impl Routes {
                 aliases: aliases(action),
                 language: action.exec.language(),
                 built_in: action.exec.built_in(),
-                failure_policy: failure_policy(plan, &action.name)?,
+                failure_policy: failure_policy(plan, &action.name, action.exec.language())?,
             });
         }
         let mut attribute_names: Vec<String> = conditional
@@ -307,7 +307,7 @@ fn on_failure(plan: &AgentPlan) -> Result<OnConditionFailure, PlanError> {
 }
 
 /// What the options say of one action: its own, else those of all.
-fn failure_policy(plan: &AgentPlan, action: &str) -> Result<FailurePolicy, PlanError> {
+fn failure_policy(plan: &AgentPlan, action: &str, language: Language) -> Result<FailurePolicy, PlanError> {
     let config = &plan.config;
     let wrong = |key: &str, error: ConfigError| {
         let config = Place::ROOT.key("config");
@@ -323,7 +323,7 @@ fn failure_policy(plan: &AgentPlan, action: &str) -> Result<FailurePolicy, PlanE
     let on_failure = config.action_key(action, "on-failure");
     let max_attempts = config.action_key(action, "retry.max-attempts");
     let jitter = config.action_key(action, "retry.jitter");
-    Ok(FailurePolicy {
+    let policy = FailurePolicy {
         on_failure: match config
             .get_enum(&on_failure)
             .map_err(|error| wrong(&on_failure, error))?
@@ -342,7 +342,27 @@ fn failure_policy(plan: &AgentPlan, action: &str) -> Result<FailurePolicy, PlanE
             .get_float(&jitter)
             .map_err(|error| wrong(&jitter, error))?
             .unwrap_or(usual.jitter),
-    })
+    };
+    let asked_for = match policy {
+        FailurePolicy {
+            on_failure: OnFailure::DeadLetter,
+            ..
+        } => &on_failure,
+        FailurePolicy { max_retries: 1.., .. } => &max_attempts,
+        _ => return Ok(policy),
+    };
+    if language == Language::Python {
+        let message = format!(
+            "action '{action}' is one of Python, and exceptions of those always fail the job: retries and dead letters are for Java actions only. Set {asked_for} for those by their names"
+        );
+        let data = Place::ROOT.key("config");
+        return Err(PlanError::new(
+            PlanErrorKind::Conflict,
+            data.key("conf_data").key(asked_for),
+            message,
+        ));
+    }
+    Ok(policy)
 }
 
 impl Router for Routes {

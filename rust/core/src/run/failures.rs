@@ -178,6 +178,11 @@ impl<R: Router> Machine<R> {
         Ok(self.attempts_of(self.live(task)?))
     }
 
+    /// Whether a task has failed for good, so that what is still to come of it is its dead letter.
+    pub fn ends_by_letter(&self, task: TaskId) -> bool {
+        self.live(task).is_ok_and(|index| self.tasks[index as usize].dead)
+    }
+
     /// The event of the input whose run a task belongs to, if some action's policy is a dead letter.
     ///
     /// # Errors

@@ -560,6 +560,11 @@ public final class AgentsCore implements AutoCloseable {
         return nanos < 0 ? null : Duration.ofNanos(nanos);
     }
 
+    /** How many bytes a record of the journal may take, as the plan says. */
+    public long maxRecordSize() {
+        return Natives.maxRecordSize(handle);
+    }
+
     /** No input follows. */
     public void endOfInput() {
         more = true;

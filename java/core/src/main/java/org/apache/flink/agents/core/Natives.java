@@ -102,6 +102,8 @@ public final class Natives {
 
     static native long callTimeout(long handle);
 
+    static native long maxRecordSize(long handle);
+
     // ---- failures
 
     static native long failed(long handle, long task, long now);

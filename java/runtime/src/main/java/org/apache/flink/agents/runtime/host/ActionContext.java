@@ -47,6 +47,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     /** In a durable call: only the call's own code may run, and it may not touch the context. */
     private boolean calling;
     private Throwable thrown;
+    /** Its thread was interrupted when it threw that. */
+    private boolean interrupted;
     private long since = NOT_MEASURED;
     /** Why the subtask has to fail, whatever the action makes of it. */
     private RuntimeException refusal;
@@ -85,6 +87,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             function.call(trigger, this);
         } catch (final Throwable e) {
             thrown = e;
+            interrupted = runner.isInterrupted();
         }
         if (log.isOn()) {
             log.leaves();
@@ -130,6 +133,11 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     Coroutine coroutine() {
         return coroutine;
+    }
+
+    /** Whether what it threw is its own failure, and not that its subtask, its thread or the JVM ends. */
+    boolean hasFailedItself() {
+        return !isEnding() && !interrupted && Problem.isOwn(thrown);
     }
 
     /** What the action threw; null if it returned. */
@@ -193,7 +201,21 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         if (event == null) {
             throw new IllegalArgumentException("Action '" + action.name() + "' sent null instead of an event");
         }
-        host.send(core, action, task, trigger, event);
+        try {
+            host.send(core, action, task, trigger, event);
+        } catch (final IllegalStateException e) {
+            // What the core refuses is not for the action to go on with, nor to be tried again.
+            throw refused(failed("sent an event that is refused: " + e.getMessage()), e);
+        }
+    }
+
+    private String failed(final String what) {
+        return "Action '" + action.name() + "' of agent '" + host.agent() + "', key " + host.describeKey(slot) + ", " + what;
+    }
+
+    /** What to throw when memory could not be used: where it cannot be read, the subtask has to fail. */
+    private Exception memoryFailed(final Exception e) {
+        return host.storedMemory().threw(e) ? refused(failed("could not read memory: " + e), e) : e;
     }
 
     @Override
@@ -213,21 +235,40 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     }
 
     Object memoryGet(final int memory, final String path) throws Exception {
-        return core().memoryGet(task, memory, path, host.storedMemory());
+        final AgentsCore core = core();
+        try {
+            return core.memoryGet(task, memory, path, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     void memorySet(final int memory, final String path, final Object value) throws Exception {
         final AgentsCore core = core();
         host.checkStorable(action, memory, value, path);
-        core.memorySet(task, memory, path, value, host.storedMemory());
+        try {
+            core.memorySet(task, memory, path, value, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     void memoryNewObject(final int memory, final String path, final boolean overwrite) throws Exception {
-        core().memoryNewObject(task, memory, path, overwrite, host.storedMemory());
+        final AgentsCore core = core();
+        try {
+            core.memoryNewObject(task, memory, path, overwrite, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     List<String> memoryChildren(final int memory, final String path) throws Exception {
-        return core().memoryChildren(task, memory, path, host.storedMemory());
+        final AgentsCore core = core();
+        try {
+            return core.memoryChildren(task, memory, path, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     @Override

@@ -196,6 +196,9 @@ final class JavaActions implements AutoCloseable {
             throw standstill;
         }
         if (context.refusal() != null) {
+            if (context.refusal().getCause() instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
             throw context.refusal();
         }
         if (context.thrown() != null) {
@@ -291,39 +294,42 @@ final class JavaActions implements AutoCloseable {
 
     private void checkUnchanged(final Event event, final Object key) {
         final String changed = checks.changedSinceSent(event);
-        if (changed != null) {
-            throw new ActionTaskExecutionException(
-                    "Agent '"
-                            + host.agent()
-                            + "', key "
-                            + services.describeKey(key)
-                            + ": event "
-                            + event.getType()
-                            + ", sent by action '"
-                            + event.getUpstreamActionName()
-                            + "', has another value in its attribute \""
-                            + changed
-                            + "\" than when it was sent. Action '"
-                            + host.lastAction()
-                            + "' would get the changed value here, and the former one after a recovery. Do not change an event"
-                            + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
-                            + " it (found by values.verify)",
-                    null);
+        if (changed == null) {
+            checks.handling(event);
+            return;
         }
+        final String sender = event.getUpstreamActionName();
+        throw new ActionTaskExecutionException(
+                "Agent '"
+                        + host.agent()
+                        + "', key "
+                        + services.describeKey(key)
+                        + ": event "
+                        + event.getType()
+                        + (sender == null ? "" : ", sent by action '" + sender + "',")
+                        + " has another value in its attribute \""
+                        + changed
+                        + "\" than when it "
+                        + (sender == null ? "came" : "was sent")
+                        + ". Action '"
+                        + host.lastAction()
+                        + "' would get the changed value here, and the former one after a recovery. Do not change an event"
+                        + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
+                        + " it (found by values.verify)",
+                null);
     }
 
     /** The action is tried again, or ends as a dead letter; or the subtask fails. */
     private void fail(final ActionContext context, final ActionDescriptor action) {
         final Throwable thrown = context.thrown();
-        // What ends a thread, or the JVM, is not the action's own doing.
-        final boolean own =
-                !(thrown instanceof InterruptedException)
-                        && !(thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError))
-                        && !calls.isCancelled();
         final Event event = context.trigger();
         int attempts = 1;
-        if (own) {
-            attempts = host.failed(context.task(), action, context.slot(), event, Failures.Problem.of(thrown));
+        if (context.hasFailedItself()) {
+            if (checks != null) {
+                // The next attempt, or the letter, would have the changed one.
+                checkUnchanged(event, keys.key(context.slot()));
+            }
+            attempts = host.failed(context.task(), action, context.slot(), event, Problem.of(thrown));
             if (attempts == 0) {
                 return;
             }
@@ -340,7 +346,7 @@ final class JavaActions implements AutoCloseable {
                         + "' of agent '"
                         + host.agent()
                         + "' threw "
-                        + thrown
+                        + Problem.text(thrown::toString, thrown.getClass().getName())
                         + " while handling event "
                         + event.getType()
                         + " of key "

@@ -17,7 +17,6 @@ import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.KeySlots;
-import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.slf4j.Logger;
@@ -45,6 +44,7 @@ public final class JavaHost implements AutoCloseable {
     private final LogContext log;
     private final HostMetrics metrics;
     private final Failures failures;
+    private final WatchedMemory memory;
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
     private final PlainData plain = new PlainData();
@@ -73,7 +73,8 @@ public final class JavaHost implements AutoCloseable {
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
-        failures = new Failures(this);
+        failures = new Failures(this, journal == null ? Long.MAX_VALUE : core.maxRecordSize());
+        memory = new WatchedMemory(services.storedMemory());
         log = new LogContext(services);
         log.open();
         try {
@@ -350,8 +351,13 @@ public final class JavaHost implements AutoCloseable {
     /** A Java action has failed. */
     void failed(final long task, final Throwable thrown) {
         if (eventLog != null && eventLog.traces()) {
-            final Event told = ExecutionLifecycleEvents.executionFailed(thrown);
-            failed(task, (String) told.getAttr("errorType"), (String) told.getAttr("errorMessage"));
+            try {
+                final Event told = ExecutionLifecycleEvents.executionFailed(thrown);
+                failed(task, (String) told.getAttr("errorType"), (String) told.getAttr("errorMessage"));
+            } catch (final RuntimeException | StackOverflowError e) {
+                // Its own getCause or getMessage throws.
+                failed(task, thrown.getClass().getName(), null);
+            }
         }
     }
 
@@ -374,7 +380,7 @@ public final class JavaHost implements AutoCloseable {
      * @return how often it was tried if the caller has to fail, else 0
      */
     int failed(
-            final long task, final ActionDescriptor action, final int slot, final Object event, final Failures.Problem problem) {
+            final long task, final ActionDescriptor action, final int slot, final Object event, final Problem problem) {
         return failures.failed(task, action, slot, event, problem);
     }
 
@@ -391,7 +397,8 @@ public final class JavaHost implements AutoCloseable {
 
     /** A key as dead letters have it. */
     String keyText(final int slot) {
-        final String text = String.valueOf(keys.key(slot));
+        final Object key = keys.key(slot);
+        final String text = Problem.text(() -> String.valueOf(key), "of class " + key.getClass().getName());
         // Keys of the Python API begin with a letter for their type.
         return services.isEncoded() ? text.substring(text.indexOf(':') + 1) : text;
     }
@@ -508,8 +515,8 @@ public final class JavaHost implements AutoCloseable {
         return journal;
     }
 
-    StoredMemory storedMemory() {
-        return services.storedMemory();
+    WatchedMemory storedMemory() {
+        return memory;
     }
 
     HostMetrics metrics() {

@@ -74,6 +74,11 @@ public final class ValueChecks {
         }
     }
 
+    /** An action gets an event: an input's is known from then on. */
+    void handling(final Event event) {
+        sent.computeIfAbsent(event, this::encoded);
+    }
+
     /** Name of an attribute that is not as it was when the event was sent; null if there is none, or nothing is known of the event. */
     String changedSinceSent(final Event event) {
         final Map<String, byte[]> before = sent.get(event);

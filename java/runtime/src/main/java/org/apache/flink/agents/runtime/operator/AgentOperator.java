@@ -260,6 +260,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             finishAll();
         }
         while (core.inFlight() > maxInFlight || host.isBehind()) {
+            outlet.takesNoMore(maxInFlight);
             mailbox.yield();
         }
     }
@@ -326,6 +327,10 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             host.backoffOver(task);
             goOn();
         }
+    }
+
+    String agentName() {
+        return agentName;
     }
 
     ProcessingTimeService processingTime() {
