@@ -30,12 +30,14 @@ public final class DeadLetter {
     public String key;
     /** What the record was that the run began with, as JSON; a text in JSON where it has no such form. Null if unknown. */
     @Nullable public String input;
+    /** Id of the event that this record came as, the same in all letters of its run. Null if unknown. */
+    @Nullable public String inputEventId;
     /** Id of the event that the action was to handle. */
     public String eventId;
     /** Type of that event. */
     public String eventType;
-    /** Attributes of that event, a JSON object. */
-    public String event;
+    /** Attributes of that event, a JSON object; null where it is the input's own. */
+    @Nullable public String event;
     /** Id of the event whose action sent that one; null for inputs. */
     @Nullable public String upstreamEventId;
     /** The action that sent it; null for inputs. */
@@ -62,6 +64,7 @@ public final class DeadLetter {
         attributes.put("attempts", attempts);
         attributes.put("key", key);
         attributes.put("input", input);
+        attributes.put("input_event_id", inputEventId);
         attributes.put("event_id", eventId);
         attributes.put("event_type", eventType);
         attributes.put("event", event);
@@ -83,6 +86,7 @@ public final class DeadLetter {
         letter.attempts = ((Number) event.getAttr("attempts")).intValue();
         letter.key = (String) event.getAttr("key");
         letter.input = (String) event.getAttr("input");
+        letter.inputEventId = (String) event.getAttr("input_event_id");
         letter.eventId = (String) event.getAttr("event_id");
         letter.eventType = (String) event.getAttr("event_type");
         letter.event = (String) event.getAttr("event");

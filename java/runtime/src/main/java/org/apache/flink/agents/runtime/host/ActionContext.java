@@ -22,6 +22,7 @@ import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreEventLog;
+import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
 
@@ -56,6 +57,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     private JournalledCalls journalled;
     /** The subtask ends: what calls bring from now on is no outcome. */
     private volatile boolean ending;
+    /** With {@code values.verify}: what it got from memory; null if nothing. */
+    private List<ValueChecks.Read> read;
     private String logKey;
     private String logRun;
     private MemoryObject sensory;
@@ -236,11 +239,29 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     Object memoryGet(final int memory, final String path) throws Exception {
         final AgentsCore core = core();
+        final Object found;
         try {
-            return core.memoryGet(task, memory, path, host.storedMemory());
+            found = core.memoryGet(task, memory, path, host.storedMemory());
         } catch (final Exception e) {
             throw memoryFailed(e);
         }
+        if (host.checks() != null && found != StoredMemory.OBJECT && found != StoredMemory.ABSENT && !(found instanceof EncodedValue)) {
+            read = read == null ? new ArrayList<>() : read;
+            read.add(host.checks().read(path, found));
+        }
+        return found;
+    }
+
+    /** Path of a value that the action got from memory and changed in place; null if there is none, or nobody looks. */
+    String changedInMemory() {
+        if (read != null) {
+            for (final ValueChecks.Read one : read) {
+                if (one.isChanged()) {
+                    return one.path();
+                }
+            }
+        }
+        return null;
     }
 
     void memorySet(final int memory, final String path, final Object value) throws Exception {

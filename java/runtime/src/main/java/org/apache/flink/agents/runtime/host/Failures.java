@@ -87,6 +87,7 @@ final class Failures {
         final Object input = core.inputOf(task);
         final Event of = input == null ? null : JavaHost.open(input);
         if (of != null) {
+            letter.inputEventId = of.getId().toString();
             letter.timestamp = of.getSourceTimestamp();
             letter.input = texts.json(EventAccess.isLazy(of) ? EventAccess.singleValue(of) : InputEvent.fromEvent(of).getInput(), INPUT);
         }

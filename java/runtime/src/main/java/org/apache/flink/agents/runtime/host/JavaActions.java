@@ -319,6 +319,24 @@ final class JavaActions implements AutoCloseable {
                 null);
     }
 
+    private void checkMemory(final ActionContext context, final ActionDescriptor action) {
+        final String path = context.changedInMemory();
+        if (path != null) {
+            throw new ActionTaskExecutionException(
+                    "Agent '"
+                            + host.agent()
+                            + "', key "
+                            + host.describeKey(context.slot())
+                            + ": action '"
+                            + action.name()
+                            + "' failed, and has changed the value that it got from memory path \""
+                            + path
+                            + "\" in place, so that it is not as it was when the action began. Change a copy, and set that (found by"
+                            + " values.verify)",
+                    context.thrown());
+        }
+    }
+
     /** The action is tried again, or ends as a dead letter; or the subtask fails. */
     private void fail(final ActionContext context, final ActionDescriptor action) {
         final Throwable thrown = context.thrown();
@@ -326,8 +344,9 @@ final class JavaActions implements AutoCloseable {
         int attempts = 1;
         if (context.hasFailedItself()) {
             if (checks != null) {
-                // The next attempt, or the letter, would have the changed one.
+                // The next attempt, or the letter, would have what is changed.
                 checkUnchanged(event, keys.key(context.slot()));
+                checkMemory(context, action);
             }
             attempts = host.failed(context.task(), action, context.slot(), event, Problem.of(thrown));
             if (attempts == 0) {

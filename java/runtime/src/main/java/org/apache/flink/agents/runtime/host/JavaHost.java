@@ -493,6 +493,11 @@ public final class JavaHost implements AutoCloseable {
         return agent;
     }
 
+    /** Null unless {@code values.verify} is set. */
+    ValueChecks checks() {
+        return checks;
+    }
+
     /** Name of the action that has ended last. */
     String lastAction() {
         return lastAction;

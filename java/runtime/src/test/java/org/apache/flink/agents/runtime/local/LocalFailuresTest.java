@@ -231,6 +231,7 @@ class LocalFailuresTest {
         assertThat(letter.input).isEqualTo(json);
         assertThat(letter.event).isEqualTo("{\"what\":" + json + '}');
         assertThat(letter.upstreamAction).isEqualTo("pass");
+        assertThat(letter.inputEventId).isEqualTo(letter.upstreamEventId);
     }
 
     @Test
@@ -374,5 +375,29 @@ class LocalFailuresTest {
                         () -> apply(letters("values.verify", true), new ArrayList<>(List.of("a", "b")), new Consuming()))
                 .isInstanceOf(ActionTaskExecutionException.class)
                 .hasMessageContaining("another value in its attribute \"input\"");
+    }
+
+    /** Changes a list in memory before it fails. */
+    public static class Scribbling extends Agent {
+        @Action("_input_event")
+        public static void keep(final Event event, final RunnerContext ctx) throws Exception {
+            ctx.getShortTermMemory().set("list", new ArrayList<>(List.of("a")));
+            ctx.sendEvent(new Event("kept", Map.of()));
+        }
+
+        @Action("kept")
+        public static void scribble(final Event event, final RunnerContext ctx) throws Exception {
+            @SuppressWarnings("unchecked") // as it was set
+            final List<Object> list = (List<Object>) ctx.getShortTermMemory().get("list").getValue();
+            list.add("b");
+            throw new IllegalStateException("later");
+        }
+    }
+
+    @Test
+    void verifyingFindsAnAttemptThatChangesWhatItGotFromMemory() {
+        assertThatThrownBy(() -> apply(letters("values.verify", true), "x", new Scribbling()))
+                .isInstanceOf(ActionTaskExecutionException.class)
+                .hasMessageContaining("memory path \"list\" in place");
     }
 }
