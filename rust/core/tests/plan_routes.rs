@@ -214,20 +214,23 @@ fn an_unknown_strategy_for_failing_conditions_is_refused() {
 }
 
 #[track_caller]
-/// Python's actions have no policies yet: whoever asks for them is told, and not left without.
 #[test]
-fn a_failure_policy_for_an_action_of_python_is_refused() {
+fn failure_policies_of_a_language_whose_host_has_none_are_refused() {
     for (key, value) in [
         ("on-failure", json!("dead-letter")),
         ("retry.max-attempts", json!(1)),
         ("action.work.retry.max-attempts", json!("2")),
     ] {
         let plan = plan_with(&[("work", &[INPUT])], json!({ key: value }));
-        let error = Routes::compile(&plan).unwrap_err();
+        let routes = Routes::compile(&plan).unwrap();
+        assert!(routes.has_policies());
+        assert!(routes.refuse_policies_of(Language::Java).is_ok());
+        let error = routes.refuse_policies_of(Language::Python).unwrap_err();
         assert_eq!(error.kind(), PlanErrorKind::Conflict);
         let text = error.to_string();
+        let option = key.strip_prefix("action.work.").unwrap_or(key);
         assert!(
-            text.contains(key) && text.contains("'work'") && text.contains("Java actions only"),
+            text.contains(option) && text.contains("'work'") && text.contains("Python"),
             "{text}"
         );
     }
@@ -236,7 +239,8 @@ fn a_failure_policy_for_an_action_of_python_is_refused() {
         ("action.other.on-failure", json!("dead-letter")),
     ] {
         let plan = plan_with(&[("work", &[INPUT])], json!({ key: value }));
-        assert!(Routes::compile(&plan).is_ok());
+        let routes = Routes::compile(&plan).unwrap();
+        assert!(!routes.has_policies() && routes.refuse_policies_of(Language::Python).is_ok());
     }
 }
 

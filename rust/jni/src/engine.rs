@@ -6,7 +6,7 @@ use crate::journal::Journal;
 use crate::stores;
 use flink_agents_core::ids::TaskId;
 use flink_agents_core::journal::JournalSettings;
-use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
+use flink_agents_core::plan::{Action, AgentPlan, Function, Language, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
 use flink_agents_core::value::{self, Value};
 use serde_json::{Value as Json, json};
@@ -73,6 +73,8 @@ impl Engine {
 
     fn make(plan: &AgentPlan, journal: Option<(JournalSettings, Box<Journal>)>) -> Result<Engine, Failure> {
         let routes = Routes::compile(plan).map_err(from_plan)?;
+        // Their exceptions end their worker.
+        routes.refuse_policies_of(Language::Python).map_err(from_plan)?;
         let argument = |error: flink_agents_core::config::ConfigError| Failure::argument(error.to_string());
         let mut limits = Limits::default();
         if let Some(limit) = plan.config.get_int("max-events-per-run").map_err(argument)? {

@@ -136,7 +136,7 @@ impl Routes {
                 aliases: aliases(action),
                 language: action.exec.language(),
                 built_in: action.exec.built_in(),
-                failure_policy: failure_policy(plan, &action.name, action.exec.language())?,
+                failure_policy: failure_policy(plan, &action.name)?,
             });
         }
         let mut attribute_names: Vec<String> = conditional
@@ -168,6 +168,36 @@ impl Routes {
     /// Actions that name this event type, in plan order.
     pub fn exact(&self, event_type: &str) -> &[ActionId] {
         self.exact.get(event_type).map_or(&[], |ids| ids)
+    }
+
+    /// Refuses failure policies of actions whose host does not keep to them.
+    ///
+    /// # Errors
+    /// When an action of the language has one; it is named.
+    pub fn refuse_policies_of(&self, language: Language) -> Result<(), PlanError> {
+        let asks = |action: &&CompiledAction| action.language == language && action.failure_policy.is_asked_for();
+        let Some(action) = self.actions.iter().find(asks) else {
+            return Ok(());
+        };
+        let option = match action.failure_policy.on_failure {
+            OnFailure::DeadLetter => "on-failure",
+            OnFailure::Fail => "retry.max-attempts",
+        };
+        let message = format!(
+            "{option} is set for action '{}', which is one of {language:?}, and exceptions of those always fail the job on Flink: retries and dead letters are for others only. Set it for those by their names",
+            action.name
+        );
+        let config = Place::ROOT.key("config");
+        Err(PlanError::new(
+            PlanErrorKind::Conflict,
+            config.key("conf_data"),
+            message,
+        ))
+    }
+
+    /// Whether some action may be tried again, or end as a dead letter.
+    pub fn has_policies(&self) -> bool {
+        self.actions.iter().any(|action| action.failure_policy.is_asked_for())
     }
 
     /// Whether any action has an expression. If not, an event's type alone decides.
@@ -307,7 +337,7 @@ fn on_failure(plan: &AgentPlan) -> Result<OnConditionFailure, PlanError> {
 }
 
 /// What the options say of one action: its own, else those of all.
-fn failure_policy(plan: &AgentPlan, action: &str, language: Language) -> Result<FailurePolicy, PlanError> {
+fn failure_policy(plan: &AgentPlan, action: &str) -> Result<FailurePolicy, PlanError> {
     let config = &plan.config;
     let wrong = |key: &str, error: ConfigError| {
         let config = Place::ROOT.key("config");
@@ -323,7 +353,7 @@ fn failure_policy(plan: &AgentPlan, action: &str, language: Language) -> Result<
     let on_failure = config.action_key(action, "on-failure");
     let max_attempts = config.action_key(action, "retry.max-attempts");
     let jitter = config.action_key(action, "retry.jitter");
-    let policy = FailurePolicy {
+    Ok(FailurePolicy {
         on_failure: match config
             .get_enum(&on_failure)
             .map_err(|error| wrong(&on_failure, error))?
@@ -342,27 +372,7 @@ fn failure_policy(plan: &AgentPlan, action: &str, language: Language) -> Result<
             .get_float(&jitter)
             .map_err(|error| wrong(&jitter, error))?
             .unwrap_or(usual.jitter),
-    };
-    let asked_for = match policy {
-        FailurePolicy {
-            on_failure: OnFailure::DeadLetter,
-            ..
-        } => &on_failure,
-        FailurePolicy { max_retries: 1.., .. } => &max_attempts,
-        _ => return Ok(policy),
-    };
-    if language == Language::Python {
-        let message = format!(
-            "action '{action}' is one of Python, and exceptions of those always fail the job: retries and dead letters are for Java actions only. Set {asked_for} for those by their names"
-        );
-        let data = Place::ROOT.key("config");
-        return Err(PlanError::new(
-            PlanErrorKind::Conflict,
-            data.key("conf_data").key(asked_for),
-            message,
-        ));
-    }
-    Ok(policy)
+    })
 }
 
 impl Router for Routes {

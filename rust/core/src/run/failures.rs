@@ -56,6 +56,11 @@ impl Default for FailurePolicy {
 }
 
 impl FailurePolicy {
+    /// Whether an exception leads to anything else than that the job fails.
+    pub fn is_asked_for(&self) -> bool {
+        self.on_failure == OnFailure::DeadLetter || self.max_retries > 0
+    }
+
     /// Milliseconds to wait after the failure of this number, from 1. `seed` stands for chance: equal ones give equal waits.
     pub fn wait_ms(&self, failure: u32, seed: u64) -> u64 {
         let doubled = failure.saturating_sub(1).min(63);
