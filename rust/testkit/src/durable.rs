@@ -570,7 +570,7 @@ impl Attempt {
                 assert!(known.is_none_or(|known| *known <= failed), "failures are forgotten");
                 let own = self.tail(task).encode();
                 assert!(
-                    failed == 0 || !self.open_tails(&key).contains(&&own),
+                    failed == 0 || !self.open_tails(&key).contains(&&own[..]),
                     "an action is tried again before its failure is acknowledged"
                 );
                 let mut frame = Frame::new(action as usize, trigger.clone());
