@@ -306,12 +306,16 @@ class Executor:
                 self._raise_failure()
         if self._failure is not None:
             self._raise_failure()
-        if self.policies:
+        if self.policies or self.journalled:
+            # A journal may have failures of a time when there were policies.
             self._back_off()
 
     def _back_off(self) -> None:
         """Wait with the failed actions that the core says are to wait."""
         link: Any = self.link
+        if not hasattr(link, "backoffs"):
+            # A worker's.
+            return
         for task, seconds in link.backoffs(time.time_ns() // 1_000_000):
             self._backing_off += 1
             self.loop.call_later(seconds, self._backed_off, task)

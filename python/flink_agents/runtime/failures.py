@@ -31,11 +31,14 @@ _MOST_CAUSES = 100
 
 def is_own(raised: BaseException) -> bool:
     """Whether an exception is the action's own doing, and not that the process is to end or has no memory."""
+    if not isinstance(raised, Exception):
+        return False
     at: BaseException | None = raised
     for _ in range(_MOST_CAUSES):
         if at is None:
             return True
-        if not isinstance(at, Exception) or isinstance(at, MemoryError):
+        # Not CancelledError: asyncio makes a TimeoutError of one.
+        if isinstance(at, (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit)):
             return False
         at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return True
@@ -107,9 +110,10 @@ def _fitting(value: Any, most: int | None, share: int) -> Any:
     """Return a value, or the beginning of its JSON if that is too long."""
     if most is None:
         return value
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    # A quotation mark in it takes twice the room once it is a text.
-    return value if len(text.encode()) <= most // share else _cut(text, most // 2, share)
+    # As it is recorded.
+    if len(_core.encode(value)) <= most // share:
+        return value
+    return _cut(json.dumps(value, ensure_ascii=False, default=repr), most, share)
 
 
 def _cut(text: str, most: int | None, share: int) -> str:

@@ -13,6 +13,7 @@ from flink_agents.api.decorators import action
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
 from flink_agents.runtime.executor import ActionExecutionError
+from flink_agents.runtime.failures import is_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -198,3 +199,36 @@ def test_calls_under_way_when_their_action_fails_are_left_behind(store: bool, tm
     assert outputs == [{"k0": "slowx1!"}]
     assert letters == []
     assert DONE.count("slow") == 2
+
+
+class Timing(Agent):
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    async def act(event: Event, ctx: RunnerContext) -> None:
+        DONE.append("try")
+        await asyncio.wait_for(asyncio.sleep(60 if len(DONE) == 1 else 0), 0.01)
+        ctx.send_event(OutputEvent(output="in time"))
+
+
+def test_a_limit_of_asyncio_is_the_actions_own_failure() -> None:
+    outputs, letters, _ = run(Timing(), ["x"], **RETRY)
+    assert (outputs, letters, len(DONE)) == ([{"k0": "in time"}], [], 2)
+
+
+@pytest.mark.parametrize(
+    ("raised", "own"),
+    [(ValueError(), True), (RecursionError(), True), (MemoryError(), False), (asyncio.CancelledError(), False), (SystemExit(), False)],
+)
+def test_what_is_an_actions_own_failure(raised: BaseException, own: bool) -> None:
+    assert is_own(raised) is own
+    outer = ValueError()
+    outer.__cause__ = raised
+    assert is_own(outer) is (own or isinstance(raised, asyncio.CancelledError))
+
+
+def test_a_failed_attempt_goes_on_after_the_policies_were_removed(tmp_path: Path) -> None:
+    store = {"actionStateStoreBackend": "sqlite", "sqlite_path": tmp_path / "journal.sqlite"}
+    with pytest.raises(ActionExecutionError, match="for the 2. time"):
+        run(Failing(), ["x2"], "removed", retry_max__attempts=1, retry_backoff="1 ms", **store)
+    outputs, _, _ = run(Failing(), ["x2"], "removed", **store)
+    assert outputs == [{"k0": "x2 1"}]

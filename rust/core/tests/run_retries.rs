@@ -510,6 +510,26 @@ fn another_function_in_the_place_of_a_call_that_had_begun_is_a_divergence_and_it
     assert_eq!(ready(&effects(&mut machine)), Some(CallStep::Execute));
 }
 
+#[test]
+fn one_call_that_differs_does_not_have_others_made_again() {
+    let mut machine = journalled(policy(3, OnFailure::Fail));
+    let task = begin(&mut machine);
+    assert_eq!(call(&mut machine, task, "look").1, CallStep::Wait);
+    acknowledge(&mut machine);
+    ended(&mut machine, task, 0, false, b"seen");
+    effects_acknowledged(&mut machine);
+    assert_eq!(call(&mut machine, task, "charge").1, CallStep::Execute);
+    ended(&mut machine, task, 1, false, b"charged");
+    machine.handle_failed(task, 0).unwrap();
+    let task = again(&mut machine);
+    assert_eq!(call(&mut machine, task, "look elsewhere").1, CallStep::Wait);
+    effects_acknowledged(&mut machine);
+    ended(&mut machine, task, 0, false, b"seen");
+    effects_acknowledged(&mut machine);
+    let (_, step) = call(&mut machine, task, "charge");
+    assert!(matches!(step, CallStep::Replay { failed: false, .. }), "{step:?}");
+}
+
 fn begin_input(machine: &mut Machine<Exact>) {
     let record = event(machine, "_input_event", 1);
     machine.handle_digested_input(KEY, record, None, Some([9; 16])).unwrap();

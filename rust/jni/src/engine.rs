@@ -198,9 +198,13 @@ fn describe(plan: &AgentPlan, routes: &Routes) -> String {
     let actions: Vec<Json> = plan
         .actions
         .iter()
-        .map(
-            |action| json!({ "name": action.name, "exec": exec(action), "built_in": action.exec.built_in().is_some() }),
-        )
+        .zip(routes.actions())
+        .map(|(action, compiled)| {
+            json!({
+                "name": action.name, "exec": exec(action), "built_in": action.exec.built_in().is_some(),
+                "has_policy": compiled.failure_policy.is_asked_for(),
+            })
+        })
         .collect();
     json!({
         "actions": actions,

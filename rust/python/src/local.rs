@@ -559,7 +559,7 @@ impl Local {
         };
         this.machine.handle_sent(task, event).map_err(|error| {
             this.values.try_remove(value.0 as usize);
-            this.refused |= matches!(error, TaskError::TooManyEvents(..));
+            this.refused |= matches!(error, TaskError::TooManyEvents(..) | TaskError::ReservedType(_));
             from_task(error)
         })
     }

@@ -102,41 +102,27 @@ impl<R: Router> Machine<R> {
                 calls.swap_remove(place);
             }
             Ending::Returned(_) | Ending::Open => {
-                let (was, now) = (kept.function.clone(), call.function.clone());
-                self.drop_retained(key, index, number, &was, &now);
+                let now = call.function.clone();
+                let dropped = calls.swap_remove(place);
+                self.drop_retained(key, index, dropped, &now);
             }
         }
         None
     }
 
-    /// An attempt makes other calls than those before it: says it, and takes what they have and it does not out of the journal.
-    fn drop_retained(&mut self, key: KeySlot, index: TaskIndex, number: u32, was: &str, now: &str) {
-        let tail = self.tail_of(index);
-        let task = &mut self.tasks[index as usize];
-        let (Some(failures), Some(made)) = (&mut task.failures, &task.journalled) else {
-            return;
+    /// An attempt makes another call in the place of one of an earlier attempt: says it, and takes that out of the journal. Others
+    /// stay: they are found by their places, and compared when the attempt comes to them.
+    fn drop_retained(&mut self, key: KeySlot, index: TaskIndex, dropped: RetainedCall, now: &str) {
+        let tail = Tail {
+            call: dropped.position,
+            ..self.tail_of(index)
         };
-        let used = |call: &RetainedCall| {
-            let mut before = (0..number).filter_map(|number| made.get(number));
-            before.any(|made| made.position == call.position)
-        };
-        let (kept, dropped) = std::mem::take(&mut failures.calls).into_iter().partition(used);
-        failures.calls = kept;
-        let shown = Tail {
-            call: made.get(number).map(|call| call.position.clone()).unwrap_or_default(),
-            ..tail.clone()
-        };
+        let was = dropped.function;
         let what = format!(
-            "in an earlier attempt of a failing action {shown} was function '{was}', and now the action calls function '{now}' or passes other arguments"
+            "in an earlier attempt of a failing action {tail} was function '{was}', and now the action calls function '{now}' or passes other arguments"
         );
-        let dropped: Vec<RetainedCall> = dropped;
-        let tails = dropped.into_iter().map(|call| Tail {
-            call: call.position,
-            ..tail.clone()
-        });
-        let tails = tails.collect();
         self.tell_divergence(key, tail.run, &what);
-        self.discard(key, tails);
+        self.discard(key, vec![tail]);
     }
 
     /// A task of a recovered run begins: true if the journal has failures of it, and it is to wait.

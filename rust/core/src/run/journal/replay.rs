@@ -406,7 +406,7 @@ impl<R: Router> Machine<R> {
             return self.fail(key, reason);
         }
         let reason = format!(
-            "Run {run} does not match its journal: {what}. The rest of its journal is dropped, and what it says may be done a second time. {HOW}"
+            "Run {run} does not match its journal: {what}. What no longer fits is dropped from the journal, and may be done a second time. {HOW}"
         );
         self.effects.push_back(Effect::Diverged { key, reason });
     }

@@ -978,7 +978,8 @@ public final class AgentsCore implements AutoCloseable {
                             exec.path(java ? "qualname" : "module").asText(),
                             exec.path(java ? "method_name" : "qualname").asText(),
                             types,
-                            node.path("built_in").asBoolean()));
+                            node.path("built_in").asBoolean(),
+                            node.path("has_policy").asBoolean()));
         }
         return List.copyOf(actions);
     }

@@ -48,7 +48,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     /** In a durable call: only the call's own code may run, and it may not touch the context. */
     private boolean calling;
     private Throwable thrown;
-    /** Its thread was interrupted when it threw that. */
+    /** Its thread was interrupted when it threw that, or a call of it was. */
     private boolean interrupted;
     private long since = NOT_MEASURED;
     /** Why the subtask has to fail, whatever the action makes of it. */
@@ -90,7 +90,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             function.call(trigger, this);
         } catch (final Throwable e) {
             thrown = e;
-            interrupted = runner.isInterrupted();
+            interrupted |= runner.isInterrupted();
         }
         if (log.isOn()) {
             log.leaves();
@@ -136,6 +136,16 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     Coroutine coroutine() {
         return coroutine;
+    }
+
+    /** A call of it was interrupted, which is no outcome of that. */
+    void callInterrupted() {
+        interrupted = true;
+    }
+
+    /** Whether it, or a call of it, was interrupted. */
+    boolean wasInterrupted() {
+        return interrupted;
     }
 
     /** Whether what it threw is its own failure, and not that its subtask, its thread or the JVM ends. */
@@ -206,8 +216,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         }
         try {
             host.send(core, action, task, trigger, event);
-        } catch (final IllegalStateException e) {
-            // What the core refuses is not for the action to go on with, nor to be tried again.
+        } catch (final JavaHost.CoreRefusal e) {
+            // Not for the action to go on with, nor to be tried again.
             throw refused(failed("sent an event that is refused: " + e.getMessage()), e);
         }
     }
@@ -245,7 +255,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         } catch (final Exception e) {
             throw memoryFailed(e);
         }
-        if (host.checks() != null && found != StoredMemory.OBJECT && found != StoredMemory.ABSENT && !(found instanceof EncodedValue)) {
+        if (host.checks() != null && action.hasFailurePolicy() && found != StoredMemory.OBJECT && found != StoredMemory.ABSENT && !(found instanceof EncodedValue)) {
             read = read == null ? new ArrayList<>() : read;
             read.add(host.checks().read(path, found));
         }

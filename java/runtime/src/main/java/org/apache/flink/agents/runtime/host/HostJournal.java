@@ -170,17 +170,8 @@ final class HostJournal {
         if (failure instanceof InterruptedException) {
             // Nor is this an outcome: what it would have brought nobody knows.
             core.callEnded(context.task(), number, CoreJournal.NO_OUTCOME, null);
-            throw context.refused(
-                    "Durable call '"
-                            + call.id()
-                            + "' of action '"
-                            + context.function().descriptor().name()
-                            + "', agent '"
-                            + host.agent()
-                            + "', key "
-                            + host.describeKey(context.slot())
-                            + ", was interrupted. That says nothing of what became of it, so it is no outcome that could be recorded",
-                    failure);
+            context.callInterrupted();
+            return;
         }
         final byte[] payload;
         try {

@@ -103,7 +103,10 @@ final class JavaActions implements AutoCloseable {
         }
         if (checks != null) {
             host.runs(function.descriptor());
-            checkUnchanged(event, keys.key(slot));
+            checkUnchanged(event, keys.key(slot), null);
+            if (function.descriptor().hasFailurePolicy()) {
+                checks.handling(event);
+            }
         }
         if (!function.mayWait()) {
             host.runs(function.descriptor());
@@ -196,9 +199,6 @@ final class JavaActions implements AutoCloseable {
             throw standstill;
         }
         if (context.refusal() != null) {
-            if (context.refusal().getCause() instanceof InterruptedException) {
-                Thread.currentThread().interrupt();
-            }
             throw context.refusal();
         }
         if (context.thrown() != null) {
@@ -292,10 +292,9 @@ final class JavaActions implements AutoCloseable {
         }
     }
 
-    private void checkUnchanged(final Event event, final Object key) {
+    private void checkUnchanged(final Event event, final Object key, final Throwable thrown) {
         final String changed = checks.changedSinceSent(event);
         if (changed == null) {
-            checks.handling(event);
             return;
         }
         final String sender = event.getUpstreamActionName();
@@ -316,7 +315,7 @@ final class JavaActions implements AutoCloseable {
                         + "' would get the changed value here, and the former one after a recovery. Do not change an event"
                         + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
                         + " it (found by values.verify)",
-                null);
+                thrown);
     }
 
     private void checkMemory(final ActionContext context, final ActionDescriptor action) {
@@ -343,15 +342,19 @@ final class JavaActions implements AutoCloseable {
         final Event event = context.trigger();
         int attempts = 1;
         if (context.hasFailedItself()) {
-            if (checks != null) {
+            if (checks != null && action.hasFailurePolicy()) {
                 // The next attempt, or the letter, would have what is changed.
-                checkUnchanged(event, keys.key(context.slot()));
+                checkUnchanged(event, keys.key(context.slot()), thrown);
                 checkMemory(context, action);
             }
             attempts = host.failed(context.task(), action, context.slot(), event, Problem.of(thrown));
             if (attempts == 0) {
                 return;
             }
+        }
+        if (context.wasInterrupted()) {
+            // Whoever waits next has to see it, too.
+            Thread.currentThread().interrupt();
         }
         throw failed(action, event, keys.key(context.slot()), thrown, attempts);
     }

@@ -35,7 +35,8 @@ final class LetterTexts {
         String json;
         try {
             json = mapper.writeValueAsString(value);
-        } catch (final JsonProcessingException | RuntimeException | StackOverflowError | LinkageError e) {
+        } catch (final JsonProcessingException | RuntimeException | Error e) {
+            Problem.rethrowOfTheJvm(e);
             json = quoted(Problem.text(() -> String.valueOf(value), "of class " + value.getClass().getName()));
         }
         final int most = bytes(share);

@@ -73,11 +73,19 @@ final class Problem {
         }
     }
 
+    /** Throws on what is not the user's code's own doing, wherever that runs. */
+    static void rethrowOfTheJvm(final Throwable thrown) {
+        if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
+            throw (VirtualMachineError) thrown;
+        }
+    }
+
     /** A text that the user's code makes; another one if it throws. */
     static String text(final Supplier<String> made, final String otherwise) {
         try {
             return String.valueOf(made.get());
-        } catch (final RuntimeException | StackOverflowError | LinkageError | AssertionError e) {
+        } catch (final RuntimeException | Error e) {
+            rethrowOfTheJvm(e);
             return otherwise;
         }
     }

@@ -130,7 +130,7 @@ public final class ValueChecks {
     private byte[] encoded(final Object value) {
         try {
             return codec.encodeOne(value);
-        } catch (final UnsupportedValueException e) {
+        } catch (final RuntimeException e) {
             return CANNOT_BE_STORED;
         }
     }

@@ -352,8 +352,7 @@ class LocalFailuresTest {
     void aCallThatWasInterruptedIsMadeAgainByTheNextRunAndLeavesNoLetter() throws Exception {
         assertThatThrownBy(() -> apply(journalled("retry.max-attempts", 3), "x", new Hiding()))
                 .isInstanceOf(ActionTaskExecutionException.class)
-                .hasMessageContaining("'wait'")
-                .hasMessageContaining("was interrupted");
+                .hasMessageContaining("it did not work");
         assertThat(Thread.interrupted()).isTrue();
         final AgentBuilder agent = apply(journalled("retry.max-attempts", 3), "x", new Hiding());
         assertThat(agent.deadLettersToList()).isEmpty();
@@ -377,6 +376,15 @@ class LocalFailuresTest {
                         () -> apply(letters("values.verify", true), new ArrayList<>(List.of("a", "b")), new Consuming()))
                 .isInstanceOf(ActionTaskExecutionException.class)
                 .hasMessageContaining("another value in its attribute \"input\"");
+    }
+
+    @Test
+    void withoutAPolicyNobodyLooksWhatAFailedActionHasChanged() {
+        assertThatThrownBy(() -> apply(Map.of(), new ArrayList<>(List.of("a", "b")), new Consuming()))
+                .isInstanceOf(ActionTaskExecutionException.class)
+                .hasMessageContaining("later")
+                .hasMessageNotContaining("another value");
+        assertThatThrownBy(() -> apply(Map.of(), "x", new Scribbling())).hasMessageContaining("later");
     }
 
     /** Changes a list in memory before it fails. */
