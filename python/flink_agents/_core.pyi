@@ -233,8 +233,13 @@ class Local:
         """Whether an action may have to give way inside a method of its context; WAIT is never answered."""
 
     uuids: bool
-    def __init__(self, plan_json: str, name: str | None = None, directory: str = ".") -> None:
-        """Compile a plan, and open the journal of the run ``name`` if there is a store; ``ValueError`` names what is wrong."""
+    def __init__(
+        self, plan_json: str, name: str | None = None, directory: str = ".", letters: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Compile a plan, and open the journal of the run ``name`` if there is a store; ``ValueError`` names what is wrong.
+
+        ``letters`` gets the attributes of dead letters.
+        """
 
     @property
     def journalled(self) -> bool:
@@ -336,6 +341,25 @@ class Local:
 
     def fail(self, task: int, text: str) -> None:
         """Tell the execution trace that the action has failed; the caller raises the error."""
+
+    @property
+    def policies(self) -> bool:
+        """Whether some action may be tried again, or end as a dead letter."""
+
+    def failed(
+        self, task: int, text: str, now_ms: int
+    ) -> tuple[int, int, tuple[EventId, dict[str, Any]] | None, tuple[EventId, dict[str, Any]] | None]:
+        """Report that the running action failed; returns what is to be done, how often it was tried, and two events.
+
+        To do is: fail (0); nothing, it is tried again (1); send its dead letter and finish it (2), for which the events are the input of the
+        run and the one that the action handled.
+        """
+
+    def backoffs(self, now_ms: int) -> list[tuple[int, float]]:
+        """Return the failed tasks that have begun to wait since the last call, and for how many seconds they are to."""
+
+    def backoff_over(self, task: int) -> None:
+        """Report that such a wait is over."""
 
     @property
     def traced(self) -> bool:

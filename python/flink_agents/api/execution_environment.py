@@ -78,6 +78,19 @@ class AgentBuilder(ABC):
             In an environment on Flink: use ``to_datastream`` or ``to_table``.
         """
 
+    def dead_letters_to_list(self) -> List[Dict[str, Any]]:
+        """Return the list that ``execute()`` fills with the dead letters of actions that failed for good (option ``on-failure``).
+
+        Each is a dict of plain data with the input, the event, the action and the exception. Always the same list.
+
+        Raises
+        ------
+        NotImplementedError
+            In an environment on Flink, where actions of Python have no dead letters.
+        """
+        msg = "dead_letters_to_list works without Flink only: on Flink, exceptions of Python actions fail the job."
+        raise NotImplementedError(msg)
+
     @abstractmethod
     def execute_stream(self) -> Iterator[Dict[str, Any]]:
         """Run, and return the outputs one after another, each ``{key: output}``, while they are made.

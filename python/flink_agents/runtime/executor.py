@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import time
 import traceback
 from contextvars import copy_context
 from functools import partial
@@ -190,6 +191,10 @@ class Executor:
         self.verify = config.get_bool("values.verify", verify)
         self.closing = False
         self._interrupted = False
+        # Whether failed actions may be tried again or end as dead letters, how many wait, and how often the one that fails was tried.
+        self.policies: bool = getattr(link, "policies", False)
+        self._backing_off = 0
+        self.attempts = 1
         # For the log: the run's name, how keys are shown, and which run is a key's.
         self.job = ""
         self.log_keys: str = config.get_str("log.keys", "hash")
@@ -200,7 +205,7 @@ class Executor:
     @property
     def pending(self) -> bool:
         """Whether something has begun that :meth:`wait` or :meth:`answered` brings on."""
-        return bool(self._tasks or self._parked)
+        return bool(self._tasks or self._parked or self._backing_off)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -311,6 +316,8 @@ class Executor:
                     if self.closing:
                         # What was parked is ended.
                         raise
+                    if self.policies and self.goes_on(context, event, exception):
+                        continue
                     raise self._error(context, exception) from _cause(exception)
                 if self.journalled:
                     self._complete(context)
@@ -320,6 +327,35 @@ class Executor:
                 self._raise_failure()
         if self._failure is not None:
             self._raise_failure()
+        if self.policies or self.journalled:
+            # A journal may have failures of a time when there were policies.
+            self._back_off()
+
+    def _back_off(self) -> None:
+        """Wait with the failed actions that the core says are to wait."""
+        link: Any = self.link
+        if not hasattr(link, "backoffs"):
+            # A worker's.
+            return
+        for task, seconds in link.backoffs(time.time_ns() // 1_000_000):
+            self._backing_off += 1
+            self.loop.call_later(seconds, self._backed_off, task)
+
+    def _backed_off(self, task: int) -> None:
+        self._backing_off -= 1
+        link: Any = self.link
+        link.backoff_over(task)
+        self.kick()
+
+    def goes_on(self, context: ActionContext, event: Event, raised: BaseException) -> bool:
+        """Whether the run goes on without the attempt of an action that has failed."""
+        if self._failure is not None or self._interrupted:
+            return False
+        from flink_agents.runtime.failures import goes_on
+
+        for call in [call for call in self.calls if call[0] == context.task]:
+            del self.calls[call]
+        return goes_on(self, context, event, raised)
 
     def turn(self) -> None:
         """Run what is ready on the loop, without waiting; raises what :meth:`wait` does."""
@@ -640,7 +676,8 @@ class Executor:
                     "the action as 'async def' and await there what it runs"
                 )
         key = _core.key_of(context.key)
-        message = f"Agent '{self.agent}', action '{context.action.name}', key {shown(key)}: {what}"
+        again = f", for the {self.attempts}. time" if self.attempts > 1 else ""
+        message = f"Agent '{self.agent}', action '{context.action.name}', key {shown(key)}{again}: {what}"
         return ActionExecutionError(message, self.agent, context.action.name, key)
 
     def place_of(self, context: ActionContext) -> str:

@@ -41,6 +41,7 @@ class LocalAgentBuilder(AgentBuilder):
         self._source = source
         self._agent: tuple[Agent, str | None] | None = None
         self._outputs: list[dict[Any, Any]] | None = None
+        self._letters: list[dict[str, Any]] = []
         self._executed = False
         self.metrics: LocalMetrics | None = None
 
@@ -68,6 +69,14 @@ class LocalAgentBuilder(AgentBuilder):
         if self._outputs is None:
             self._outputs = []
         return self._outputs
+
+    def dead_letters_to_list(self) -> list[dict[str, Any]]:
+        """Return the list that gets the dead letters of a run, always the same.
+
+        Each is a dict of plain data; as JSON, one a line, ``flink-agents dead-letters`` reads them.
+        """
+        self._check_applied("dead_letters_to_list()")
+        return self._letters
 
     def execute_stream(self) -> Iterator[dict[Any, Any]]:
         """Run, and return the outputs one after another, each ``{key: output}``, while they are made."""
@@ -102,7 +111,7 @@ class LocalAgentBuilder(AgentBuilder):
             raise RuntimeError(_NO_INPUT)
         plan = self._environment.compile(*self._agent)
         shows = sys.stderr is not None and sys.stderr.isatty()
-        run = LocalRun(plan, self._inputs, self._source, name=name, progress=shows)
+        run = LocalRun(plan, self._inputs, self._source, name=name, progress=shows, letters=self._letters)
         self._executed = True
         self.metrics = run.metrics
         return run

@@ -51,6 +51,8 @@ class LocalRun:
         The method that the user called, for messages.
     name
         By which what the run has done is found again, if there is a store.
+    letters
+        Gets the dead letters.
     """
 
     def __init__(
@@ -61,12 +63,13 @@ class LocalRun:
         *,
         name: str | None = None,
         progress: bool = False,
+        letters: list[dict[str, Any]] | None = None,
     ) -> None:
         self._inputs = cast("Any", inputs)
         self._reader = InputReader(source)
         self._agent = plan.agent_name
         self._total: int = len(self._inputs) if progress and hasattr(self._inputs, "__len__") else 0
-        self._core = _core.Local(plan.to_json(), name, os.getcwd())
+        self._core = _core.Local(plan.to_json(), name, os.getcwd(), letters)
         self._progress = _Progress(plan.agent_name, self._total)
         group = MemoryMetricGroup()
         try:
@@ -91,7 +94,7 @@ class LocalRun:
         log_context.install()
         limit = plan.config.get_int("max-in-flight", 10_000)
         # What asynchronous actions of so many inputs wait for is under way at a time, and so is what the store is to write.
-        self._waits = self._executor.has_async or self._core.journalled
+        self._waits = self._executor.has_async or self._core.journalled or self._executor.policies
         self._window = limit if self._waits else min(limit, WINDOW)
 
     @property

@@ -90,6 +90,9 @@ async def drive(executor: Executor, context: ActionContext, event: Event) -> Non
                     exc_info=exception,
                 )
             raise
+        if executor.policies and executor.goes_on(context, event, exception):
+            executor.kick()
+            return
         error = executor._error(context, exception)
         if error is not exception:
             error.__cause__ = exception

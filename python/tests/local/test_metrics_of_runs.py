@@ -58,6 +58,10 @@ def test_a_snapshot_has_what_was_counted():
         "numOfRunsInFlight": 0,
         "numOfPendingInputs": 0,
         "numOfSuspendedTasks": 0,
+        "numOfFailedAttempts": 0,
+        "numOfDeadLetters": 0,
+        "numOfFailedAttemptsPerSec": 0,
+        "numOfDeadLettersPerSec": 0,
         "numOfLateCallResults": 0,
     }
     assert {name: values[name] for name in counted} == counted

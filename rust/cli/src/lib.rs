@@ -7,6 +7,7 @@
 mod arguments;
 mod backends;
 mod doctor;
+mod letters;
 mod store;
 mod trace;
 
@@ -32,6 +33,10 @@ pub const EXIT_FAILED: u8 = 3;
 
 /// Name and purpose of every command.
 pub const COMMANDS: &[(&str, &str)] = &[
+    (
+        "dead-letters",
+        "shows dead letters, and gives their inputs to be fed in again",
+    ),
     (
         "doctor",
         "looks at what jobs need, here and on a cluster, and says how to mend it",
@@ -67,6 +72,7 @@ impl Answer {
 /// Runs a command: its name and its arguments, without the name of the program. Blocks until it is done.
 pub fn main(words: &[String]) -> Answer {
     match words.split_first() {
+        Some((name, rest)) if name == "dead-letters" => letters::run(rest),
         Some((name, rest)) if name == "doctor" => doctor::run(rest),
         Some((name, rest)) if name == "store" => store::run(rest),
         Some((name, rest)) if name == "trace" => trace::run(rest),
@@ -84,7 +90,7 @@ pub fn main(words: &[String]) -> Answer {
 fn usage() -> String {
     let mut text = String::from("flink-agents COMMAND …\n\n");
     for (name, purpose) in COMMANDS {
-        text.push_str(&format!("  {name:<10} {purpose}\n"));
+        text.push_str(&format!("  {name:<12} {purpose}\n"));
     }
     text.push_str("\n`flink-agents COMMAND --help` says more.\n");
     text

@@ -1,7 +1,7 @@
 //! Interned event types and memory paths, so that the hot path moves integers only.
 //!
 //! *Owned state*: one table per machine. *Lifecycle*: a symbol lives until [`Symbols::retain`] finds it unused; hosts
-//! that cache numbers must forget the freed ones in the same step. *Constraint*: the two built-in types are never freed.
+//! that cache numbers must forget the freed ones in the same step. *Constraint*: the three built-in types are never freed.
 //! When to collect is the table's rule, by number and by bytes: it has texts that no host ever named, the ancestors of
 //! paths.
 
@@ -14,10 +14,15 @@ pub const INPUT_EVENT: &str = "_input_event";
 /// Type of the event whose payload leaves the agent.
 pub const OUTPUT_EVENT: &str = "_output_event";
 
+/// Type of the event by which an action's dead letter leaves the agent.
+pub const DEAD_LETTER_EVENT: &str = "_dead_letter_event";
+
 /// Symbol of [`INPUT_EVENT`] in every table.
 pub const INPUT: Symbol = Symbol(0);
 /// Symbol of [`OUTPUT_EVENT`] in every table.
 pub const OUTPUT: Symbol = Symbol(1);
+/// Symbol of [`DEAD_LETTER_EVENT`] in every table.
+pub const DEAD_LETTER: Symbol = Symbol(2);
 
 /// Longest text a host should intern, in bytes: far above any honest event type, and each is kept.
 pub const MAX_TEXT_BYTES: usize = 1 << 16;
@@ -49,6 +54,7 @@ impl Default for Symbols {
         };
         table.intern(INPUT_EVENT);
         table.intern(OUTPUT_EVENT);
+        table.intern(DEAD_LETTER_EVENT);
         table
     }
 }
@@ -110,7 +116,7 @@ impl Symbols {
     /// Frees every symbol for which `used` says no, and returns those freed.
     pub fn retain(&mut self, used: impl Fn(Symbol) -> bool) -> Vec<Symbol> {
         let mut freed = Vec::new();
-        for index in 2..self.names.len() {
+        for index in 3..self.names.len() {
             let symbol = Symbol(index as u32);
             if !used(symbol)
                 && let Some(name) = self.names[index].take()
@@ -142,6 +148,7 @@ mod tests {
         let mut symbols = Symbols::default();
         assert_eq!(symbols.intern(INPUT_EVENT), INPUT);
         assert_eq!(symbols.intern(OUTPUT_EVENT), OUTPUT);
+        assert_eq!(symbols.intern(DEAD_LETTER_EVENT), DEAD_LETTER);
         let a = symbols.intern("a");
         assert_eq!(symbols.intern("a"), a);
         assert_ne!(symbols.intern("b"), a);
@@ -157,7 +164,7 @@ mod tests {
         assert_eq!(symbols.name(a), None);
         assert_eq!(symbols.name(INPUT), Some(INPUT_EVENT));
         assert_eq!(symbols.intern("c"), a);
-        assert_eq!(symbols.len(), 4);
+        assert_eq!(symbols.len(), 5);
     }
 
     #[test]
@@ -170,7 +177,8 @@ mod tests {
         assert!(symbols.retain(|_| true).is_empty());
         assert!(!symbols.should_collect(), "all of them are in use");
         symbols.retain(|_| false);
-        assert_eq!(symbols.bytes, INPUT_EVENT.len() + OUTPUT_EVENT.len());
+        let built_in = INPUT_EVENT.len() + OUTPUT_EVENT.len() + DEAD_LETTER_EVENT.len();
+        assert_eq!(symbols.bytes, built_in);
 
         let long = "x".repeat(MAX_TEXT_BYTES);
         for number in 0..COLLECT_ABOVE_BYTES / MAX_TEXT_BYTES {

@@ -7,8 +7,8 @@ mod run_support;
 use flink_agents_core::checkpoint::VERSION_WITH_JOURNAL;
 use flink_agents_core::ids::ValueHandle;
 use flink_agents_core::journal::{
-    CallRecord, CallStatus, Completion, First, JournalSettings, Record, RecordBody, RecordError, Recovered, Tail,
-    VERSION,
+    CallRecord, CallStatus, Completion, First, JournalSettings, NEWEST, Record, RecordBody, RecordError, Recovered,
+    Tail, VERSION,
 };
 use flink_agents_core::memory::Space;
 use flink_agents_core::run::{CallIn, CallStep, Limits, Machine, RestorePlan};
@@ -151,10 +151,10 @@ fn damaged_records_are_refused_and_nothing_worse() {
         .to_string();
     assert!(text.contains("does not fit its identity"), "{text}");
     let mut newer = run.record.encode();
-    newer[4] = VERSION + 1;
+    newer[4] = NEWEST + 1;
     assert_eq!(
         Recovered::decode(&run.tail.encode(), &newer),
-        Err(RecordError::Newer(VERSION + 1))
+        Err(RecordError::Newer(NEWEST + 1))
     );
     let text = Recovered::decode(&run.tail.encode(), b"{\"taskEvent\":{}}")
         .unwrap_err()

@@ -3,7 +3,7 @@
 
 mod run_support;
 
-use flink_agents_core::checkpoint::{FormatError, MAGIC, VERSION, VERSION_WITH_JOURNAL};
+use flink_agents_core::checkpoint::{FormatError, MAGIC, VERSION, VERSION_WITH_FAILURES};
 use flink_agents_core::ids::ValueHandle;
 use flink_agents_core::memory::Space;
 use flink_agents_core::run::{Effect, Machine, RestoreError, RestorePlan};
@@ -165,10 +165,10 @@ fn every_changed_bit_is_noticed() {
 #[test]
 fn errors_say_what_to_do() {
     let mut newer = sample();
-    newer[4] = VERSION_WITH_JOURNAL + 1;
+    newer[4] = VERSION_WITH_FAILURES + 1;
     let text = RestorePlan::parse(&newer).unwrap_err().to_string();
     assert!(
-        text.contains(&format!("format {} is newer", VERSION_WITH_JOURNAL + 1)) && text.contains("restore with"),
+        text.contains(&format!("format {} is newer", VERSION_WITH_FAILURES + 1)) && text.contains("restore with"),
         "{text}"
     );
     let text = RestorePlan::parse(b"\xac\xed\0\x05sr\0\x2ejava")
@@ -184,6 +184,26 @@ fn errors_say_what_to_do() {
         RestorePlan::parse(&old),
         Err(FormatError::Damaged { at: 4, .. })
     ));
+}
+
+#[test]
+fn a_kept_input_that_waits_or_is_held_too_is_refused() {
+    // With a journal: an active run with one task, then an input that waits, a held output, and which event is kept.
+    let body = |kept: u64| {
+        let mut body = Body::new();
+        body.0[4] = VERSION_WITH_FAILURES;
+        let body = body.numbers(&[1, 2]).text("begin").text("_input_event");
+        let body = body.numbers(&[0, 1, 0, 1]).numbers(&[1, 0, 0, 0]).number(3);
+        let body = (7..10).fold(body, |body, id| body.id(id).numbers(&[1, 0, 0]));
+        let body = body.numbers(&[1, 0, 0]).number(0).numbers(&[1, 1, 0]);
+        let body = body.numbers(&[1, 1, 0, 0]).id(5).numbers(&[1, 2]).number(0);
+        body.numbers(&[0, 1, kept]).parse()
+    };
+    assert!(body(0).is_ok());
+    for kept in [1, 2] {
+        let text = body(kept).unwrap_err().to_string();
+        assert!(text.contains("used twice"), "{text}");
+    }
 }
 
 #[test]

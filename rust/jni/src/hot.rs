@@ -23,8 +23,10 @@
 //! | 12 | durable call is decided | number | 0 execute, 1 reconcile, 2 replay a result, 3 replay an exception | |
 //! | 13 | await input | | | run |
 //! | 14 | diverged | index of the text | | |
+//! | 15 | dead letter | event value | 1 = has timestamp | timestamp |
+//! | 16 | an attempt failed: the next after a wait | wait in ms, lower half | upper half | when it ends, ms since 1970 |
 //!
-//! Those from 11 on come only with a journal.
+//! Those from 11 to 14 come only with a journal.
 
 use crate::engine::Engine;
 use crate::env::Env;
@@ -182,8 +184,11 @@ hot! {
         engine, task: jlong, address: jlong, capacity: jint, may_run: jint
     ) -> jlong = 0; {
         let task = TaskId::from_bits(task as u64);
+        let traces = engine.traces_end(task);
         engine.machine.handle_finished(task)?;
-        engine.trace_end(task);
+        if traces {
+            engine.trace_end(task);
+        }
         poll(engine, address, capacity, may_run != 0)
     }
 }
@@ -294,8 +299,8 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
 }
 
 /// Numbers that the host's metrics show, each 8 bytes: events processed, unfinished inputs, waiting inputs, suspended tasks,
-/// held outputs, held markers.
-const FIGURES: usize = 6;
+/// held outputs, held markers, failed attempts, dead letters.
+const FIGURES: usize = 8;
 
 /// Writes the figures where any thread of the host may read them.
 fn tell_figures(engine: &Engine) {
@@ -310,6 +315,8 @@ fn tell_figures(engine: &Engine) {
         figures.suspended_tasks as u64,
         figures.held_outputs as u64,
         figures.held_markers as u64,
+        figures.failed_attempts,
+        figures.dead_letters,
     ];
     // SAFETY: Java owns so many numbers at that address, aligned to 8, as long as the engine lives; other threads only read.
     let told = unsafe { &*(engine.figures as *const [AtomicU64; FIGURES]) };
@@ -359,6 +366,27 @@ fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failu
             event.0,
             u32::from(timestamp.is_some()),
             timestamp.unwrap_or(0) as u64,
+        ),
+        Effect::DeadLetter { key, event, timestamp } => record(
+            15,
+            key.0,
+            0,
+            event.0,
+            u32::from(timestamp.is_some()),
+            timestamp.unwrap_or(0) as u64,
+        ),
+        Effect::Backoff {
+            task,
+            key,
+            wait_ms,
+            due_ms,
+        } => record(
+            16,
+            key.0,
+            task.to_bits(),
+            wait_ms as u32,
+            (wait_ms >> 32) as u32,
+            due_ms as u64,
         ),
         Effect::WriteMemory { key, path, node } => match node {
             Node::Absent => record(4, key.0, 0, path.0, 0, 0),

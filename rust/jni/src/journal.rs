@@ -291,8 +291,11 @@ handled! {
             rest = after;
         }
         let task = TaskId::from_bits(task as u64);
+        let traces = engine.traces_end(task);
         engine.machine.handle_completed(task, list)?;
-        engine.trace_end(task);
+        if traces {
+            engine.trace_end(task);
+        }
         poll(engine, address, capacity, may_run != 0)
     }
 }

@@ -27,6 +27,7 @@ mod engine;
 mod env;
 mod errors;
 mod event_log;
+mod failures;
 mod handles;
 mod hot;
 mod job_state;

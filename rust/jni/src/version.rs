@@ -20,7 +20,7 @@ macro_rules! version {
     };
 }
 
-const VERSION: &CStr = match CStr::from_bytes_with_nul(version!(layout 3).as_bytes()) {
+const VERSION: &CStr = match CStr::from_bytes_with_nul(version!(layout 4).as_bytes()) {
     Ok(version) => version,
     Err(_) => panic!("a version has no NUL inside"),
 };

@@ -8,6 +8,7 @@
 mod calls;
 mod errors;
 mod event_log;
+mod failures;
 mod figures;
 mod journal;
 mod turns;
@@ -127,6 +128,12 @@ pub(crate) struct Local {
     /// By the slot of the task's id.
     tasks: Vec<Task>,
     outputs: Py<PyList>,
+    /// Attributes of dead letters, for whoever gave the list.
+    letters: Py<PyList>,
+    /// Failed tasks that wait, how long, and until when in milliseconds since 1970.
+    backoffs: Vec<(TaskId, u64, i64)>,
+    /// The core has refused what an action did: it is not for that to go on.
+    refused: bool,
     /// For Python's logging, which is called when this object is not borrowed: handlers may come back here.
     warnings: Vec<String>,
     key_text: String,
@@ -283,8 +290,14 @@ impl Local {
 #[pymethods]
 impl Local {
     #[new]
-    #[pyo3(signature = (plan_json, name = None, directory = "."))]
-    fn new(py: Python<'_>, plan_json: &str, name: Option<&str>, directory: &str) -> PyResult<Local> {
+    #[pyo3(signature = (plan_json, name = None, directory = ".", letters = None))]
+    fn new(
+        py: Python<'_>,
+        plan_json: &str,
+        name: Option<&str>,
+        directory: &str,
+        letters: Option<Py<PyList>>,
+    ) -> PyResult<Local> {
         let plan = plan::read(plan_json)?;
         let wrong = |error: String| PyValueError::new_err(error);
         let routes = Routes::compile(&plan).map_err(|e| wrong(e.to_string()))?;
@@ -324,6 +337,9 @@ impl Local {
             values: Slab::new(),
             tasks: Vec::new(),
             outputs: PyList::empty(py).unbind(),
+            letters: failures::list(py, letters),
+            backoffs: Vec::new(),
+            refused: false,
             warnings: Vec::new(),
             key_text: String::new(),
             call_timeout,
@@ -543,6 +559,7 @@ impl Local {
         };
         this.machine.handle_sent(task, event).map_err(|error| {
             this.values.try_remove(value.0 as usize);
+            this.refused |= matches!(error, TaskError::TooManyEvents(..) | TaskError::ReservedType(_));
             from_task(error)
         })
     }
@@ -618,18 +635,42 @@ impl Local {
     fn finish(&mut self, task: u64) -> PyResult<()> {
         let task = TaskId::from_bits(task);
         let entry = self.task(task).map_err(from_task)?;
+        let failed = self.machine.ends_by_letter(task);
         match self.journal {
             None => self.machine.handle_finished(task).map_err(from_task)?,
             Some(_) => self.complete(task)?,
         }
         self.meter.finished(entry.action, entry.since.elapsed());
-        self.trace_end(task, None);
+        if !failed {
+            self.trace_end(task, None);
+        }
         Ok(())
     }
 
     /// The action failed. Whoever runs the agent raises the error: it is told to the execution trace only.
     fn fail(&mut self, task: u64, text: &str) {
         self.trace_end(TaskId::from_bits(task), Some(text));
+    }
+
+    /// Whether some action may be tried again, or end as a dead letter.
+    #[getter]
+    fn policies(&self) -> bool {
+        self.machine.router().has_policies()
+    }
+
+    /// The running action failed: what is to be done.
+    fn failed<'py>(&mut self, py: Python<'py>, task: u64, text: &str, now_ms: i64) -> PyResult<failures::Told<'py>> {
+        self.decide(py, TaskId::from_bits(task), text, now_ms)
+    }
+
+    /// Failed tasks that wait, and for how many seconds: those that have begun to since the last call.
+    fn backoffs(&mut self, now_ms: i64) -> Vec<(u64, f64)> {
+        self.take_backoffs(now_ms)
+    }
+
+    /// The wait of a failed task is over.
+    fn backoff_over(&mut self, task: u64) {
+        self.machine.handle_backoff_over(TaskId::from_bits(task));
     }
 
     /// Whether there is an execution trace that takes reports.

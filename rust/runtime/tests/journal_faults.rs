@@ -69,6 +69,7 @@ struct Checkpoint {
     markers: Vec<Vec<u8>>,
     positions: [usize; 2],
     outputs: BTreeMap<String, Vec<String>>,
+    letters: BTreeMap<String, Vec<String>>,
 }
 
 struct Subtask {
@@ -246,6 +247,10 @@ impl<H: Hazards> Model<'_, H> {
                     let index = rng.below(subtask.attempt.executing.len());
                     subtask.attempt.finish_call(index, world);
                 }
+                45..55 if !subtask.attempt.backoffs.is_empty() && !subtask.attempt.is_running() => {
+                    let index = rng.below(subtask.attempt.backoffs.len());
+                    subtask.attempt.back(index, world);
+                }
                 55..62 => crash = subtask.driver.borrow_mut().flush().is_err(),
                 62..70 if subtask.strings.waiting() > 0 => {
                     errors = subtask.give(1 + rng.below(4), large, world);
@@ -271,6 +276,7 @@ impl<H: Hazards> Model<'_, H> {
                     }
                     self.last.positions = positions;
                     self.last.outputs = world.outputs.clone();
+                    self.last.letters = world.letters.clone();
                 }
                 94 if rng.chance(30) => {
                     // Markers of an attempt with another parallelism are not this one's.
@@ -352,6 +358,7 @@ impl<H: Hazards> Model<'_, H> {
         self.world.tell(|| "crash".into());
         *positions = self.last.positions;
         self.world.outputs = self.last.outputs.clone();
+        self.world.letters = self.last.letters.clone();
         let lives_on = self.rng.chance(40);
         self.stop(lives_on);
         if unknown {

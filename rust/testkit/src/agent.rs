@@ -2,7 +2,7 @@
 
 use flink_agents_core::ids::{ActionId, EventId};
 use flink_agents_core::memory::Space;
-use flink_agents_core::run::Router;
+use flink_agents_core::run::{FailurePolicy, OnFailure, Router};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub enum Op {
     Call(CallOp),
     /// Durable calls side by side; only in a machine with a journal.
     Gather(Vec<CallOp>),
+    /// Raises an exception while the action has failed fewer times than that.
+    Fail(u32),
 }
 
 /// A durable call of a script.
@@ -41,6 +43,8 @@ pub struct CallOp {
     pub suspends: bool,
     /// What became of it can be found out.
     pub reconcilable: bool,
+    /// It raises an exception, and its action with it, so many times.
+    pub fails: usize,
 }
 
 /// Shorthands for scripts.
@@ -120,7 +124,19 @@ pub mod ops {
             argument: argument.into(),
             suspends: false,
             reconcilable: false,
+            fails: 0,
         }
+    }
+    /// Raises an exception while the action has failed fewer times than that.
+    pub fn fail(below: u32) -> Op {
+        Op::Fail(below)
+    }
+    /// A durable call that raises an exception so many times.
+    pub fn failing_call(function: &str, argument: &str, times: usize) -> Op {
+        Op::Call(CallOp {
+            fails: times,
+            ..made(function, argument)
+        })
     }
     /// Waits.
     pub fn suspend() -> Op {
@@ -161,6 +177,8 @@ pub struct Agent {
     pub max_depth: u32,
     /// What journals know actions by where that is not their name: identity and other names, by name.
     pub identities: BTreeMap<String, (String, Vec<String>)>,
+    /// By name of the action; others fail the job.
+    pub policies: BTreeMap<String, FailurePolicy>,
 }
 
 impl Agent {
@@ -170,6 +188,7 @@ impl Agent {
             actions: Vec::new(),
             max_depth: 50,
             identities: BTreeMap::new(),
+            policies: BTreeMap::new(),
         }
     }
 
@@ -200,11 +219,35 @@ impl Agent {
         self
     }
 
+    /// With so many retries of an action, a second each, and what follows when they are used up.
+    #[must_use]
+    pub fn retried(mut self, name: &str, max_retries: u32, on_failure: OnFailure) -> Agent {
+        let policy = FailurePolicy {
+            on_failure,
+            max_retries,
+            jitter: 0.0,
+            ..FailurePolicy::default()
+        };
+        self.policies.insert(name.to_owned(), policy);
+        self
+    }
+
+    /// The policy of an action.
+    pub fn policy(&self, action: usize) -> FailurePolicy {
+        let found = self.policies.get(&self.actions[action].name);
+        found.copied().unwrap_or_default()
+    }
+
+    /// Whether dead letters may tell the input of a run.
+    pub fn keeps_inputs(&self) -> bool {
+        (0..self.actions.len()).any(|action| self.policy(action).on_failure == OnFailure::DeadLetter)
+    }
+
     /// Whether any action waits for something.
     pub fn suspends(&self) -> bool {
         self.actions
             .iter()
-            .any(|action| action.script.iter().any(|op| matches!(op, Op::Suspend)))
+            .any(|action| action.script.iter().any(|op| matches!(op, Op::Suspend | Op::Fail(_))))
     }
 }
 
@@ -263,6 +306,10 @@ impl Router for ScriptRouter {
         declared.map_or(&[], |(_, aliases)| aliases)
     }
 
+    fn failure_policy(&self, action: ActionId) -> FailurePolicy {
+        self.agent.policy(action.0 as usize)
+    }
+
     fn exact(&self, event_type: &str) -> &[ActionId] {
         self.exact.get(event_type).map_or(&[], Vec::as_slice)
     }
@@ -319,6 +366,8 @@ pub enum Step {
     Call(CallOp),
     /// See [`Op::Gather`].
     Gather(Vec<CallOp>),
+    /// An exception.
+    Fail,
     /// The last line was reached.
     Finish,
 }
@@ -352,6 +401,8 @@ pub struct Frame {
     pub action: usize,
     /// What triggered it.
     pub event: EventValue,
+    /// How often the action has failed before.
+    pub failed: u32,
     line: usize,
     acc: String,
 }
@@ -363,6 +414,7 @@ impl Frame {
             action,
             acc: event.payload.clone(),
             event,
+            failed: 0,
             line: 0,
         }
     }
@@ -383,6 +435,8 @@ impl Frame {
                 Op::Send(_, _) if self.event.depth >= agent.max_depth => continue,
                 Op::Send(event_type, text) => Step::Send(event_type.clone(), fill(text)),
                 Op::SendOwnTrigger => Step::SendOwnTrigger,
+                Op::Fail(below) if self.failed >= *below => continue,
+                Op::Fail(_) => Step::Fail,
                 Op::Suspend => Step::Suspend,
                 Op::Call(call) => Step::Call(call.filled(fill)),
                 Op::Gather(calls) => Step::Gather(calls.iter().map(|call| call.filled(fill)).collect()),

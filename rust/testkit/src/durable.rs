@@ -12,14 +12,17 @@ use flink_agents_core::journal::{
     CallStatus, Completion, Digest, History, JournalSettings, OnDivergence, RecordBody, Recovered, Tail, Ticket,
 };
 use flink_agents_core::run::{
-    CallIn, CallOutcome, CallStep, Effect, EventIn, Limits, Machine, RecordOut, RestorePlan, Router,
+    CallIn, CallOutcome, CallStep, Effect, EventIn, Limits, Machine, RecordOut, RestorePlan, Router, Verdict,
 };
-use flink_agents_core::symbols::INPUT_EVENT;
+use flink_agents_core::symbols::{DEAD_LETTER_EVENT, INPUT_EVENT};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Identity of a record: key and tail.
 pub type Identity = (String, Vec<u8>);
+
+/// The outcome of a reconciler that fails.
+pub const UNKNOWN: &str = "!unknown";
 
 /// One execution of a durable call.
 #[derive(Debug, Clone)]
@@ -28,6 +31,10 @@ pub struct Execution {
     pub value: String,
     /// The attempt that made it.
     pub attempt: u32,
+    /// It raised an exception.
+    pub failed: bool,
+    /// One before was under way when its action failed.
+    pub after_given_up: bool,
 }
 
 /// What is outside, and survives.
@@ -43,8 +50,16 @@ pub struct World {
     pub counts: BTreeMap<&'static str, u64>,
     /// Payloads of outputs, by key; those after the last checkpoint are forgotten at a crash.
     pub outputs: BTreeMap<String, Vec<String>>,
+    /// The same of dead letters.
+    pub letters: BTreeMap<String, Vec<String>>,
+    /// Failures of actions that were decided, and acknowledged where that is recorded, by the identity of the action.
+    failures: BTreeMap<Identity, u32>,
     /// Reasons of divergences.
     pub divergences: Vec<String>,
+    /// Calls that were under way when their action failed, and may be made again.
+    given_up: BTreeSet<Identity>,
+    /// How often the reconciler of a call did not know.
+    unknown: BTreeMap<Identity, usize>,
     /// Why the job failed.
     pub failure: Option<String>,
     /// Everything that happened, one line each, if that is wanted.
@@ -71,30 +86,88 @@ impl World {
         self.numbers
     }
 
+    /// Takes note of a record that has become durable, if it is an attempt's: calls of it that failed may be made again.
+    fn note_attempt(&mut self, key: &str, tail: &[u8]) {
+        let Some(value) = self.log.get(key).and_then(|log| log.get(tail)) else {
+            return;
+        };
+        let Recovered { tail: place, record } = Recovered::decode(tail, value).unwrap();
+        let RecordBody::Attempt(attempt) = record.body else {
+            return;
+        };
+        self.count("failure durable");
+        self.failures.insert((key.to_owned(), tail.to_vec()), attempt.attempts);
+        let log = &self.log[key];
+        self.acknowledged.retain(|(owner, identity)| {
+            let call = log.get(identity).filter(|_| owner == key);
+            let of_task = Tail::decode(identity).unwrap();
+            let same = of_task.run == place.run && of_task.task == place.task;
+            !call.is_some_and(|value| {
+                let body = Recovered::decode(identity, value).unwrap().record.body;
+                same && matches!(body, RecordBody::Call(call) if call.status == CallStatus::Failed)
+            })
+        });
+    }
+
+    /// Whether an attempt that made a call, with a record of this place, is known to be followed by another.
+    fn is_tried_again(&self, key: &str, call: &Tail, order: u32) -> bool {
+        let task = Tail {
+            call: Vec::new(),
+            ..call.clone()
+        };
+        let tail = task.encode();
+        let record = self.log[key].get(&tail);
+        record.is_some_and(|value| Recovered::decode(&tail, value).unwrap().record.order > order)
+    }
+
     /// From here on, what was acknowledged may be done again: the agent was changed.
     pub fn forget_acknowledged(&mut self) {
         self.acknowledged.clear();
+        self.failures.clear();
+    }
+
+    /// What a reconciler says that looks for the call here: what it brought, if it was made. Every second time that the call
+    /// is to fail, the reconciler fails instead.
+    fn reconcile(&mut self, key: &str, tail: &[u8], fails: usize) -> Option<String> {
+        self.count("reconciler asked");
+        let identity = (key.to_owned(), tail.to_vec());
+        let unknown = self.unknown.entry(identity.clone()).or_default();
+        if *unknown < fails / 2 {
+            *unknown += 1;
+            self.count("reconciler failed");
+            return Some(UNKNOWN.into());
+        }
+        let made = self.ledger.get(&identity).into_iter().flatten();
+        let mut made = made.filter(|execution| !execution.failed);
+        made.next_back().map(|execution| execution.value.clone())
     }
 
     /// The side effect of a call.
-    fn execute(&mut self, key: &str, tail: &[u8]) -> String {
+    fn execute(&mut self, key: &str, tail: &[u8], fails: usize) -> String {
         let identity = (key.to_owned(), tail.to_vec());
         assert!(
             !self.acknowledged.contains(&identity),
             "the call {} of key {key} is made again, and its result was acknowledged",
             Tail::decode(tail).unwrap()
         );
-        let value = format!("v{}", self.number());
+        let earlier = self.ledger.get(&identity).map_or(0, Vec::len);
+        let failed = earlier < fails;
+        let value = format!("{}{}", if failed { "!" } else { "v" }, self.number());
         self.tell(|| format!("effect {key:?} {} = {value}", Tail::decode(tail).unwrap()));
         let attempt = self.attempts;
+        let retried = self.given_up.remove(&identity);
         let executions = self.ledger.entry(identity).or_default();
         assert!(
-            executions.iter().all(|earlier| earlier.attempt != attempt),
+            executions
+                .iter()
+                .all(|earlier| earlier.attempt != attempt || earlier.failed || retried),
             "a call is made twice in one attempt"
         );
         executions.push(Execution {
             value: value.clone(),
             attempt,
+            failed,
+            after_given_up: retried,
         });
         let again = executions.len() > 1;
         self.count(if again { "call made again" } else { "call made" });
@@ -102,13 +175,16 @@ impl World {
     }
 }
 
+/// What a call brought so far, and how it stands.
+type Answers = Vec<(u32, Option<String>)>;
+
 struct Started {
     key: String,
     task: TaskId,
     trigger: ValueHandle,
     frame: Frame,
     /// Calls it waits for, with what they brought so far.
-    calls: Vec<(u32, Option<String>)>,
+    calls: Answers,
 }
 
 /// A real store beside the simulated one. It hears what the machine orders, and gives the histories; whoever drives the attempt
@@ -143,6 +219,10 @@ pub struct Attempt {
     running: Option<Started>,
     suspended: BTreeMap<u64, Started>,
     woken: BTreeMap<u64, Started>,
+    /// How often a call raises an exception.
+    fails: BTreeMap<(u64, u32), usize>,
+    /// Calls that have a reconciler.
+    reconcilable: BTreeSet<(u64, u32)>,
     /// Keyed state.
     pub state: BTreeMap<String, KeyState>,
     /// Records not yet durable, by key.
@@ -153,6 +233,8 @@ pub struct Attempt {
     pub executing: Vec<Executing>,
     /// Keys whose history has not been handed over.
     pub unread: BTreeSet<String>,
+    /// Failed tasks that wait to be tried again.
+    pub backoffs: Vec<TaskId>,
     /// Inputs the host was told to wait for.
     pub awaited: Vec<(KeySlot, u64)>,
     /// No two actions of a run are under way at a time.
@@ -247,11 +329,14 @@ impl Attempt {
             running: None,
             suspended: BTreeMap::new(),
             woken: BTreeMap::new(),
+            fails: BTreeMap::new(),
+            reconcilable: BTreeSet::new(),
             state,
             written: BTreeMap::new(),
             durable: BTreeMap::new(),
             executing: Vec::new(),
             unread: BTreeSet::new(),
+            backoffs: Vec::new(),
             awaited: Vec::new(),
             alone,
             sent_after: BTreeMap::new(),
@@ -394,6 +479,7 @@ impl Attempt {
             Some(value) => log.insert(record.tail.to_vec(), value),
             None => log.remove(&*record.tail),
         };
+        world.note_attempt(key, &record.tail);
         world.tell(|| format!("durable {key:?} {}", Tail::decode(&record.tail).unwrap()));
         world.count("record durable");
         let durable = self.durable.entry(key.to_owned()).or_default();
@@ -418,8 +504,15 @@ impl Attempt {
         world.tell(|| format!("acknowledged {key:?} {}", Tail::decode(&tail).unwrap()));
         let recorded = world.log.get(key).and_then(|log| log.get(&tail));
         let final_record = recorded.is_some_and(|value| {
-            let body = Recovered::decode(&tail, value).unwrap().record.body;
-            !matches!(&body, RecordBody::Call(call) if call.status == CallStatus::Pending)
+            let Recovered { tail, record } = Recovered::decode(&tail, value).unwrap();
+            match record.body {
+                RecordBody::Call(call) if call.status == CallStatus::Pending => false,
+                RecordBody::Call(call) if call.status == CallStatus::Failed => {
+                    !world.is_tried_again(key, &tail, record.order)
+                }
+                RecordBody::Attempt(_) => false,
+                _ => true,
+            }
         });
         if final_record {
             world.acknowledged.insert(identity);
@@ -472,25 +565,33 @@ impl Attempt {
                 self.check_start(&key, task, world);
                 let trigger = self.handles.event(event).clone();
                 world.count("action run");
+                let failed = self.machine.failed_attempts(task).unwrap();
+                let known = world.failures.get(&(key.clone(), self.tail(task).encode()));
+                assert!(known.is_none_or(|known| *known <= failed), "failures are forgotten");
+                let own = self.tail(task).encode();
+                assert!(
+                    failed == 0 || !self.open_tails(&key).contains(&&own[..]),
+                    "an action is tried again before its failure is acknowledged"
+                );
+                let mut frame = Frame::new(action as usize, trigger.clone());
+                frame.failed = failed;
                 let name = &self.agent.actions[action as usize].name;
                 world.tell(|| format!("run {key:?} {name} {}", trigger.payload));
                 self.running = Some(Started {
                     key,
                     task,
                     trigger: event,
-                    frame: Frame::new(action as usize, trigger),
+                    frame,
                     calls: Vec::new(),
                 });
                 true
             }
             Some(Effect::Resume { task, .. }) => {
-                let mut started = self.woken.remove(&task.to_bits()).unwrap();
-                for (call, value) in std::mem::take(&mut started.calls) {
-                    started.frame.note(&format!("c{call}"), &value.unwrap());
-                }
+                let started = self.woken.remove(&task.to_bits()).unwrap();
                 world.tell(|| format!("resume {:?}", started.key));
                 assert!(self.handles.event(started.trigger).id == started.frame.event.id);
                 self.running = Some(started);
+                self.note_answers(world);
                 true
             }
             Some(Effect::Replay {
@@ -605,33 +706,14 @@ impl Attempt {
                     self.call(&key, task, scope, call, world);
                 }
             }
+            Step::Fail => return self.fail(world),
             Step::Suspend => {
                 let started = self.running.take().unwrap();
                 self.suspended.insert(task.to_bits(), started);
                 self.machine.handle_suspended(task).unwrap();
                 return self.drain(world);
             }
-            Step::Finish => {
-                self.running = None;
-                let tail = self.tail(task).encode();
-                let values = self.machine.values_to_record(task).unwrap();
-                let values: Vec<Value> = values
-                    .iter()
-                    .map(|handle| self.handles.value(*handle).clone())
-                    .collect();
-                let bytes = values.iter().map(value_bytes).collect();
-                self.machine.handle_completed(task, bytes).unwrap();
-                self.drain(world);
-                let queue = self.written.get(&key).into_iter().flatten();
-                let mut of_this = queue.filter(|(_, _, record)| *record.tail == *tail);
-                let last = of_this.next_back().map_or(0, |record| record.1);
-                for value in values {
-                    if let Value::Event(event) = value {
-                        self.sent_after.insert(event.id, last);
-                    }
-                }
-                return;
-            }
+            Step::Finish => return self.complete(&key, task, world),
         }
         // Waits for what is not there yet; goes on with what is.
         let started = self.running.as_mut().unwrap();
@@ -640,11 +722,80 @@ impl Attempt {
             self.suspended.insert(task.to_bits(), started);
             self.machine.handle_suspended(task).unwrap();
         } else {
-            for (call, value) in std::mem::take(&mut started.calls) {
-                started.frame.note(&format!("c{call}"), &value.unwrap());
+            self.note_answers(world);
+        }
+        self.drain(world);
+    }
+
+    /// Takes what the calls brought; an exception of one is the action's.
+    fn note_answers(&mut self, world: &mut World) {
+        let started = self.running.as_mut().unwrap();
+        let answers: Answers = std::mem::take(&mut started.calls);
+        let raised = |(_, value): &(u32, Option<String>)| value.as_ref().is_some_and(|value| value.starts_with('!'));
+        if answers.iter().any(raised) {
+            return self.fail(world);
+        }
+        for (call, value) in answers {
+            started.frame.note(&format!("c{call}"), &value.unwrap());
+        }
+    }
+
+    /// The running action raises an exception.
+    fn fail(&mut self, world: &mut World) {
+        let started = self.running.take().unwrap();
+        let (key, task) = (started.key, started.task);
+        world.tell(|| format!("failed {key:?} {}", started.frame.event.payload));
+        for call in self.executing.extract_if(.., |call| call.task == task) {
+            let tail = self.machine.call_tail(task, call.call).unwrap();
+            world.given_up.insert((key.clone(), tail));
+            world.count("call given up");
+        }
+        match self.machine.handle_failed(task, 0).unwrap() {
+            Verdict::Fail { .. } => panic!("no policy of these agents fails the job"),
+            Verdict::Retry { .. } => world.count("action tried again"),
+            Verdict::DeadLetter { .. } => {
+                let input = self.machine.input_of(task).unwrap().unwrap();
+                let letter = EventValue {
+                    id: world.number(),
+                    event_type: DEAD_LETTER_EVENT.into(),
+                    payload: self.handles.event(input).payload.clone(),
+                    depth: 0,
+                };
+                let event = self.hand_over(&key, letter);
+                self.machine.handle_sent(task, event).unwrap();
+                self.complete(&key, task, world);
             }
         }
         self.drain(world);
+    }
+
+    /// The wait of a task that failed is over.
+    pub fn back(&mut self, index: usize, world: &mut World) {
+        let task = self.backoffs.swap_remove(index);
+        world.tell(|| "back".into());
+        self.machine.handle_backoff_over(task);
+        self.drain(world);
+    }
+
+    fn complete(&mut self, key: &str, task: TaskId, world: &mut World) {
+        self.running = None;
+        let tail = self.tail(task).encode();
+        let values = self.machine.values_to_record(task).unwrap();
+        let values: Vec<Value> = values
+            .iter()
+            .map(|handle| self.handles.value(*handle).clone())
+            .collect();
+        let bytes = values.iter().map(value_bytes).collect();
+        self.machine.handle_completed(task, bytes).unwrap();
+        self.drain(world);
+        let queue = self.written.get(key).into_iter().flatten();
+        let mut of_this = queue.filter(|(_, _, record)| *record.tail == *tail);
+        let last = of_this.next_back().map_or(0, |record| record.1);
+        for value in values {
+            if let Value::Event(event) = value {
+                self.sent_after.insert(event.id, last);
+            }
+        }
     }
 
     /// An action that begins again after a checkpoint finds the memory of the checkpoint. Where others of its run may have
@@ -662,6 +813,10 @@ impl Attempt {
             reconcilable: op.reconcilable,
         };
         let (number, step) = self.machine.handle_call(task, scope, call).unwrap();
+        self.fails.insert((task.to_bits(), number), op.fails);
+        if op.reconcilable {
+            self.reconcilable.insert((task.to_bits(), number));
+        }
         self.running.as_mut().unwrap().calls.push((number, None));
         if step == CallStep::Execute && !op.suspends {
             world.count("call made at once");
@@ -698,12 +853,20 @@ impl Attempt {
                 );
             }
         }
-        world.execute(key, &tail)
+        let fails = self.fails.get(&(task.to_bits(), number)).copied().unwrap_or(0);
+        // The outcome of a call that takes too long is a failure, and it is made all the same.
+        let too_long = fails % 2 == 1 && self.reconcilable.contains(&(task.to_bits(), number));
+        let value = world.execute(key, &tail, if too_long { 0 } else { fails });
+        if !too_long {
+            return value;
+        }
+        world.count("call took too long");
+        format!("!{value}")
     }
 
     fn end_call(&mut self, task: TaskId, number: u32, value: &str) {
         let outcome = CallOutcome {
-            failed: false,
+            failed: value.starts_with('!'),
             payload: value.as_bytes(),
         };
         self.machine.handle_call_ended(task, number, Some(outcome)).unwrap();
@@ -713,13 +876,14 @@ impl Attempt {
     /// Notes what a call brought, and wakes its task when that was the last.
     fn answer(&mut self, task: TaskId, number: u32, value: String) {
         let running = self.running.as_mut().filter(|started| started.task == task);
-        let started = match running {
-            Some(started) => started,
-            None => self.suspended.get_mut(&task.to_bits()).unwrap(),
-        };
+        let waiting = self.suspended.get_mut(&task.to_bits());
+        let woken = self.woken.get_mut(&task.to_bits());
+        let started = running.or(waiting).or(woken).unwrap();
         let entry = started.calls.iter_mut().find(|(call, _)| *call == number).unwrap();
         assert!(entry.1.replace(value).is_none(), "a call is answered twice");
-        let all = started.calls.iter().all(|(_, value)| value.is_some());
+        let failed = |value: &Option<String>| value.as_ref().is_some_and(|value| value.starts_with('!'));
+        let all = started.calls.iter().all(|(_, value)| value.is_some())
+            || started.calls.iter().any(|(_, value)| failed(value));
         if all && let Some(started) = self.suspended.remove(&task.to_bits()) {
             self.machine.handle_woken(task).unwrap();
             self.woken.insert(task.to_bits(), started);
@@ -729,7 +893,7 @@ impl Attempt {
     fn carry_out_call(&mut self, key: &str, task: TaskId, number: u32, step: CallStep, world: &mut World) {
         match step {
             CallStep::Replay { payload, failed } => {
-                assert!(!failed);
+                assert_eq!(failed, payload.starts_with(b"!"));
                 world.count("call replayed");
                 self.machine.handle_call_ended(task, number, None).unwrap();
                 self.answer(task, number, String::from_utf8(payload).unwrap());
@@ -744,17 +908,10 @@ impl Attempt {
                 });
             }
             CallStep::Reconcile => {
-                world.count("reconciler asked");
                 let tail = self.machine.call_tail(task, number).unwrap();
-                // It looks at the world: was the call made?
-                let made = world
-                    .ledger
-                    .get(&(key.to_owned(), tail))
-                    .and_then(|all| all.last().cloned());
-                let value = match made {
-                    Some(execution) => execution.value,
-                    None => self.effect(key, task, number, world),
-                };
+                let fails = self.fails.get(&(task.to_bits(), number)).copied().unwrap_or(0);
+                let made = world.reconcile(key, &tail, fails);
+                let value = made.unwrap_or_else(|| self.effect(key, task, number, world));
                 self.executing.push(Executing {
                     key: key.to_owned(),
                     task,

@@ -6,13 +6,14 @@
 //! comes out in the end is what the recorded results say, each output once.
 
 use crate::agent::{Action, Agent, CallOp, EventValue, Frame, Op, Step};
-use crate::durable::{Attempt, World};
+use crate::durable::{Attempt, Execution, UNKNOWN, World};
 use crate::host::KeyState;
 use crate::rng::Rng;
 use flink_agents_core::journal::{CallStatus, OnDivergence, RecordBody, Recovered, Tail};
 use flink_agents_core::memory::Space;
-use flink_agents_core::symbols::{INPUT_EVENT, OUTPUT_EVENT};
-use std::collections::{BTreeMap, VecDeque};
+use flink_agents_core::run::OnFailure;
+use flink_agents_core::symbols::{DEAD_LETTER_EVENT, INPUT_EVENT, OUTPUT_EVENT};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A random scenario.
@@ -34,23 +35,28 @@ pub struct Case {
 const KEYS: [&str; 4] = ["1", "1.0", "", "ключ_\u{0}"];
 const PATHS: [&str; 4] = ["n", "x", "x.y", "u.v"];
 
+/// A case takes thousands of steps; one that takes so many stands still.
+const MOST_STEPS: u32 = 1_000_000;
+
 #[derive(Default)]
 struct Checkpoint {
     state: BTreeMap<String, KeyState>,
     positions: [usize; 2],
     outputs: BTreeMap<String, Vec<String>>,
+    letters: BTreeMap<String, Vec<String>>,
 }
 
-fn call(rng: &mut Rng, suspends: bool) -> CallOp {
+fn call(rng: &mut Rng, suspends: bool, fails: bool) -> CallOp {
     CallOp {
         function: (*rng.pick(&["ask", "pay", "look"])).into(),
         argument: (*rng.pick(&["{in}", "{acc}", "{acc}", "k"])).into(),
         suspends,
         reconcilable: rng.chance(25),
+        fails: if fails && rng.chance(20) { 1 + rng.below(3) } else { 0 },
     }
 }
 
-fn operation(rng: &mut Rng, sequential: bool) -> Op {
+fn operation(rng: &mut Rng, sequential: bool, fails: bool) -> Op {
     let space = if rng.chance(40) {
         Space::Sensory
     } else {
@@ -64,11 +70,12 @@ fn operation(rng: &mut Rng, sequential: bool) -> Op {
             (*rng.pick(&["a", "b", "c"])).into(),
             (*rng.pick(&["{in}.", "{acc}", "m"])).into(),
         ),
+        55..58 if fails => Op::Fail(1 + rng.below(3) as u32),
         45..58 => Op::Send(OUTPUT_EVENT.into(), "{acc}".into()),
-        58..72 => Op::Call(call(rng, false)),
-        72..90 => Op::Call(call(rng, !sequential)),
-        _ if sequential => Op::Call(call(rng, false)),
-        _ => Op::Gather((0..2 + rng.below(2)).map(|_| call(rng, true)).collect()),
+        58..72 => Op::Call(call(rng, false, fails)),
+        72..90 => Op::Call(call(rng, !sequential, fails)),
+        _ if sequential => Op::Call(call(rng, false, fails)),
+        _ => Op::Gather((0..2 + rng.below(2)).map(|_| call(rng, true, fails)).collect()),
     }
 }
 
@@ -77,6 +84,7 @@ impl Case {
     pub fn new(seed: u64) -> Case {
         let mut rng = Rng::new(seed);
         let sequential = rng.chance(50);
+        let fails = rng.chance(50);
         let mut agent = Agent {
             actions: Vec::new(),
             max_depth: 1 + rng.below(3) as u32,
@@ -89,7 +97,9 @@ impl Case {
             } else {
                 *rng.pick(&[INPUT_EVENT, "a", "b", INPUT_EVENT])
             };
-            let mut script: Vec<Op> = (0..1 + rng.below(6)).map(|_| operation(&mut rng, sequential)).collect();
+            let mut script: Vec<Op> = (0..1 + rng.below(6))
+                .map(|_| operation(&mut rng, sequential, fails))
+                .collect();
             if sequential {
                 let mut sent = 0;
                 script.retain(|op| match op {
@@ -100,8 +110,12 @@ impl Case {
                     _ => true,
                 });
             }
+            let name = format!("action{index}");
+            if fails {
+                agent = agent.retried(&name, rng.below(4) as u32, OnFailure::DeadLetter);
+            }
             agent.actions.push(Action {
-                name: format!("action{index}"),
+                name,
                 types: vec![event_type.to_owned()],
                 conditions: Vec::new(),
                 script,
@@ -163,7 +177,10 @@ impl Case {
         let mut positions = [0; 2];
         let mut crashes = 0;
         let mut subtasks = start(&agent, self.sequential, &last, 1 + rng.below(2), &mut rng, world);
+        let mut steps = 0u32;
         loop {
+            steps += 1;
+            assert!(steps < MOST_STEPS, "the case does not come to its end");
             let read = self
                 .channels
                 .iter()
@@ -224,6 +241,14 @@ impl Case {
                     }
                     some
                 }
+                90..93 if !subtasks[number].backoffs.is_empty() && rng.chance(80) => {
+                    let some = !subtasks[number].is_running();
+                    if some {
+                        let index = rng.below(subtasks[number].backoffs.len());
+                        subtasks[number].back(index, world);
+                    }
+                    some
+                }
                 90..93 => {
                     let unread: Vec<String> = subtasks[number].unread.iter().cloned().collect();
                     let some = !unread.is_empty() && !subtasks[number].is_running();
@@ -239,6 +264,7 @@ impl Case {
                         state: subtasks.iter_mut().flat_map(Attempt::checkpoint).collect(),
                         positions,
                         outputs: world.outputs.clone(),
+                        letters: world.letters.clone(),
                     };
                     true
                 }
@@ -258,6 +284,7 @@ impl Case {
                 world.tell(|| "crash".into());
                 positions = last.positions;
                 world.outputs = last.outputs.clone();
+                world.letters = last.letters.clone();
                 let parallelism = if rng.chance(70) {
                     subtasks.len()
                 } else {
@@ -278,37 +305,72 @@ impl Case {
     pub fn check(&self, world: &mut World, crashes: usize) {
         // In the end every call has one result that counts.
         let mut results = BTreeMap::new();
+        let mut dead = BTreeSet::new();
+        for (key, log) in &world.log {
+            for (tail, value) in log {
+                let Recovered { tail, record } = Recovered::decode(tail, value).unwrap();
+                match record.body {
+                    RecordBody::Attempt(_) => panic!("{tail}: a run ended with an action that was to be tried again"),
+                    RecordBody::Completion(completion) if completion.events.iter().any(is_letter) => {
+                        dead.insert((key.clone(), tail.run, tail.task));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        // What an action did that failed in the end may be unfinished.
+        let is_dead = |key: &String, tail: &Tail| dead.contains(&(key.clone(), tail.run, tail.task.clone()));
         for (key, log) in &world.log {
             for (tail, value) in log {
                 if let RecordBody::Call(call) = Recovered::decode(tail, value).unwrap().record.body {
-                    assert_ne!(call.status, CallStatus::Pending, "a run ended with a call that had not");
-                    results.insert((key.clone(), tail.clone()), String::from_utf8(call.payload).unwrap());
+                    let place = Tail::decode(tail).unwrap();
+                    if call.status == CallStatus::Pending {
+                        assert!(is_dead(key, &place), "a run ended with a call that had not");
+                        continue;
+                    }
+                    let result = String::from_utf8(call.payload).unwrap();
+                    if call.status == CallStatus::Failed {
+                        assert!(is_dead(key, &place), "{place} failed and its action completed");
+                    }
+                    results.insert((key.clone(), tail.clone()), result);
                 }
             }
         }
         for (identity, executions) in &world.ledger {
             let shown = Tail::decode(&identity.1).unwrap();
-            assert!(executions.len() <= crashes + 1, "{shown}: {executions:?}");
-            let result = results
-                .get(identity)
-                .unwrap_or_else(|| panic!("{shown} was made and has no result"));
-            assert!(executions.iter().any(|execution| execution.value == *result), "{shown}");
+            let failed = |execution: &&Execution| execution.failed || execution.after_given_up;
+            let failed = executions.iter().filter(failed).count();
+            assert!(executions.len() <= crashes + 1 + failed, "{shown}: {executions:?}");
+            let Some(result) = results.get(identity) else {
+                assert!(is_dead(&identity.0, &shown), "{shown} was made and has no result");
+                continue;
+            };
+            // One that took too long brought something all the same.
+            let of = |execution: &Execution| *result == execution.value || *result == format!("!{}", execution.value);
+            assert!(result == UNKNOWN || executions.iter().any(of), "{shown}");
         }
-        assert_eq!(world.ledger.len(), results.len());
+        let made = |(identity, result): (_, &String)| result == UNKNOWN || world.ledger.contains_key(identity);
+        assert!(results.iter().all(made));
         if self.sequential {
             world.count("compared with the sequential interpreter");
-            let expected = self.interpret(&results);
-            for key in KEYS {
-                let seen = world.outputs.get(key).cloned().unwrap_or_default();
-                let wanted = expected.get(key).cloned().unwrap_or_default();
-                assert_eq!(seen, wanted, "outputs of {key:?}");
+            let (outputs, letters) = self.interpret(&results);
+            for (all, expected, what) in [
+                (&world.outputs, outputs, "outputs"),
+                (&world.letters, letters, "letters"),
+            ] {
+                for key in KEYS {
+                    let seen = all.get(key).cloned().unwrap_or_default();
+                    let wanted = expected.get(key).cloned().unwrap_or_default();
+                    assert_eq!(seen, wanted, "{what} of {key:?}");
+                }
             }
         }
     }
 
-    /// Outputs of each key when its inputs are processed one by one, and calls bring what is in the journal.
-    fn interpret(&self, results: &BTreeMap<(String, Vec<u8>), String>) -> BTreeMap<String, Vec<String>> {
+    /// Outputs and dead letters of each key when its inputs are processed one by one, and calls bring what is in the journal.
+    fn interpret(&self, results: &BTreeMap<(String, Vec<u8>), String>) -> (Texts, Texts) {
         let mut outputs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut letters: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut runs: BTreeMap<&str, u64> = BTreeMap::new();
         let mut memories: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
         for (key, payload) in &self.channels[0] {
@@ -334,9 +396,12 @@ impl Case {
             };
             route(&mut queue, &[], 0, &event(INPUT_EVENT, payload, 0));
             while let Some((path, action, trigger)) = queue.pop_front() {
+                // In its last attempt.
                 let mut frame = Frame::new(action, trigger.clone());
+                frame.failed = self.agent.policy(action).max_retries;
+                let before = (sensory.clone(), short_term.clone());
                 let (mut calls, mut sent) = (0u32, Vec::new());
-                loop {
+                let died = loop {
                     match frame.next(&self.agent) {
                         Step::Get(space, path) => {
                             let tree: &BTreeMap<String, String> =
@@ -358,13 +423,22 @@ impl Case {
                                 call: vec![calls],
                             };
                             let result = &results[&(key.clone(), tail.encode())];
+                            if result.starts_with('!') {
+                                break true;
+                            }
                             frame.note(&format!("c{calls}"), result);
                             calls += 1;
                         }
                         Step::Send(event_type, payload) => sent.push((event_type, payload)),
-                        Step::Finish => break,
+                        Step::Finish => break false,
+                        Step::Fail => break true,
                         other => panic!("{other:?} depends on the schedule"),
                     }
+                };
+                if died {
+                    (sensory, *short_term) = before;
+                    letters.entry(key.clone()).or_default().push(payload.clone());
+                    continue;
                 }
                 for (index, (event_type, payload)) in sent.into_iter().enumerate() {
                     if event_type == OUTPUT_EVENT {
@@ -377,8 +451,15 @@ impl Case {
             }
             *run += 1;
         }
-        outputs
+        (outputs, letters)
     }
+}
+
+/// Payloads by key.
+type Texts = BTreeMap<String, Vec<String>>;
+
+fn is_letter((event_type, _): &(String, u128)) -> bool {
+    event_type == DEAD_LETTER_EVENT
 }
 
 fn start(

@@ -1,13 +1,14 @@
 //! A router by exact types, for tests and measurements that need no conditions.
 
 use flink_agents_core::ids::{ActionId, EventId};
-use flink_agents_core::run::Router;
+use flink_agents_core::run::{FailurePolicy, Router};
 
 /// Actions, each triggered by one type.
 #[derive(Debug, Default)]
 pub struct Exact {
     names: Vec<String>,
     table: Vec<(String, Vec<ActionId>)>,
+    policy: FailurePolicy,
 }
 
 impl Exact {
@@ -25,6 +26,13 @@ impl Exact {
         }
         exact
     }
+
+    /// With a policy for failures of each action.
+    #[must_use]
+    pub fn failing(mut self, policy: FailurePolicy) -> Exact {
+        self.policy = policy;
+        self
+    }
 }
 
 impl Router for Exact {
@@ -36,6 +44,10 @@ impl Router for Exact {
 
     fn action_name(&self, action: ActionId) -> &str {
         &self.names[action.0 as usize]
+    }
+
+    fn failure_policy(&self, _: ActionId) -> FailurePolicy {
+        self.policy
     }
 
     fn exact(&self, event_type: &str) -> &[ActionId] {

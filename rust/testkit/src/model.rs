@@ -7,7 +7,7 @@ use crate::reference::{Expected, Reference};
 use crate::rng::Rng;
 use crate::subtask::{Options, Shared};
 use flink_agents_core::memory::Space;
-use flink_agents_core::run::Marker;
+use flink_agents_core::run::{Marker, OnFailure};
 use flink_agents_core::symbols::{INPUT_EVENT, OUTPUT_EVENT};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub struct Case {
 const TYPES: [&str; 4] = ["a", "b", "c", "unheard"];
 const PATHS: [&str; 9] = ["n", "x", "x.y", "x.y.z", "x.w", "u.v", "u", "u.v.t", "bad..path"];
 
-fn operation(rng: &mut Rng, suspends: bool) -> Op {
+fn operation(rng: &mut Rng, suspends: bool, fails: bool) -> Op {
     let space = if rng.chance(50) {
         Space::Sensory
     } else {
@@ -56,6 +56,7 @@ fn operation(rng: &mut Rng, suspends: bool) -> Op {
         58..75 => Op::Send((*rng.pick(&TYPES)).into(), (*rng.pick(&["{in}.", "{acc}", "m"])).into()),
         75..86 => Op::Send(OUTPUT_EVENT.into(), "{acc}".into()),
         86..88 => Op::SendOwnTrigger,
+        88..91 if fails => Op::Fail(1 + rng.below(3) as u32),
         _ if suspends => Op::Suspend,
         _ => Op::Get(space, path),
     }
@@ -66,6 +67,7 @@ impl Case {
     pub fn new(seed: u64) -> Case {
         let mut rng = Rng::new(seed);
         let suspends = rng.chance(70);
+        let fails = suspends && rng.chance(60);
         let mut agent = Agent {
             actions: Vec::new(),
             max_depth: 1 + rng.below(3) as u32,
@@ -81,9 +83,15 @@ impl Case {
                 4 => vec![Condition::Warns("odd".into())],
                 _ => Vec::new(),
             };
-            let script = (0..rng.below(8)).map(|_| operation(&mut rng, suspends)).collect();
+            let script = (0..rng.below(8))
+                .map(|_| operation(&mut rng, suspends, fails))
+                .collect();
+            let name = format!("action{index}");
+            if fails {
+                agent = agent.retried(&name, rng.below(3) as u32, OnFailure::DeadLetter);
+            }
             agent.actions.push(Action {
-                name: format!("action{index}"),
+                name,
                 types,
                 conditions: condition,
                 script,
@@ -143,8 +151,10 @@ impl Case {
                 }
                 75..85 => {
                     let (shared, subtask) = (&mut cluster.shared, &mut cluster.subtasks[subtask]);
-                    let waiting = subtask.suspended().len();
-                    if waiting > 0 {
+                    let (waiting, failed) = (subtask.suspended().len(), subtask.backoffs());
+                    if failed > 0 && rng.chance(60) {
+                        subtask.back(rng.below(failed), shared);
+                    } else if waiting > 0 {
                         subtask.wake(rng.below(waiting), shared);
                     }
                 }
@@ -258,7 +268,7 @@ impl Case {
                             reference.sent(key, value);
                             continue;
                         }
-                        Step::Suspend => panic!("agents that suspend depend on the schedule"),
+                        Step::Suspend | Step::Fail => panic!("agents that suspend or fail depend on the schedule"),
                         Step::Call(_) | Step::Gather(_) => panic!("calls need a journal"),
                         Step::Finish => break,
                     };

@@ -4,7 +4,7 @@ use crate::agent::{Agent, Condition, EventValue};
 use crate::host::{Stored, Tree};
 use flink_agents_core::memory::Space;
 use flink_agents_core::run::Marker;
-use flink_agents_core::symbols::OUTPUT_EVENT;
+use flink_agents_core::symbols::{DEAD_LETTER_EVENT, OUTPUT_EVENT};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub enum Expected {
     /// An output.
     Emit(String, String, Option<i64>),
+    /// A dead letter.
+    DeadLetter(String, String, Option<i64>),
     /// Key, run, idle.
     RunEnded(String, u64, bool),
     /// A marker passes.
@@ -39,6 +41,7 @@ enum Phase {
     Running,
     Suspended,
     Woken,
+    Backoff,
 }
 
 /// A task that has not finished.
@@ -52,6 +55,8 @@ pub struct RefTask {
     pub event: RefEvent,
     /// Its place in the tree of the run.
     pub path: Vec<(u32, usize)>,
+    /// How often it has failed.
+    pub attempts: u32,
     since: usize,
     writes: Vec<(Space, String, Stored)>,
     sent: Vec<EventValue>,
@@ -60,6 +65,7 @@ pub struct RefTask {
 #[derive(Debug, Clone, Default)]
 struct Run {
     timestamp: Option<i64>,
+    input: u128,
     /// In the order they were made.
     tasks: Vec<RefTask>,
     /// Numbers of tasks, in the order of their turns.
@@ -87,9 +93,14 @@ impl RefKey {
         let mut key = self.clone();
         if let Some(run) = &mut key.run {
             run.log.clear();
-            run.turns = run.tasks.iter().map(|task| task.number).collect();
+            let queued = run.tasks.iter().filter(|task| task.attempts == 0);
+            run.turns = queued.map(|task| task.number).collect();
             for task in &mut run.tasks {
-                task.phase = Phase::Queued;
+                task.phase = if task.attempts == 0 {
+                    Phase::Queued
+                } else {
+                    Phase::Backoff
+                };
                 task.writes.clear();
                 task.sent.clear();
             }
@@ -197,7 +208,7 @@ impl Reference {
 
     /// Tasks that wait, those woken but not yet continued included.
     pub fn suspended(&self) -> usize {
-        let waits = |task: &&RefTask| matches!(task.phase, Phase::Suspended | Phase::Woken);
+        let waits = |task: &&RefTask| matches!(task.phase, Phase::Suspended | Phase::Woken | Phase::Backoff);
         self.tasks().filter(waits).count()
     }
 
@@ -220,12 +231,14 @@ impl Reference {
     /// Events that a key without started tasks must keep: waiting inputs and triggers.
     pub fn live_events(&self, name: &str) -> usize {
         let key = &self.keys[name];
-        let triggers: BTreeSet<u128> = key
+        let mut triggers: BTreeSet<u128> = key
             .run
             .iter()
             .flat_map(|run| &run.tasks)
             .map(|task| task.event.value.id)
             .collect();
+        let kept = key.run.iter().filter(|_| self.agent.keeps_inputs());
+        triggers.extend(kept.map(|run| run.input));
         triggers.len() + key.waiting.len()
     }
 
@@ -281,6 +294,7 @@ impl Reference {
         let input = key.waiting.pop_front().unwrap();
         key.run = Some(Run {
             timestamp: input.timestamp,
+            input: input.value.id,
             ..Run::default()
         });
         self.route(name, input, &[], 0);
@@ -334,6 +348,11 @@ impl Reference {
             self.expected.push(output);
             return;
         }
+        if event.value.event_type == DEAD_LETTER_EVENT {
+            let letter = Expected::DeadLetter(name.to_owned(), event.value.payload, run.timestamp);
+            self.expected.push(letter);
+            return;
+        }
         for action in self.select(&event) {
             let run = self.keys.get_mut(name).unwrap().run.as_mut().unwrap();
             let mut path = parent.to_vec();
@@ -344,6 +363,7 @@ impl Reference {
                 action,
                 event: event.clone(),
                 path,
+                attempts: 0,
                 since: 0,
                 writes: Vec::new(),
                 sent: Vec::new(),
@@ -527,6 +547,36 @@ impl Reference {
         let task = run.tasks.iter_mut().find(|task| task.path == path).unwrap();
         assert_eq!(task.phase, Phase::Suspended);
         task.phase = Phase::Woken;
+        run.turns.push_back(task.number);
+    }
+
+    /// The running task failed; true if it is tried again, else its dead letter follows.
+    pub fn failed(&mut self, name: &str) -> bool {
+        let agent = Arc::clone(&self.agent);
+        let (task, ..) = self.running(name);
+        task.attempts += 1;
+        task.writes.clear();
+        task.sent.clear();
+        let again = task.attempts <= agent.policy(task.action).max_retries;
+        if again {
+            task.phase = Phase::Backoff;
+        }
+        again
+    }
+
+    /// How often a task that waits to be tried again has failed; named by its path.
+    pub fn backed_off(&self, name: &str, path: &[(u32, usize)]) -> Option<u32> {
+        let tasks = self.keys.get(name)?.run.as_ref()?.tasks.iter();
+        let mut waiting = tasks.filter(|task| task.phase == Phase::Backoff && task.path == path);
+        waiting.next().map(|task| task.attempts)
+    }
+
+    /// The wait of a failed task is over.
+    pub fn back(&mut self, name: &str, path: &[(u32, usize)]) {
+        let run = self.keys.get_mut(name).unwrap().run.as_mut().unwrap();
+        let task = run.tasks.iter_mut().find(|task| task.path == path).unwrap();
+        assert_eq!(task.phase, Phase::Backoff);
+        task.phase = Phase::Queued;
         run.turns.push_back(task.number);
     }
 

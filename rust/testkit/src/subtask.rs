@@ -7,9 +7,9 @@ use crate::reference::{Expected, RefKey, Reference};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MemoryError, Node, Space, Written};
 use flink_agents_core::run::{
-    AccessError, Effect, EventIn, Limits, Machine, Marker, RestoreError, RestorePlan, Router, TaskError,
+    AccessError, Effect, EventIn, Limits, Machine, Marker, RestoreError, RestorePlan, Router, TaskError, Verdict,
 };
-use flink_agents_core::symbols::INPUT_EVENT;
+use flink_agents_core::symbols::{DEAD_LETTER_EVENT, INPUT_EVENT};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Shared {
     pub counts: BTreeMap<&'static str, u64>,
     /// Payload and timestamp of outputs, by key.
     pub outputs: BTreeMap<String, Vec<(String, Option<i64>)>>,
+    /// Payloads of dead letters, by key.
+    pub letters: BTreeMap<String, Vec<String>>,
     /// Markers that passed: subtask and marker.
     pub forwarded: Vec<(usize, Marker)>,
     /// Texts of warnings.
@@ -71,6 +73,9 @@ impl Default for Options {
     }
 }
 
+/// A place in the tree of a run.
+type Path = Vec<(u32, usize)>;
+
 /// A started task as its host keeps it.
 struct Started {
     key: String,
@@ -94,6 +99,8 @@ pub struct Subtask {
     running: Option<Started>,
     suspended: Vec<Started>,
     woken: Vec<Started>,
+    /// Failed tasks that wait to be tried again: key, task and path.
+    backoffs: Vec<(String, TaskId, Path)>,
     reference: Reference,
     /// Keyed state.
     pub state: BTreeMap<String, KeyState>,
@@ -130,6 +137,7 @@ impl Subtask {
             running: None,
             suspended: Vec::new(),
             woken: Vec::new(),
+            backoffs: Vec::new(),
             reference: Reference::new(agent, options.keep_sequence, options.max_events, reference),
             state,
             frozen: false,
@@ -244,6 +252,23 @@ impl Subtask {
         self.drain(shared);
     }
 
+    /// The wait of the `index`th task that failed is over.
+    pub fn back(&mut self, index: usize, shared: &mut Shared) {
+        let (key, task, path) = self.backoffs.remove(index);
+        shared.count("Backoff   --(the wait is over)--> Queued");
+        shared.log(format!("{} back {key} {path:?}", self.number));
+        self.reference.back(&key, &path);
+        self.machine.handle_backoff_over(task);
+        // Once more changes nothing.
+        self.machine.handle_backoff_over(task);
+        self.drain(shared);
+    }
+
+    /// Failed tasks that wait to be tried again.
+    pub fn backoffs(&self) -> usize {
+        self.backoffs.len()
+    }
+
     /// Key and action of the suspended tasks that can be woken.
     pub fn suspended(&self) -> Vec<(String, String)> {
         let name = |started: &Started| self.agent.actions[started.frame.action].name.clone();
@@ -325,12 +350,15 @@ impl Subtask {
                     expected.event.lineage
                 );
                 assert_eq!(TaskId::from_bits(task.to_bits()), task);
+                assert_eq!(self.machine.failed_attempts(task), Ok(expected.attempts));
+                let mut frame = Frame::new(action.0 as usize, trigger);
+                frame.failed = expected.attempts;
                 self.running = Some(Started {
                     key,
                     task,
                     trigger: event,
                     path,
-                    frame: Frame::new(action.0 as usize, trigger),
+                    frame,
                 });
             }
             Some(Effect::Resume { task, key }) => {
@@ -403,6 +431,7 @@ impl Subtask {
                 self.handles.release(handle);
                 self.running.as_mut().unwrap().frame.note("own", "!own");
             }
+            Step::Fail => self.fail(&key, task, shared),
             Step::Call(_) | Step::Gather(_) => panic!("durable calls belong to crate::durable"),
             Step::Suspend => {
                 shared.count("Running   --(suspended)--> Suspended");
@@ -430,6 +459,38 @@ impl Subtask {
                 self.drain(shared);
             }
         }
+    }
+
+    /// The running task raises an exception.
+    fn fail(&mut self, key: &str, task: TaskId, shared: &mut Shared) {
+        shared.log(format!("{} failed {key}", self.number));
+        let verdict = self.machine.handle_failed(task, 1_000_000).unwrap();
+        let again = self.reference.failed(key);
+        if again {
+            shared.count("Running   --(failed, is tried again)--> Backoff");
+            assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+            // Its context is of no use any more.
+            assert_eq!(self.machine.handle_finished(task), Err(TaskError::Ended));
+            self.running = None;
+        } else {
+            assert!(matches!(verdict, Verdict::DeadLetter { .. }), "{verdict:?}");
+            let Ok(Some(input)) = self.machine.input_of(task) else {
+                panic!("the input of a run is not kept");
+            };
+            let letter = EventValue {
+                id: shared.new_id(),
+                event_type: DEAD_LETTER_EVENT.into(),
+                payload: self.handles.event(input).payload.clone(),
+                depth: 0,
+            };
+            let event = self.hand_over(key, letter.clone());
+            self.machine.handle_sent(task, event).unwrap();
+            self.reference.sent(key, letter);
+            self.running = None;
+            self.reference.finish(key);
+            self.machine.handle_finished(task).unwrap();
+        }
+        self.drain(shared);
     }
 
     fn load(&mut self, key: &str, task: TaskId, path: Symbol) {
@@ -561,6 +622,32 @@ impl Subtask {
                     assert_eq!(expected.next(), Some(entry));
                     shared.count("output");
                     shared.outputs.entry(key).or_default().push((event.payload, timestamp));
+                }
+                Effect::DeadLetter { key, event, timestamp } => {
+                    let key = self.key_of(key);
+                    let Value::Event(event) = self.handles.release(event) else {
+                        panic!("a dead letter is no event");
+                    };
+                    let entry = Expected::DeadLetter(key.clone(), event.payload.clone(), timestamp);
+                    assert_eq!(expected.next(), Some(entry));
+                    shared.count("dead letter");
+                    shared.letters.entry(key).or_default().push(event.payload);
+                }
+                Effect::Backoff {
+                    task,
+                    key,
+                    wait_ms,
+                    due_ms,
+                } => {
+                    let key = self.key_of(key);
+                    let path: Vec<(u32, usize)> =
+                        self.machine.task_path(task).unwrap().into_iter().map(plain).collect();
+                    let failed = self.reference.backed_off(&key, &path);
+                    assert_eq!(failed, self.machine.failed_attempts(task).ok(), "{key} {path:?}");
+                    // A second, twice as long each time; after a restore what was decided before.
+                    assert_eq!(Some(wait_ms), failed.map(|failed| 1_000 << (failed - 1)));
+                    assert_eq!(due_ms, 1_000_000 + wait_ms as i64);
+                    self.backoffs.push((key, task, path));
                 }
                 Effect::RunEnded {
                     key: slot,

@@ -44,6 +44,8 @@ fn the_machine_does_what_the_reference_does() {
         ("own write replaced", 20),
         ("memory removed", 3),
         ("warning", 50),
+        ("Running   --(failed, is tried again)--> Backoff", 300),
+        ("dead letter", 100),
         ("freeze", 200),
         ("compared with the sequential interpreter", 200),
     ] {

@@ -350,7 +350,7 @@ fn symbols_are_collected_while_runs_are_in_flight() {
             assert!(cluster.shared.counted("symbol freed") > 3);
             assert_eq!(
                 cluster.subtasks[0].machine.symbols().len(),
-                2,
+                3,
                 "only the built-in types are left"
             );
         }

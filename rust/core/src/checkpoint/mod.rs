@@ -1,4 +1,5 @@
-//! The format of one key's unfinished runs in a snapshot: version 1 without a journal, version 2 with one.
+//! The format of one key's unfinished runs in a snapshot: version 1 without a journal, version 2 with one,
+//! version 3 where failures of actions are to be told.
 //!
 //! ```text
 //! "FAIF"  version u8  body  crc32 (of everything before it, little-endian u32)
@@ -18,8 +19,12 @@ pub const MAGIC: [u8; 4] = *b"FAIF";
 /// The version written without a journal.
 pub const VERSION: u8 = 1;
 
-/// The version written with a journal, and the newest one read.
+/// The version written with a journal.
 pub const VERSION_WITH_JOURNAL: u8 = 2;
+
+/// The version written, with a journal or without, for a key that has failed attempts, held back dead letters, or an input
+/// that is kept for those; the newest one read.
+pub const VERSION_WITH_FAILURES: u8 = 3;
 
 /// A snapshot that cannot be taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +36,7 @@ pub enum FormatError {
     Foreign(Vec<u8>),
     /// Written by a later release.
     #[error(
-        "snapshot format {found} is newer than this library reads (up to {VERSION_WITH_JOURNAL}); restore with the release that wrote it, or a later one"
+        "snapshot format {found} is newer than this library reads (up to {VERSION_WITH_FAILURES}); restore with the release that wrote it, or a later one"
     )]
     Newer {
         /// The version found.

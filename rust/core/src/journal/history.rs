@@ -1,7 +1,9 @@
 //! What the journal of a key says after a restart: its runs, and of the run in progress what is still to be reached.
 
 use super::tail::Path;
-use super::{CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, Tail};
+use super::{
+    Attempted, CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, Tail,
+};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +29,7 @@ impl Recovered {
         let fits = match record.body {
             RecordBody::Run => tail.task.is_empty() && !tail.is_call(),
             RecordBody::Call(_) => tail.is_call() && !tail.task.is_empty(),
-            RecordBody::Completion(_) => !tail.is_call() && !tail.task.is_empty(),
+            RecordBody::Completion(_) | RecordBody::Attempt(_) => !tail.is_call() && !tail.task.is_empty(),
         };
         if !fits {
             return Err(RecordError::Damaged("it does not fit its identity".into()));
@@ -111,11 +113,15 @@ pub(crate) struct RecoveredRun {
     next_order: u32,
     completions: BTreeMap<Place, (Path, Completion)>,
     places: FxHashMap<Path, Place>,
-    calls: FxHashMap<Path, BTreeMap<u32, RecoveredCall>>,
+    pub(super) calls: FxHashMap<Path, BTreeMap<u32, RecoveredCall>>,
+    /// Of actions that failed and had not completed.
+    pub(super) attempts: FxHashMap<Path, Attempted>,
+    /// Calls of attempts that failed, where those go.
+    pub(super) earlier: Vec<(Path, Vec<u32>)>,
     /// That the run has begun is a record of its own.
     begun: bool,
     /// Calls that no action has come to again.
-    to_come: usize,
+    pub(super) to_come: usize,
     /// Under which other names of their actions records lie in the store.
     former: FxHashMap<Tail, Vec<Tail>>,
 }
@@ -144,6 +150,10 @@ impl RecoveredRun {
                 };
                 self.calls.entry(tail.task).or_default().insert(record.order, call);
             }
+            RecordBody::Attempt(attempt) => {
+                let attempted = Attempted::new(attempt, record.order, record.after);
+                self.attempts.insert(tail.task, attempted);
+            }
         }
     }
 
@@ -153,7 +163,10 @@ impl RecoveredRun {
         let calls = self.calls.iter();
         let calls =
             calls.flat_map(move |(path, calls)| calls.values().map(move |call| tail(run, path, &call.position)));
-        completions.chain(calls)
+        let attempts = self.attempts.keys().map(move |path| tail(run, path, &[]));
+        let earlier = self.earlier.iter();
+        let earlier = earlier.map(move |(path, position)| tail(run, path, position));
+        completions.chain(calls).chain(attempts).chain(earlier)
     }
 
     /// The same with actions by their identities of today. Of two records that are one then, the later one counts.
@@ -192,7 +205,16 @@ impl RecoveredRun {
                 (tail(run, &path, &call.position), record)
             })
         });
-        let mut records: Vec<(Tail, Record)> = completions.chain(calls).collect();
+        let attempts = self.attempts.into_iter().map(|(path, attempted)| {
+            let record = Record {
+                order: attempted.order,
+                after: attempted.after,
+                first: First::No,
+                body: RecordBody::Attempt(attempted.record),
+            };
+            (tail(run, &path, &[]), record)
+        });
+        let mut records: Vec<(Tail, Record)> = completions.chain(calls).chain(attempts).collect();
         records.sort_unstable_by_key(|(_, record)| record.order);
         for (written, record) in records {
             let mut tail = written.clone();
@@ -211,8 +233,11 @@ impl RecoveredRun {
             }
         } else if tail.task.is_empty() {
             self.begun = false;
-        } else if let Some(place) = self.places.remove(&tail.task) {
-            self.completions.remove(&place);
+        } else {
+            self.attempts.remove(&tail.task);
+            if let Some(place) = self.places.remove(&tail.task) {
+                self.completions.remove(&place);
+            }
         }
     }
 
@@ -223,7 +248,8 @@ impl RecoveredRun {
         if tail.task.is_empty() {
             return self.begun.then_some(0);
         }
-        self.places.get(&tail.task).map(|(_, order)| *order)
+        let attempt = || self.attempts.get(&tail.task).map(|attempted| attempted.order);
+        self.places.get(&tail.task).map(|(_, order)| *order).or_else(attempt)
     }
 
     /// Digest of the run's input.
@@ -254,6 +280,7 @@ impl RecoveredRun {
         self.calls.retain(|path, _| keep(path));
         self.places.retain(|path, _| keep(path));
         self.completions.retain(|_, (path, _)| keep(path));
+        self.attempts.retain(|path, _| keep(path));
     }
 
     /// Whether nothing is left to be reached.

@@ -13,13 +13,19 @@
 //! Matching calls by their position is what Temporal, Restate and Apache Flink Agents do; running along the recorded order
 //! is Temporal's and Restate's way.
 
+mod attempts;
 mod history;
 mod record;
 mod tail;
 
-pub(crate) use history::RecoveredRun;
+pub(crate) use attempts::{Attempted, Ending, RetainedCall};
 pub use history::{History, Recovered};
-pub use record::{CallRecord, CallStatus, Completion, Digest, First, Origin, Record, RecordBody, RecordError, VERSION};
+pub(crate) use history::{RecoveredCall, RecoveredRun};
+pub use record::{
+    AttemptRecord, CallRecord, CallStatus, Completion, Digest, First, NEWEST, Origin, Record, RecordBody, RecordError,
+    VERSION,
+};
+pub(crate) use tail::Path;
 pub use tail::Tail;
 
 /// Number of a record that was written, counted from 1 for each machine.

@@ -1,24 +1,30 @@
-//! What a record says, in bytes, version 1.
+//! What a record says, in bytes, version 1; version 2 where it tells of a failed action.
 //!
 //! ```text
 //! "FAJR"  version u8  kind  order  after  first  body  crc32 (of everything before it, little-endian u32)
-//! kind   0 run   1 call   2 completion
+//! kind   0 run   1 call   2 completion   3 attempt (from version 2 on)
 //! first  0 not the run's first record   1 the first, then its origin (16 bytes)   2 the same, then the input's digest (16 bytes)
 //! call        status (0 pending, 1 succeeded, 2 failed)  function  digest (0, or 1 and 16 bytes)  payload
 //! completion  events (type, id)*  sensory (path, is value)*  short-term (path, is value)*  values: one for each event, then
 //!             one for each memory value
+//! attempt     failures so far  wait in ms  its end in ms (zigzag)
 //! ```
 //!
 //! Texts and bytes are preceded by their length; integers are LEB128 varints unless a width is given. Payloads and values
 //! are the host's; what they hold is for it to know and to version. Published versions are read for ever.
 
 use crate::checkpoint::{FormatError, Reader, Writer};
+use crate::symbols::DEAD_LETTER_EVENT;
 
 /// First bytes of every record.
 const MAGIC: [u8; 4] = *b"FAJR";
 
-/// The version written.
+/// The version written, but for records of failed actions.
 pub const VERSION: u8 = 1;
+
+/// The version of attempts, and of completions that end in a dead letter: a release that does not know those would run the
+/// action anew, or lose the letter. The newest one read.
+pub const NEWEST: u8 = 2;
 
 /// A digest that the host computed: of a run's input, or of a call's arguments.
 pub type Digest = [u8; 16];
@@ -78,6 +84,17 @@ pub struct Completion {
     pub values: Vec<Vec<u8>>,
 }
 
+/// About an action that failed and is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// How often it has failed.
+    pub attempts: u32,
+    /// Milliseconds to wait before it is tried again.
+    pub wait_ms: u64,
+    /// When that is over, in milliseconds since 1970.
+    pub due_ms: i64,
+}
+
 /// One of the kinds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordBody {
@@ -87,6 +104,8 @@ pub enum RecordBody {
     Call(CallRecord),
     /// An action.
     Completion(Completion),
+    /// An action that has not completed; lies where its completion will.
+    Attempt(AttemptRecord),
 }
 
 /// One record.
@@ -112,7 +131,7 @@ pub enum RecordError {
     Foreign(Vec<u8>),
     /// Written by a later release.
     #[error(
-        "its format {0} is newer than this library reads (up to {VERSION}); use the release that wrote it, or a later one"
+        "its format {0} is newer than this library reads (up to {NEWEST}); use the release that wrote it, or a later one"
     )]
     Newer(u8),
     /// Bytes were changed.
@@ -141,11 +160,12 @@ impl Record {
 
     /// Its bytes, in place of what is in a buffer.
     pub(crate) fn encode_over(&self, buffer: Vec<u8>) -> Vec<u8> {
-        let mut out = Writer::over(buffer, MAGIC, VERSION);
+        let mut out = Writer::over(buffer, MAGIC, self.version());
         out.number(match self.body {
             RecordBody::Run => 0,
             RecordBody::Call(_) => 1,
             RecordBody::Completion(_) => 2,
+            RecordBody::Attempt(_) => 3,
         });
         out.number(u64::from(self.order));
         out.number(u64::from(self.after));
@@ -189,8 +209,23 @@ impl Record {
                 }
                 completion.values.iter().for_each(|value| out.bytes(value));
             }
+            RecordBody::Attempt(attempt) => {
+                out.number(u64::from(attempt.attempts));
+                out.number(attempt.wait_ms);
+                out.signed(attempt.due_ms);
+            }
         }
         out.finish()
+    }
+
+    /// The version that is needed to say it.
+    fn version(&self) -> u8 {
+        let is_letter = |(event_type, _): &(String, u128)| event_type == DEAD_LETTER_EVENT;
+        match &self.body {
+            RecordBody::Attempt(_) => NEWEST,
+            RecordBody::Completion(completion) if completion.events.iter().any(is_letter) => NEWEST,
+            _ => VERSION,
+        }
     }
 
     /// Reads a record.
@@ -198,8 +233,8 @@ impl Record {
     /// # Errors
     /// When the bytes are foreign, newer or damaged; never anything worse, whatever the bytes are.
     pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
-        let mut input = Reader::open_as(bytes, MAGIC, VERSION)?;
-        let kind = input.index(3)?;
+        let mut input = Reader::open_as(bytes, MAGIC, NEWEST)?;
+        let kind = input.index(if input.version() < NEWEST { 3 } else { 4 })?;
         let (order, after) = (input.small()?, input.small()?);
         let first = match input.index(3)? {
             0 => First::No,
@@ -227,6 +262,11 @@ impl Record {
                     None
                 },
                 payload: input.bytes()?.to_vec(),
+            }),
+            3 => RecordBody::Attempt(AttemptRecord {
+                attempts: input.small()?,
+                wait_ms: input.number()?,
+                due_ms: input.signed()?,
             }),
             _ => {
                 let mut events = Vec::new();

@@ -8,8 +8,9 @@ use rustc_hash::FxHashMap;
 use super::error::{Place, PlanError, PlanErrorKind, quoted};
 use super::model::{Action, AgentPlan, BuiltIn, Language};
 use crate::condition::{EventView, Program, Trigger, classify};
+use crate::config::ConfigError;
 use crate::ids::{ActionId, EventId};
-use crate::run::Router;
+use crate::run::{FailurePolicy, OnFailure, Router};
 use crate::value::Value;
 
 const ON_FAILURE_KEY: &str = "action.trigger-condition.evaluate-failure-strategy";
@@ -24,7 +25,7 @@ pub enum OnConditionFailure {
 }
 
 /// What the machine and its host need of an action beside its triggers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CompiledAction {
     /// Name in the plan.
     pub name: String,
@@ -36,6 +37,8 @@ pub struct CompiledAction {
     pub language: Language,
     /// The action of the framework it stands for.
     pub built_in: Option<BuiltIn>,
+    /// What is done about its failures.
+    pub failure_policy: FailurePolicy,
 }
 
 /// A condition could not be evaluated and the plan says that this is fatal.
@@ -105,7 +108,8 @@ impl Routes {
     ///
     /// # Errors
     /// The first trigger that cannot be used; more than 65,536 actions; a value of
-    /// `action.trigger-condition.evaluate-failure-strategy` that does not exist.
+    /// `action.trigger-condition.evaluate-failure-strategy`, or of one of the options of failure policies, that does not
+    /// exist.
     pub fn compile(plan: &AgentPlan) -> Result<Routes, PlanError> {
         let mut exact: FxHashMap<Box<str>, Vec<ActionId>> = FxHashMap::default();
         let mut conditional = Vec::new();
@@ -132,6 +136,7 @@ impl Routes {
                 aliases: aliases(action),
                 language: action.exec.language(),
                 built_in: action.exec.built_in(),
+                failure_policy: failure_policy(plan, &action.name)?,
             });
         }
         let mut attribute_names: Vec<String> = conditional
@@ -163,6 +168,36 @@ impl Routes {
     /// Actions that name this event type, in plan order.
     pub fn exact(&self, event_type: &str) -> &[ActionId] {
         self.exact.get(event_type).map_or(&[], |ids| ids)
+    }
+
+    /// Refuses failure policies of actions whose host does not keep to them.
+    ///
+    /// # Errors
+    /// When an action of the language has one; it is named.
+    pub fn refuse_policies_of(&self, language: Language) -> Result<(), PlanError> {
+        let asks = |action: &&CompiledAction| action.language == language && action.failure_policy.is_asked_for();
+        let Some(action) = self.actions.iter().find(asks) else {
+            return Ok(());
+        };
+        let option = match action.failure_policy.on_failure {
+            OnFailure::DeadLetter => "on-failure",
+            OnFailure::Fail => "retry.max-attempts",
+        };
+        let message = format!(
+            "{option} is set for action '{}', which is one of {language:?}, and exceptions of those always fail the job on Flink: retries and dead letters are for others only. Set it for those by their names",
+            action.name
+        );
+        let config = Place::ROOT.key("config");
+        Err(PlanError::new(
+            PlanErrorKind::Conflict,
+            config.key("conf_data"),
+            message,
+        ))
+    }
+
+    /// Whether some action may be tried again, or end as a dead letter.
+    pub fn has_policies(&self) -> bool {
+        self.actions.iter().any(|action| action.failure_policy.is_asked_for())
     }
 
     /// Whether any action has an expression. If not, an event's type alone decides.
@@ -301,6 +336,45 @@ fn on_failure(plan: &AgentPlan) -> Result<OnConditionFailure, PlanError> {
     }
 }
 
+/// What the options say of one action: its own, else those of all.
+fn failure_policy(plan: &AgentPlan, action: &str) -> Result<FailurePolicy, PlanError> {
+    let config = &plan.config;
+    let wrong = |key: &str, error: ConfigError| {
+        let config = Place::ROOT.key("config");
+        let data = config.key("conf_data");
+        PlanError::new(PlanErrorKind::WrongType, data.key(key), error.to_string())
+    };
+    let usual = FailurePolicy::default();
+    let millis = |option: &str, usual: u64| {
+        let key = config.action_key(action, option);
+        let found = config.get_duration(&key).map_err(|error| wrong(&key, error))?;
+        Ok(found.map_or(usual, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)))
+    };
+    let on_failure = config.action_key(action, "on-failure");
+    let max_attempts = config.action_key(action, "retry.max-attempts");
+    let jitter = config.action_key(action, "retry.jitter");
+    Ok(FailurePolicy {
+        on_failure: match config
+            .get_enum(&on_failure)
+            .map_err(|error| wrong(&on_failure, error))?
+        {
+            Some("dead-letter") => OnFailure::DeadLetter,
+            _ => OnFailure::Fail,
+        },
+        max_retries: config
+            .get_int(&max_attempts)
+            .map_err(|error| wrong(&max_attempts, error))?
+            .and_then(|retries| u32::try_from(retries).ok())
+            .unwrap_or(usual.max_retries),
+        backoff_ms: millis("retry.backoff", usual.backoff_ms)?,
+        max_backoff_ms: millis("retry.max-backoff", usual.max_backoff_ms)?,
+        jitter: config
+            .get_float(&jitter)
+            .map_err(|error| wrong(&jitter, error))?
+            .unwrap_or(usual.jitter),
+    })
+}
+
 impl Router for Routes {
     type Attributes = Vec<(String, Value)>;
 
@@ -318,6 +392,11 @@ impl Router for Routes {
 
     fn action_aliases(&self, action: ActionId) -> &[String] {
         self.actions.get(usize::from(action.0)).map_or(&[], |a| &a.aliases)
+    }
+
+    fn failure_policy(&self, action: ActionId) -> FailurePolicy {
+        let found = self.actions.get(usize::from(action.0));
+        found.map_or_else(FailurePolicy::default, |action| action.failure_policy)
     }
 
     fn exact(&self, event_type: &str) -> &[ActionId] {

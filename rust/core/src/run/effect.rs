@@ -60,6 +60,18 @@ pub enum Effect {
         /// Its key.
         key: KeySlot,
     },
+    /// An attempt of an action has failed and is followed by another: say [`crate::run::Machine::handle_backoff_over`] at
+    /// `due_ms`, and no later than `wait_ms` from now, whatever the clock shows.
+    Backoff {
+        /// The task, under its new number.
+        task: TaskId,
+        /// Its key.
+        key: KeySlot,
+        /// The wait, in milliseconds, from the failure on.
+        wait_ms: u64,
+        /// When it ends, in milliseconds since 1970 as the host reckons.
+        due_ms: i64,
+    },
     /// An action completed before a crash: instead of running it, read the values of its record and hand them to
     /// [`crate::run::Machine::handle_replayed`]. Only with a journal.
     Replay {
@@ -121,6 +133,15 @@ pub enum Effect {
         /// Its key.
         key: KeySlot,
         /// The output event; released by this effect.
+        event: ValueHandle,
+        /// Timestamp of the input that caused it, in milliseconds.
+        timestamp: Option<i64>,
+    },
+    /// Send a dead letter to where dead letters go.
+    DeadLetter {
+        /// Its key.
+        key: KeySlot,
+        /// The letter; released by this effect.
         event: ValueHandle,
         /// Timestamp of the input that caused it, in milliseconds.
         timestamp: Option<i64>,

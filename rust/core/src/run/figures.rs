@@ -14,6 +14,10 @@ pub struct Figures {
     pub suspended_tasks: usize,
     /// Outputs held back until the records before them are durable.
     pub held_outputs: usize,
+    /// Attempts of actions that failed and are, or were, followed by another; only grows.
+    pub failed_attempts: u64,
+    /// Dead letters that left; only grows.
+    pub dead_letters: u64,
     /// Markers held back by unfinished inputs.
     pub held_markers: usize,
 }

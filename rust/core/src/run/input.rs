@@ -5,6 +5,7 @@
 
 use super::CallError;
 use crate::ids::{EventId, Symbol, ValueHandle};
+use crate::symbols::DEAD_LETTER_EVENT;
 
 /// Bounds of a machine.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +87,11 @@ pub enum TaskError {
     /// The type is not interned.
     #[error("Unknown event type symbol {0}")]
     UnknownType(u32),
+    /// Only the machine decides what is a dead letter.
+    #[error(
+        "Action '{0}' sent an event of type \"{DEAD_LETTER_EVENT}\", which is reserved; to have this input dead-lettered, raise an exception and set `action.{0}.on-failure` to dead-letter"
+    )]
+    ReservedType(String),
     /// The run has as many events as it may.
     #[error(
         "Action '{0}' alone has sent more than the {1} events that one input may cause: does it send without end? If the run is meant to be this long, raise `max-events-per-run`"

@@ -4,6 +4,7 @@ use crate::ids::{ActionId, EventId, KeySlot, Symbol, ValueHandle};
 use crate::journal::{Digest, Ticket};
 use crate::memory::{Committed, Overlay};
 use crate::run::TaskCalls;
+use crate::run::failures::Failures;
 use crate::run::journal::{JournalledCalls, KeyJournal};
 use crate::run::segments::SegmentId;
 use std::collections::VecDeque;
@@ -49,6 +50,8 @@ pub(crate) enum TaskState {
     Suspended,
     /// What it waited for has come; waits for its turn to continue.
     Woken,
+    /// It failed; waits until it is run again from its first line.
+    Backoff,
 }
 
 #[derive(Debug)]
@@ -71,6 +74,10 @@ pub(crate) struct Task {
     pub(crate) busy: bool,
     /// What was replayed for it has not reached its code yet.
     pub(crate) held: bool,
+    /// Its attempts that failed, if there are any.
+    pub(crate) failures: Option<Box<Failures>>,
+    /// It has failed for good: all it may still send is its dead letter.
+    pub(crate) dead: bool,
     /// The ticket it may start after: the completion of the task that sent its event.
     pub(crate) after: Ticket,
 }
@@ -98,6 +105,8 @@ pub(crate) struct Key {
     pub(crate) segment: SegmentId,
     pub(crate) timestamp: Option<i64>,
     pub(crate) events_seen: u32,
+    /// Of the run in progress, where dead letters may need it.
+    pub(crate) input: Option<EventIndex>,
     pub(crate) nodes: Vec<TaskNode>,
     pub(crate) queue: VecDeque<TaskIndex>,
     pub(crate) running: Option<TaskIndex>,

@@ -11,6 +11,8 @@
 //! Running   --(suspended)-->                Suspended
 //! Suspended --(woken)-->                    Woken
 //! Woken     --(its turn: Resume)-->         Running
+//! Running   --(failed, is tried again)-->   Backoff
+//! Backoff   --(the wait is over)-->         Queued
 //! ```
 //!
 //! and of a key:
@@ -33,10 +35,10 @@ use super::input::MAX_SLOT_GAP;
 use super::journal::{Journal, KeyJournal};
 use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, Task, TaskIndex, TaskState, Waiting};
 use super::segments::Segments;
-use super::{Effect, EventIn, Figures, InputError, Limits, Marker, Observed, Router, TaskError};
+use super::{Effect, EventIn, Figures, InputError, Limits, Marker, Observed, OnFailure, Router, TaskError};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use crate::journal::{Digest, JournalSettings, Ticket};
-use crate::symbols::Symbols;
+use crate::symbols::{DEAD_LETTER, Symbols};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 use std::collections::VecDeque;
@@ -53,6 +55,8 @@ pub(super) const KEPT_BY_MACHINE: usize = 1 << 14;
 pub struct Machine<R: Router> {
     pub(super) router: R,
     pub(super) limits: Limits,
+    /// Some action's failures end in dead letters, which tell the input.
+    pub(super) keeps_inputs: bool,
     pub(super) symbols: Symbols,
     /// Where the exact matches of an interned type lie in `route_actions`.
     pub(super) routes: Vec<(u32, u32)>,
@@ -93,9 +97,13 @@ pub struct Machine<R: Router> {
 impl<R: Router> Machine<R> {
     /// A machine without keys.
     pub fn new(router: R, limits: Limits) -> Self {
+        let policy = |index| router.failure_policy(ActionId(index as u16));
+        let dead_letters = |index| policy(index).on_failure == OnFailure::DeadLetter;
+        let keeps_inputs = (0..router.action_count()).any(dead_letters);
         Machine {
             router,
             limits,
+            keeps_inputs,
             symbols: Symbols::default(),
             routes: Vec::new(),
             route_actions: Vec::new(),
@@ -286,6 +294,9 @@ impl<R: Router> Machine<R> {
                 event.id,
                 self.router.action_name(action).to_owned(),
             ));
+        }
+        if (event.event_type == DEAD_LETTER) != self.tasks[index as usize].dead {
+            return Err(TaskError::ReservedType(self.router.action_name(action).to_owned()));
         }
         // Events count when they are routed, after the action; one that sends for ever never gets there.
         if self.tasks[index as usize].sent.len() > self.limits.max_events_per_run as usize {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod effect;
+mod failures;
 mod figures;
 mod input;
 mod journal;
@@ -19,6 +20,7 @@ mod turns;
 
 pub use calls::{ACTION, CallError, ScopeKind, TaskCalls};
 pub use effect::{Effect, Marker, Observed, RecordOut};
+pub use failures::{FailurePolicy, OnFailure, Verdict};
 pub use figures::Figures;
 pub use input::{EventIn, InputError, Limits, TaskError};
 pub use journal::{CallIn, CallOutcome, CallStep};

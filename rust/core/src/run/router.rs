@@ -1,5 +1,6 @@
 //! How the machine asks which actions an event triggers.
 
+use super::FailurePolicy;
 use crate::ids::{ActionId, EventId};
 
 /// The routing rules of a plan. The machine is generic over them so that tests can put a naive one in their place.
@@ -21,6 +22,11 @@ pub trait Router {
     /// What else journals and snapshots of before may know it by. No two actions share such a name, or an identity.
     fn action_aliases(&self, _action: ActionId) -> &[String] {
         &[]
+    }
+
+    /// What is done about failures of an action.
+    fn failure_policy(&self, _action: ActionId) -> FailurePolicy {
+        FailurePolicy::default()
     }
 
     /// Actions with a trigger entry equal to this type, in plan order.

@@ -1,17 +1,17 @@
-//! What becomes of an event: output leaves the machine, every other event becomes one queued task for each action that its
+//! What becomes of an event: outputs and dead letters leave the machine, every other event becomes one queued task for each action that its
 //! type or a condition selects. The exact matches of a type are asked of the [`Router`] once and kept by its symbol until
 //! symbols are collected. Routing is also where the events of a run are counted, so the run that never ends fails here.
 
-use super::key::{EventIndex, TaskNode};
+use super::key::{EventIndex, ROOT, TaskNode};
 use super::{Effect, Machine, Observed, Router};
 use crate::ids::{KeySlot, Symbol};
 use crate::journal::Ticket;
-use crate::symbols::OUTPUT;
+use crate::symbols::{DEAD_LETTER, OUTPUT};
 
 const NO_ROUTES: (u32, u32) = (u32::MAX, 0);
 
 impl<R: Router> Machine<R> {
-    /// Output events leave; others start one task for each action they trigger, after a ticket is acknowledged.
+    /// Output events and dead letters leave; others start one task for each action they trigger, after a ticket is acknowledged.
     pub(super) fn route(&mut self, key: KeySlot, event: EventIndex, parent: u32, event_index: u32, after: Ticket) {
         let state = &mut self.keys[key.0 as usize];
         if state.events_seen >= self.limits.max_events_per_run {
@@ -33,7 +33,7 @@ impl<R: Router> Machine<R> {
                 sender: self.finishing,
             });
         }
-        if header.event_type == OUTPUT {
+        if header.event_type == OUTPUT || header.event_type == DEAD_LETTER {
             if !self.hold(key, event) {
                 let timestamp = self.keys[key.0 as usize].timestamp;
                 self.emit(key, event, timestamp);
@@ -60,7 +60,10 @@ impl<R: Router> Machine<R> {
             }
         }
         self.events[event as usize].uses = selected.len() as u32;
-        if selected.is_empty() {
+        if parent == ROOT && self.keeps_inputs {
+            self.keep_input(key, event);
+        }
+        if self.events[event as usize].uses == 0 {
             let value = self.events.remove(event as usize).value;
             self.effects.push_back(Effect::Release(value));
         }
@@ -76,14 +79,24 @@ impl<R: Router> Machine<R> {
                 action,
             });
             let task = self.add_task(key, event, action, node, after);
-            self.keys[key.0 as usize].queue.push_back(task);
+            if self.take_recovered_attempts(key, task) {
+                self.back_off(key, task);
+            } else {
+                self.keys[key.0 as usize].queue.push_back(task);
+            }
         }
         self.selected = selected;
     }
 
     pub(super) fn emit(&mut self, key: KeySlot, event: EventIndex, timestamp: Option<i64>) {
-        let event = self.events.remove(event as usize).value;
-        self.effects.push_back(Effect::Emit { key, event, timestamp });
+        let header = self.events.remove(event as usize);
+        let event = header.value;
+        if header.event_type == DEAD_LETTER {
+            self.figures.dead_letters += 1;
+            self.effects.push_back(Effect::DeadLetter { key, event, timestamp });
+        } else {
+            self.effects.push_back(Effect::Emit { key, event, timestamp });
+        }
     }
 
     pub(super) fn exact(&mut self, event_type: Symbol) -> (u32, u32) {

@@ -3,15 +3,17 @@
 //! A snapshot holds what is committed: queued and unfinished tasks, waiting inputs, sensory memory. A task that has
 //! started but not finished is stored as not started, since nothing of it is visible before it finishes; after a
 //! restore it runs from its first line, before the tasks that were queued behind it. Of finished tasks those are stored
-//! that an unfinished one came from. Short-term memory is the host's state already. Markers are not state.
+//! that an unfinished one came from. Of failures the number is stored, and the wait in progress. Short-term memory is the host's state already. Markers are not state.
 
+use super::failures::Failures;
 use super::journal::Progress;
 use super::key::{Event, EventIndex, Key, ROOT, TaskIndex, TaskNode, TaskState, Waiting};
 use super::{InputError, Machine, RecordOut, Router};
-use crate::checkpoint::{FormatError, MAGIC, Reader, VERSION, VERSION_WITH_JOURNAL, Writer};
+use crate::checkpoint::{FormatError, MAGIC, Reader, VERSION, VERSION_WITH_FAILURES, VERSION_WITH_JOURNAL, Writer};
 use crate::ids::{ActionId, EventId, KeySlot, ValueHandle};
 use crate::journal::Digest;
 use crate::memory::Node;
+use crate::symbols::DEAD_LETTER;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -79,6 +81,10 @@ pub struct RestorePlan {
     sensory: Vec<(Arc<str>, bool)>,
     waiting: Vec<(usize, Option<Digest>)>,
     journal: StoredJournal,
+    /// By place among the tasks.
+    failures: Vec<(usize, Failures)>,
+    /// The input of the run, if it is kept.
+    input: Option<usize>,
 }
 
 /// What a snapshot has of the journal of the run in progress.
@@ -96,8 +102,13 @@ impl RestorePlan {
     /// # Errors
     /// When the bytes are foreign, newer or damaged; never anything worse, whatever the bytes are.
     pub fn parse(bytes: &[u8]) -> Result<RestorePlan, FormatError> {
-        let mut input = Reader::open_as(bytes, MAGIC, VERSION_WITH_JOURNAL)?;
-        let journalled = input.version() == VERSION_WITH_JOURNAL;
+        let mut input = Reader::open_as(bytes, MAGIC, VERSION_WITH_FAILURES)?;
+        let with_failures = input.version() == VERSION_WITH_FAILURES;
+        let journalled = if with_failures {
+            input.flag()?
+        } else {
+            input.version() == VERSION_WITH_JOURNAL
+        };
         // Shared, not copied: a few bytes can name a long text any number of times.
         let mut texts: Vec<Arc<str>> = Vec::new();
         for _ in 0..input.count()? {
@@ -183,13 +194,35 @@ impl RestorePlan {
                 journal.unacknowledged.push(RecordOut { tail, value });
             }
         }
+        let mut failures = Vec::new();
+        let mut kept = None;
+        if with_failures {
+            for _ in 0..input.count()? {
+                let task = input.index(tasks.len())?;
+                let failed = Failures {
+                    attempts: input.small()?,
+                    wait_ms: input.number()?,
+                    due_ms: input.signed()?,
+                    ..Failures::default()
+                };
+                failures.push((task, failed));
+            }
+            if input.flag()? {
+                let event = input.index(events.len())?;
+                if journal.held.contains(&event) || waiting.iter().any(|(other, _)| *other == event) {
+                    return Err(input.damaged("an event is used twice"));
+                }
+                used[event] = true;
+                kept = Some(event);
+            }
+        }
         input.end()?;
         let something = !tasks.is_empty() || !journal.held.is_empty() || !journal.unacknowledged.is_empty();
         // With a journal, a run may have nothing left but to learn what the store has of it.
         if used.contains(&false) || (something && !active) || (active && !something && !journalled) {
             return Err(input.damaged("runs and events do not fit together"));
         }
-        if !active && (!nodes.is_empty() || !sensory.is_empty()) {
+        if !active && (!nodes.is_empty() || !sensory.is_empty() || kept.is_some()) {
             return Err(input.damaged("a run that is over has left something behind"));
         }
         Ok(RestorePlan {
@@ -203,6 +236,8 @@ impl RestorePlan {
             sensory,
             waiting,
             journal,
+            failures,
+            input: kept,
         })
     }
 
@@ -276,8 +311,12 @@ impl<R: Router> Machine<R> {
         };
         let mut tasks = Vec::new();
         let mut kept = vec![false; state.nodes.len()];
+        let mut failures: Vec<(u64, &Failures)> = Vec::new();
         for task in self.tasks_in_order(state) {
             let task = &self.tasks[task as usize];
+            if let Some(failed) = &task.failures {
+                failures.push((tasks.len() as u64, failed));
+            }
             tasks.push((place(task.event, &mut events), task.node));
             mark_with_ancestors(&state.nodes, task.node, &mut kept);
         }
@@ -293,6 +332,10 @@ impl<R: Router> Machine<R> {
             .flat_map(|journal| &journal.held)
             .map(|(_, event)| place(*event, &mut events))
             .collect();
+        let kept_input = state.input.map(|event| place(event, &mut events));
+        let mut letters = journal.iter().flat_map(|journal| &journal.held);
+        let holds_letter = letters.any(|(_, event)| self.events[*event as usize].event_type == DEAD_LETTER);
+        let with_failures = !failures.is_empty() || kept_input.is_some() || holds_letter;
 
         let mut sensory: Vec<(&str, Node)> = state
             .sensory
@@ -333,14 +376,15 @@ impl<R: Router> Machine<R> {
             .collect();
         body.extend(sensory.iter().map(|(path, _)| texts.of(path)));
 
-        let mut out = Writer::of(
-            MAGIC,
-            if journal.is_some() {
-                VERSION_WITH_JOURNAL
-            } else {
-                VERSION
-            },
-        );
+        let version = match journal {
+            _ if with_failures => VERSION_WITH_FAILURES,
+            Some(_) => VERSION_WITH_JOURNAL,
+            None => VERSION,
+        };
+        let mut out = Writer::of(MAGIC, version);
+        if with_failures {
+            out.number(u64::from(journal.is_some()));
+        }
         out.number(texts.list.len() as u64);
         texts.list.iter().for_each(|text| out.text(text));
         out.number(state.sequence);
@@ -404,6 +448,17 @@ impl<R: Router> Machine<R> {
                 }
             }
         }
+        if with_failures {
+            out.number(failures.len() as u64);
+            for (task, failed) in failures {
+                out.number(task);
+                out.number(u64::from(failed.attempts));
+                out.number(failed.wait_ms);
+                out.signed(failed.due_ms);
+            }
+            out.number(u64::from(kept_input.is_some()));
+            kept_input.into_iter().for_each(|event| out.number(event));
+        }
         self.keys[key.0 as usize].persisted = true;
         Ok(Some(KeySnapshot {
             bytes: out.finish(),
@@ -411,16 +466,20 @@ impl<R: Router> Machine<R> {
         }))
     }
 
-    /// Unfinished tasks of a run: those already started first, in the order they were made, then the queued ones.
+    /// Unfinished tasks of a run: those already started first, in the order they were made, then the queued ones, then those
+    /// that have failed, whether they wait or not. So no start changes the order of a key that is not dirty.
     fn tasks_in_order(&self, state: &Key) -> Vec<TaskIndex> {
-        let mut started: Vec<TaskIndex> = state.suspended.iter().copied().chain(state.running).collect();
-        started.sort_unstable_by_key(|task| self.tasks[*task as usize].node);
-        let queued = state
-            .queue
-            .iter()
-            .copied()
-            .filter(|task| self.tasks[*task as usize].state == TaskState::Queued);
-        started.into_iter().chain(queued).collect()
+        let has_failed = |task: &TaskIndex| self.tasks[*task as usize].failures.is_some();
+        let by_node = |tasks: &mut Vec<TaskIndex>| tasks.sort_unstable_by_key(|task| self.tasks[*task as usize].node);
+        let started = state.suspended.iter().copied().chain(state.running);
+        let (mut failed, mut started): (Vec<TaskIndex>, Vec<TaskIndex>) = started.partition(has_failed);
+        by_node(&mut started);
+        let queued = state.queue.iter().copied();
+        let queued = queued.filter(|task| self.tasks[*task as usize].state == TaskState::Queued);
+        let (failed_before, queued): (Vec<TaskIndex>, Vec<TaskIndex>) = queued.partition(has_failed);
+        failed.extend(failed_before);
+        by_node(&mut failed);
+        started.into_iter().chain(queued).chain(failed).collect()
     }
 
     /// Takes back the unfinished runs of a key. `values` are the handles of the stored values, in their order;
@@ -508,6 +567,9 @@ impl<R: Router> Machine<R> {
             self.events[index as usize].uses += 1;
             queue.push(self.add_task(key, index, nodes[*node as usize].action, *node, 0));
         }
+        for (task, failed) in plan.failures {
+            self.tasks[queue[task] as usize].failures = Some(Box::new(failed));
+        }
         let mut waiting = Vec::with_capacity(plan.waiting.len());
         for (event, digest) in &plan.waiting {
             waiting.push(Waiting {
@@ -532,6 +594,11 @@ impl<R: Router> Machine<R> {
         state.events_seen = plan.events_seen;
         state.nodes = nodes;
         state.queue.extend(queue);
+        state.input = None;
+        if let Some(event) = plan.input {
+            self.keep_input(key, indexes[event]);
+        }
+        let state = &mut self.keys[key.0 as usize];
         for (mut entry, segment) in waiting.into_iter().zip(segments) {
             entry.segment = segment;
             state.waiting.push_back(entry);

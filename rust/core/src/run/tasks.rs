@@ -96,6 +96,8 @@ impl<R: Router> Machine<R> {
             journalled: None,
             busy: false,
             held: false,
+            failures: None,
+            dead: false,
             after,
         }) as TaskIndex;
         if index as usize >= self.generations.len() {

@@ -16,6 +16,8 @@ impl<R: Router> Machine<R> {
     pub(super) fn begin_restored(&mut self, key: KeySlot) {
         if !self.keys[key.0 as usize].active {
             self.start_next(key);
+        } else if !self.is_unread(key) {
+            self.back_off_restored(key);
         }
         self.settle(key);
     }
@@ -84,6 +86,9 @@ impl<R: Router> Machine<R> {
     }
 
     fn end_run(&mut self, key: KeySlot) {
+        if let Some(input) = self.keys[key.0 as usize].input.take() {
+            self.drop_use(input);
+        }
         let effects = &mut self.effects;
         let state = &mut self.keys[key.0 as usize];
         state.sensory.clear(|value| effects.push_back(Effect::Release(value)));

@@ -80,6 +80,8 @@ impl Local {
         told.set_item("numOfRunsInFlight", running)?;
         told.set_item("numOfPendingInputs", pending)?;
         told.set_item("numOfSuspendedTasks", of_machine.suspended_tasks)?;
+        told.set_item("numOfFailedAttempts", of_machine.failed_attempts)?;
+        told.set_item("numOfDeadLetters", of_machine.dead_letters)?;
         told.set_item("executed", &self.meter.executed)?;
         let took: Vec<Vec<u64>> = self.meter.took.iter_mut().map(std::mem::take).collect();
         told.set_item("took", took)?;

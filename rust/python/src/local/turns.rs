@@ -97,6 +97,14 @@ impl Local {
                     self.agent
                 )));
             }
+            Effect::DeadLetter { event, .. } => {
+                if let Some(Stored::Event(event)) = self.values.try_remove(event.0 as usize) {
+                    self.letters.bind(py).append(read(py, &event.attributes)?)?;
+                }
+            }
+            Effect::Backoff {
+                task, wait_ms, due_ms, ..
+            } => self.backoffs.push((task, wait_ms, due_ms)),
             Effect::RunAction { .. }
             | Effect::Resume { .. }
             | Effect::Replay { .. }

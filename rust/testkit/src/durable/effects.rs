@@ -5,6 +5,7 @@ use crate::host::{Stored, Value};
 use flink_agents_core::journal::Tail;
 use flink_agents_core::memory::Node;
 use flink_agents_core::run::Effect;
+use flink_agents_core::symbols::DEAD_LETTER_EVENT;
 
 impl Attempt {
     pub(super) fn drain(&mut self, world: &mut World) {
@@ -28,7 +29,8 @@ impl Attempt {
                     Node::Value(handle) => tree.insert(path, Stored::Value(self.handles.memory(handle).to_owned())),
                 };
             }
-            Effect::Emit { key, event, .. } => {
+            Effect::Backoff { task, .. } => self.backoffs.push(task),
+            Effect::Emit { key, event, .. } | Effect::DeadLetter { key, event, .. } => {
                 let key = self.key_of(key);
                 let Value::Event(event) = self.handles.release(event) else {
                     panic!("an output that is no event");
@@ -40,9 +42,14 @@ impl Attempt {
                     written.chain(durable).all(|open| open > last),
                     "an output leaves before the records of its run"
                 );
-                world.tell(|| format!("output {key:?} {}", event.payload));
-                world.count("output");
-                world.outputs.entry(key).or_default().push(event.payload);
+                world.tell(|| format!("{} {key:?} {}", event.event_type, event.payload));
+                if event.event_type == DEAD_LETTER_EVENT {
+                    world.count("dead letter");
+                    world.letters.entry(key).or_default().push(event.payload);
+                } else {
+                    world.count("output");
+                    world.outputs.entry(key).or_default().push(event.payload);
+                }
             }
             Effect::RunEnded {
                 key,

@@ -4,7 +4,7 @@
 
 use super::replay::Answer;
 use crate::ids::{KeySlot, TaskId};
-use crate::journal::{CallRecord, CallStatus, Digest, Origin, RecordBody, Tail, Ticket};
+use crate::journal::{CallRecord, CallStatus, Digest, Ending, Origin, RecordBody, RetainedCall, Tail, Ticket};
 use crate::run::key::TaskIndex;
 use crate::run::{CallError, Effect, Machine, Router, TaskError};
 
@@ -58,7 +58,7 @@ enum CallState {
 pub(super) struct JournalledCall {
     scope: u32,
     place: u32,
-    position: Vec<u32>,
+    pub(super) position: Vec<u32>,
     pub(super) function: String,
     /// Ids that it had before.
     former: Box<[Box<str>]>,
@@ -67,10 +67,22 @@ pub(super) struct JournalledCall {
     /// Actions of the run that had completed when it began.
     after: u32,
     state: CallState,
-    /// A record says that it had begun before the crash.
+    /// A record says that it had begun before the crash, or a failed attempt of its action had come to it.
     pub(super) had_begun: bool,
     /// Its last record; 0 if it has none of this attempt.
     ticket: Ticket,
+    /// What it brought, where the action may be tried again; open until then.
+    ending: Ending,
+}
+
+impl Ending {
+    fn of(failed: bool, payload: &[u8]) -> Ending {
+        if failed {
+            Ending::Failed
+        } else {
+            Ending::Returned(payload.to_vec())
+        }
+    }
 }
 
 impl JournalledCall {
@@ -87,6 +99,25 @@ pub(crate) struct JournalledCalls(Vec<JournalledCall>);
 impl JournalledCalls {
     pub(super) fn get(&self, number: u32) -> Option<&JournalledCall> {
         self.0.get(number as usize)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut JournalledCall> {
+        self.0.get_mut(number as usize)
+    }
+
+    /// Of the calls that the next attempt does not simply make again.
+    pub(super) fn into_retained(self) -> impl Iterator<Item = RetainedCall> {
+        // One that has no reconciler, and did not return, leaves nothing that could be asked.
+        let stays = |call: &JournalledCall| {
+            let had_begun = call.ticket != 0 || call.had_begun || call.ending == Ending::Failed;
+            matches!(call.ending, Ending::Returned(_)) || (call.reconcilable && had_begun)
+        };
+        self.0.into_iter().filter(stays).map(|call| RetainedCall {
+            position: call.position,
+            function: call.function,
+            digest: call.digest,
+            ending: call.ending,
+        })
     }
 }
 
@@ -119,8 +150,12 @@ impl<R: Router> Machine<R> {
             state: CallState::Waiting,
             had_begun: false,
             ticket: 0,
+            ending: Ending::Open,
         });
         let key = state.key;
+        if let Some(step) = self.retained(key, index, number) {
+            return Ok((number, self.answered(index, number, step)));
+        }
         let answer = self.recorded(key, index, number);
         if !matches!(answer, Answer::None) {
             // Where code of a suspended action asks, nothing else has the key looked at: what comes after this is due now.
@@ -164,8 +199,12 @@ impl<R: Router> Machine<R> {
                     CallStatus::Succeeded
                 };
                 let ticket = self.write_call(key, index, call, status, outcome.payload.to_vec());
+                let keeps = self.may_retry(index);
                 if let Some(ended) = self.journalled(index, call) {
                     ended.ticket = ticket;
+                    if keeps {
+                        ended.ending = Ending::of(outcome.failed, outcome.payload);
+                    }
                 }
             }
             (CallState::Waiting, _) => {
@@ -207,6 +246,12 @@ impl<R: Router> Machine<R> {
         calls.0.get_mut(call as usize)
     }
 
+    /// Whether the action may be tried again, so that what its calls bring has to be kept.
+    fn may_retry(&self, index: TaskIndex) -> bool {
+        let action = self.tasks[index as usize].action;
+        self.router.failure_policy(action).max_retries > 0
+    }
+
     pub(super) fn tail_of_call(&self, index: TaskIndex, call: u32) -> Option<Tail> {
         let calls = self.tasks[index as usize].journalled.as_ref()?;
         let position = calls.0.get(call as usize)?.position.clone();
@@ -218,7 +263,11 @@ impl<R: Router> Machine<R> {
 
     /// Takes note of how the journal answered a call.
     pub(super) fn answered(&mut self, index: TaskIndex, number: u32, step: CallStep) -> CallStep {
+        let keeps = self.may_retry(index);
         if let Some(call) = self.journalled(index, number) {
+            if let (CallStep::Replay { failed, payload }, true) = (&step, keeps) {
+                call.ending = Ending::of(*failed, payload);
+            }
             call.state = match step {
                 CallStep::Replay { .. } => CallState::Done,
                 CallStep::Execute | CallStep::Reconcile => CallState::Executing,

@@ -74,6 +74,7 @@ impl<R: Router> Machine<R> {
             ..Progress::default()
         };
         journal.replay = None;
+        journal.attempts.clear();
         journal.progress = unknown;
         let Some((run, recovered)) = journal.history.runs.first_key_value() else {
             return Pick::Input(0);
@@ -96,7 +97,7 @@ impl<R: Router> Machine<R> {
         match found.filter(|_| run == state.sequence || given_up) {
             Some(place) => {
                 state.sequence = run;
-                if let Some(recovered) = journal.history.runs.remove(&run) {
+                if let Some(mut recovered) = journal.history.runs.remove(&run) {
                     journal.progress = Progress {
                         begun: true,
                         order: recovered.next_order(),
@@ -104,6 +105,7 @@ impl<R: Router> Machine<R> {
                         digest,
                         origin: recovered.origin(),
                     };
+                    journal.attempts = recovered.take_attempts();
                     journal.replay = Replay::of(recovered);
                 }
                 journal.awaited = None;

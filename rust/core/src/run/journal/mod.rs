@@ -10,8 +10,11 @@
 //! *Going along the records* (`replay.rs`). A completed action is not run, its record is committed in its place. An action
 //! that had not completed runs, and its calls are answered from their records.
 //!
+//! *Failures* (`attempts.rs`). A failed attempt is recorded before the next one starts.
+//!
 //! *Which input is which run* (`inputs.rs`): by the digest of the input, in the order of the journal.
 
+mod attempts;
 mod calls;
 mod completions;
 mod inputs;
@@ -23,8 +26,10 @@ pub use calls::{CallIn, CallOutcome, CallStep};
 use super::key::{EventIndex, Key, TaskIndex};
 use super::{Effect, InputError, Machine, RecordOut, Router};
 use crate::ids::{ActionId, KeySlot};
-use crate::journal::{Digest, First, History, JournalSettings, Origin, Record, RecordBody, Tail, Ticket};
+use crate::journal::Path;
+use crate::journal::{Attempted, Digest, First, History, JournalSettings, Origin, Record, RecordBody, Tail, Ticket};
 use replay::Replay;
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -66,6 +71,8 @@ pub(crate) struct KeyJournal {
     /// Calls that wait for an acknowledgement.
     waiting_calls: Vec<(TaskIndex, u32)>,
     history: History,
+    /// Failures of tasks of the run that have not begun here.
+    attempts: FxHashMap<Path, Attempted>,
     /// The history is being read: nothing may run.
     unread: bool,
     /// Records of the snapshot that may be missing in the store, until the history tells.

@@ -32,7 +32,7 @@ pub(super) enum Answer {
 pub(super) struct Replay {
     pub(super) recovered: RecoveredRun,
     /// Calls that wait for their answers.
-    asked: Vec<(TaskIndex, u32)>,
+    pub(super) asked: Vec<(TaskIndex, u32)>,
     /// The key stands in the machine's list of those to look at.
     listed: bool,
 }
@@ -194,10 +194,13 @@ impl<R: Router> Machine<R> {
         let Some(next) = replay.recovered.next_completion() else {
             return false;
         };
-        // What code that goes on beside calls reads may be decided by how many have completed.
+        // What code that goes on beside calls reads may be decided by how many have completed; so may what one reads that is
+        // tried again.
         let comes_first = |index: &TaskIndex| {
+            let task = &self.tasks[*index as usize];
             let after = || replay.recovered.next_call_after(&self.tail_of(*index).task, None);
-            self.tasks[*index as usize].busy && after().is_some_and(|after| after <= replay.recovered.completed())
+            let reads = task.busy || task.state == TaskState::Backoff;
+            reads && after().is_some_and(|after| after <= replay.recovered.completed())
         };
         if state.suspended.iter().any(comes_first) {
             return false;
@@ -373,7 +376,14 @@ impl<R: Router> Machine<R> {
                 // The digest may stand in one of those that go.
                 journal.progress.begun = recovered.has_begun();
             }
-            self.discard(key, recovered.into_tails(run, false));
+            let attempts = self.keys[key.0 as usize].journal.as_mut();
+            let attempts = attempts.map(|journal| std::mem::take(&mut journal.attempts));
+            self.discard(
+                key,
+                recovered
+                    .with_attempts(attempts.unwrap_or_default())
+                    .into_tails(run, false),
+            );
             for (index, number) in replay.asked {
                 let step = self.start(key, index, number);
                 if step != CallStep::Wait {
@@ -396,7 +406,7 @@ impl<R: Router> Machine<R> {
             return self.fail(key, reason);
         }
         let reason = format!(
-            "Run {run} does not match its journal: {what}. The rest of its journal is dropped, and what it says may be done a second time. {HOW}"
+            "Run {run} does not match its journal: {what}. What no longer fits is dropped from the journal, and may be done a second time. {HOW}"
         );
         self.effects.push_back(Effect::Diverged { key, reason });
     }
@@ -427,6 +437,8 @@ impl<R: Router> Machine<R> {
         let progress = &mut journal.progress;
         progress.begun = true;
         progress.order = progress.order.max(recovered.next_order());
+        journal.attempts = recovered.take_attempts();
         journal.replay = Replay::of(recovered);
+        self.join_recovered_attempts(key);
     }
 }

@@ -47,6 +47,37 @@ public interface AgentBuilder {
     DataStream<Object> toDataStream();
 
     /**
+     * Returns the dead letters of actions whose failure policy asks for them ({@code on-failure: dead-letter}), as a side output;
+     * repeated calls return the same stream. Dead letters of a job that does not ask for this stream are in its log only.
+     *
+     * @throws IllegalStateException if no agent has been applied
+     * @throws UnsupportedOperationException without Flink
+     */
+    default DataStream<DeadLetter> getDeadLetters() {
+        throw new UnsupportedOperationException("This builder has no dead letters");
+    }
+
+    /**
+     * Returns the same as a table, with a column for each field of {@link DeadLetter}.
+     *
+     * @throws IllegalStateException if no agent has been applied
+     * @throws UnsupportedOperationException without Flink
+     */
+    default Table deadLettersToTable() {
+        throw new UnsupportedOperationException("This builder has no dead letters");
+    }
+
+    /**
+     * Returns the dead letters of a local environment, filled by {@code execute()}; {@link DeadLetter#toJson} makes lines of a
+     * file of them.
+     *
+     * @throws UnsupportedOperationException in an environment that runs on Flink
+     */
+    default List<DeadLetter> deadLettersToList() {
+        throw new UnsupportedOperationException("This builder has no dead letters");
+    }
+
+    /**
      * Returns the output as a table.
      *
      * @param schema the schema the output stream is converted with

@@ -20,6 +20,7 @@ public final class ActionDescriptor {
     private final String function;
     private final List<String> parameterTypes;
     private final boolean builtIn;
+    private final boolean hasPolicy;
 
     ActionDescriptor(
             final int id,
@@ -28,7 +29,8 @@ public final class ActionDescriptor {
             final String owner,
             final String function,
             final List<String> parameterTypes,
-            final boolean builtIn) {
+            final boolean builtIn,
+            final boolean hasPolicy) {
         this.id = id;
         this.name = Objects.requireNonNull(name);
         this.language = language;
@@ -36,6 +38,7 @@ public final class ActionDescriptor {
         this.function = function;
         this.parameterTypes = List.copyOf(parameterTypes);
         this.builtIn = builtIn;
+        this.hasPolicy = hasPolicy;
     }
 
     /** Position in the plan; what run effects carry. */
@@ -71,6 +74,11 @@ public final class ActionDescriptor {
     /** Whether it is one of the actions that every plan carries (chat, tool call, context retrieval). */
     public boolean isBuiltIn() {
         return builtIn;
+    }
+
+    /** Whether it may be tried again when it fails, or ends as a dead letter. */
+    public boolean hasFailurePolicy() {
+        return hasPolicy;
     }
 
     @Override

@@ -88,6 +88,21 @@ public final class AgentsCore implements AutoCloseable {
     /** A run of {@link #key()} does not match its journal and goes on without it: {@link #text()} is for the log. */
     public static final int DIVERGED = 14;
 
+    /** Send dead letter {@link #event()} to where such go, with {@link #timestamp()} if {@link #hasTimestamp()}. */
+    public static final int DEAD_LETTER = 15;
+    /** {@link #task()} has failed and is tried again: say {@link #backoffOver} after {@link #backoffMs}. */
+    public static final int BACKOFF = 16;
+
+    /** {@link #failed}: the host fails its task. */
+    public static final int VERDICT_FAIL = 0;
+    /** {@link #failed}: the action is tried again, as another task. */
+    public static final int VERDICT_RETRY = 1;
+    /** {@link #failed}: the host sends the action's dead letter, of type {@link #DEAD_LETTER_TYPE}, and finishes it. */
+    public static final int VERDICT_DEAD_LETTER = 2;
+
+    /** Type of the event by which a dead letter leaves the agent. */
+    public static final String DEAD_LETTER_TYPE = "_dead_letter_event";
+
     private static final int RELEASE = 6;
 
     /** Marker kind: a watermark, in milliseconds of event time. */
@@ -477,6 +492,31 @@ public final class AgentsCore implements AutoCloseable {
         polled(Natives.finish(handle, task, address, room(), held ? 0 : 1));
     }
 
+    /**
+     * The running action threw an exception. What it sent and wrote is dropped, unless the verdict is to fail. After a retry's
+     * verdict the task has ended, and comes back under another number in a {@link #BACKOFF} effect.
+     *
+     * @param now milliseconds since 1970
+     * @return the verdict in the upper 32 bits, {@link #VERDICT_FAIL}, {@link #VERDICT_RETRY} or {@link #VERDICT_DEAD_LETTER};
+     *     in the lower, how often the action was tried
+     */
+    public long failed(final long task, final long now) {
+        more = true;
+        return Natives.failed(handle, task, now);
+    }
+
+    /** The wait of a task that failed is over; nothing if it has ended. */
+    public void backoffOver(final long task) {
+        more = true;
+        Natives.backoffOver(handle, task);
+    }
+
+    /** The event of the input whose run a task belongs to; null for plans without dead letters. */
+    public Object inputOf(final long task) {
+        final int value = Natives.inputOf(handle, task);
+        return value < 0 ? null : values.get(value);
+    }
+
     /** The running action waits: others go on. */
     public void suspend(final long task) {
         more = true;
@@ -518,6 +558,11 @@ public final class AgentsCore implements AutoCloseable {
     public Duration callTimeout() {
         final long nanos = Natives.callTimeout(handle);
         return nanos < 0 ? null : Duration.ofNanos(nanos);
+    }
+
+    /** How many bytes a record of the journal may take, as the plan says. */
+    public long maxRecordSize() {
+        return Natives.maxRecordSize(handle);
     }
 
     /** No input follows. */
@@ -592,6 +637,7 @@ public final class AgentsCore implements AutoCloseable {
                     effectValue = values.get(effects.getInt(at + 16));
                     return true;
                 case EMIT:
+                case DEAD_LETTER:
                     effectValue = values.remove(effects.getInt(at + 16));
                     return true;
                 case WRITE_MEMORY:
@@ -649,6 +695,12 @@ public final class AgentsCore implements AutoCloseable {
     /** Timestamp of an emitted event, in milliseconds. */
     public long timestamp() {
         return effects.getLong(at + 24);
+    }
+
+    /** Milliseconds from {@code now} (since 1970) until a task that failed is to be tried again; never more than was decided. */
+    public long backoffMs(final long now) {
+        final long whole = effects.getLong(at + 16);
+        return Math.max(0, Math.min(whole, effects.getLong(at + 24) - now));
     }
 
     /** Path of a memory write. */
@@ -926,7 +978,8 @@ public final class AgentsCore implements AutoCloseable {
                             exec.path(java ? "qualname" : "module").asText(),
                             exec.path(java ? "method_name" : "qualname").asText(),
                             types,
-                            node.path("built_in").asBoolean()));
+                            node.path("built_in").asBoolean(),
+                            node.path("has_policy").asBoolean()));
         }
         return List.copyOf(actions);
     }

@@ -20,7 +20,9 @@ public final class CoreFigures {
     private static final int SUSPENDED = 3;
     private static final int HELD_OUTPUTS = 4;
     private static final int HELD_MARKERS = 5;
-    private static final int COUNT = 6;
+    private static final int FAILED_ATTEMPTS = 6;
+    private static final int DEAD_LETTERS = 7;
+    private static final int COUNT = 8;
 
     private final ByteBuffer memory = ByteBuffer.allocateDirect(COUNT * Long.BYTES).order(ByteOrder.nativeOrder());
 
@@ -58,6 +60,16 @@ public final class CoreFigures {
     /** Outputs that wait until the records before them are durable. */
     public long heldOutputs() {
         return number(HELD_OUTPUTS);
+    }
+
+    /** Attempts of actions that failed and were followed by another, since the core was opened. */
+    public long failedAttempts() {
+        return number(FAILED_ATTEMPTS);
+    }
+
+    /** Dead letters that left since the core was opened. */
+    public long deadLetters() {
+        return number(DEAD_LETTERS);
     }
 
     /** Watermarks and other markers that wait for inputs before them. */

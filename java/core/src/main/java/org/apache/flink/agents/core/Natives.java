@@ -14,7 +14,7 @@ public final class Natives {
      * What the numbers mean that cross: raised, together with that of {@code rust/jni/src/version.rs}, whenever an effect, a
      * result or a flag changes its meaning while the types below stay.
      */
-    public static final int LAYOUT = 3;
+    public static final int LAYOUT = 4;
 
     /** The build that the library comes from, as {@link org.apache.flink.agents.core.loader.NativeLibrary#jarBuild} has it. */
     public static native String version();
@@ -101,6 +101,16 @@ public final class Natives {
     static native void openKey(long handle, int key, long sequence);
 
     static native long callTimeout(long handle);
+
+    static native long maxRecordSize(long handle);
+
+    // ---- failures
+
+    static native long failed(long handle, long task, long now);
+
+    static native void backoffOver(long handle, long task);
+
+    static native int inputOf(long handle, long task);
 
     // ---- journal
 

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.runtime.local.LocalInput;
 import org.apache.flink.agents.runtime.local.LocalReport;
 import org.apache.flink.agents.runtime.local.LocalRun;
@@ -16,6 +17,7 @@ import org.apache.flink.table.api.Table;
 final class LocalAgentBuilder extends OneAgentBuilder {
     private final List<LocalInput> inputs;
     private final List<Map<String, Object>> outputs = new ArrayList<>();
+    private final List<DeadLetter> letters = new ArrayList<>();
 
     LocalAgentBuilder(final List<LocalInput> inputs, final AgentCompiler compiler) {
         super(compiler);
@@ -34,6 +36,13 @@ final class LocalAgentBuilder extends OneAgentBuilder {
         return outputs;
     }
 
+    /** Always the same list. */
+    @Override
+    public List<DeadLetter> deadLettersToList() {
+        checkComplete();
+        return letters;
+    }
+
     void checkComplete() {
         if (agent() == null) {
             throw new IllegalStateException("A list of inputs has no agent yet: call apply(agent) after fromList(...)");
@@ -43,6 +52,16 @@ final class LocalAgentBuilder extends OneAgentBuilder {
     @Override
     public DataStream<Object> toDataStream() {
         throw LocalExecutionEnvironment.needsFlink("toDataStream");
+    }
+
+    @Override
+    public DataStream<DeadLetter> getDeadLetters() {
+        throw LocalExecutionEnvironment.needsFlink("getDeadLetters", "deadLettersToList()");
+    }
+
+    @Override
+    public Table deadLettersToTable() {
+        throw LocalExecutionEnvironment.needsFlink("deadLettersToTable", "deadLettersToList()");
     }
 
     @Override
@@ -57,7 +76,7 @@ final class LocalAgentBuilder extends OneAgentBuilder {
     void run(@Nullable final String name, final int index, final LocalReport report) throws Exception {
         final ClassLoader context = Thread.currentThread().getContextClassLoader();
         final ClassLoader userCode = context == null ? LocalAgentBuilder.class.getClassLoader() : context;
-        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add, name, index, report)) {
+        try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add, letters::add, name, index, report)) {
             run.run(inputs);
         }
     }

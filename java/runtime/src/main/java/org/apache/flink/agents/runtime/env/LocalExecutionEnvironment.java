@@ -99,10 +99,14 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
     }
 
     static UnsupportedOperationException needsFlink(final String method) {
+        return needsFlink(method, method.startsWith("from") ? "fromList(...)" : "toList()");
+    }
+
+    static UnsupportedOperationException needsFlink(final String method, final String instead) {
         return new UnsupportedOperationException(
                 method
                         + " needs Flink: use "
-                        + (method.startsWith("from") ? "fromList(...)" : "toList()")
+                        + instead
                         + " here, or take the environment from AgentsExecutionEnvironment.getExecutionEnvironment(env) with"
                         + " Flink's StreamExecutionEnvironment");
     }

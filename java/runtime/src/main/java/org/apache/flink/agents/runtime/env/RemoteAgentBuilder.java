@@ -3,8 +3,11 @@ package org.apache.flink.agents.runtime.env;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
+import org.apache.flink.agents.runtime.operator.AgentOperator;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.table.api.Schema;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
@@ -14,7 +17,8 @@ final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
     private final AgentInput<T, K> input;
     private final Supplier<StreamTableEnvironment> tables;
     private final Supplier<PythonEnvironment> python;
-    private DataStream<Object> output;
+    private SingleOutputStreamOperator<Object> output;
+    private DataStream<DeadLetter> letters;
 
     RemoteAgentBuilder(
             final AgentInput<T, K> input,
@@ -45,7 +49,7 @@ final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
     @Override
     public DataStream<Object> toDataStream() {
         if (agent() == null) {
-            throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream() or toTable(schema)");
+            throw new IllegalStateException("There is no output yet: call apply(agent) before toDataStream(), toTable(schema) or getDeadLetters()");
         }
         if (output == null) {
             output =
@@ -53,6 +57,26 @@ final class RemoteAgentBuilder<T, K> extends OneAgentBuilder {
                             agent().agentName(), agent().json(), agent().needsPython() ? python.get() : null, false);
         }
         return output;
+    }
+
+    @Override
+    public List<DeadLetter> deadLettersToList() {
+        throw new UnsupportedOperationException(
+                "deadLettersToList works without Flink only: use getDeadLetters() or deadLettersToTable() here");
+    }
+
+    @Override
+    public DataStream<DeadLetter> getDeadLetters() {
+        if (letters == null) {
+            toDataStream();
+            letters = output.getSideOutput(AgentOperator.DEAD_LETTERS);
+        }
+        return letters;
+    }
+
+    @Override
+    public Table deadLettersToTable() {
+        return tables.get().fromDataStream(getDeadLetters());
     }
 
     @Override

@@ -23,6 +23,7 @@ import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreEventLog;
+import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
 
@@ -48,6 +49,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     /** In a durable call: only the call's own code may run, and it may not touch the context. */
     private boolean calling;
     private Throwable thrown;
+    /** Its thread was interrupted when it threw that, or a call of it was. */
+    private boolean interrupted;
     private long since = NOT_MEASURED;
     /** Why the subtask has to fail, whatever the action makes of it. */
     private RuntimeException refusal;
@@ -55,6 +58,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     private JournalledCalls journalled;
     /** The subtask ends: what calls bring from now on is no outcome. */
     private volatile boolean ending;
+    /** With {@code values.verify}: what it got from memory; null if nothing. */
+    private List<ValueChecks.Read> read;
     private String logKey;
     private String logRun;
     private MemoryObject sensory;
@@ -86,6 +91,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             function.call(trigger, this);
         } catch (final Throwable e) {
             thrown = e;
+            interrupted |= runner.isInterrupted();
         }
         if (log.isOn()) {
             log.leaves();
@@ -131,6 +137,21 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     Coroutine coroutine() {
         return coroutine;
+    }
+
+    /** A call of it was interrupted, which is no outcome of that. */
+    void callInterrupted() {
+        interrupted = true;
+    }
+
+    /** Whether it, or a call of it, was interrupted. */
+    boolean wasInterrupted() {
+        return interrupted;
+    }
+
+    /** Whether what it threw is its own failure, and not that its subtask, its thread or the JVM ends. */
+    boolean hasFailedItself() {
+        return !isEnding() && !interrupted && Problem.isOwn(thrown);
     }
 
     /** What the action threw; null if it returned. */
@@ -194,7 +215,21 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         if (event == null) {
             throw new IllegalArgumentException("Action '" + action.name() + "' sent null instead of an event");
         }
-        host.send(core, action, task, trigger, event);
+        try {
+            host.send(core, action, task, trigger, event);
+        } catch (final JavaHost.CoreRefusal e) {
+            // Not for the action to go on with, nor to be tried again.
+            throw refused(failed("sent an event that is refused: " + e.getMessage()), e);
+        }
+    }
+
+    private String failed(final String what) {
+        return "Action '" + action.name() + "' of agent '" + host.agent() + "', key " + host.describeKey(slot) + ", " + what;
+    }
+
+    /** What to throw when memory could not be used: where it cannot be read, the subtask has to fail. */
+    private Exception memoryFailed(final Exception e) {
+        return host.storedMemory().threw(e) ? refused(failed("could not read memory: " + e), e) : e;
     }
 
     @Override
@@ -214,21 +249,58 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     }
 
     Object memoryGet(final int memory, final String path) throws Exception {
-        return core().memoryGet(task, memory, path, host.storedMemory());
+        final AgentsCore core = core();
+        final Object found;
+        try {
+            found = core.memoryGet(task, memory, path, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
+        if (host.checks() != null && action.hasFailurePolicy() && found != StoredMemory.OBJECT && found != StoredMemory.ABSENT && !(found instanceof EncodedValue)) {
+            read = read == null ? new ArrayList<>() : read;
+            read.add(host.checks().read(path, found));
+        }
+        return found;
+    }
+
+    /** Path of a value that the action got from memory and changed in place; null if there is none, or nobody looks. */
+    String changedInMemory() {
+        if (read != null) {
+            for (final ValueChecks.Read one : read) {
+                if (one.isChanged()) {
+                    return one.path();
+                }
+            }
+        }
+        return null;
     }
 
     void memorySet(final int memory, final String path, final Object value) throws Exception {
         final AgentsCore core = core();
         host.checkStorable(action, memory, value, path);
-        core.memorySet(task, memory, path, value, host.storedMemory());
+        try {
+            core.memorySet(task, memory, path, value, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     void memoryNewObject(final int memory, final String path, final boolean overwrite) throws Exception {
-        core().memoryNewObject(task, memory, path, overwrite, host.storedMemory());
+        final AgentsCore core = core();
+        try {
+            core.memoryNewObject(task, memory, path, overwrite, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     List<String> memoryChildren(final int memory, final String path) throws Exception {
-        return core().memoryChildren(task, memory, path, host.storedMemory());
+        final AgentsCore core = core();
+        try {
+            return core.memoryChildren(task, memory, path, host.storedMemory());
+        } catch (final Exception e) {
+            throw memoryFailed(e);
+        }
     }
 
     @Override

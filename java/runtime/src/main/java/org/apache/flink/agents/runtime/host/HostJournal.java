@@ -167,6 +167,12 @@ final class HostJournal {
             core.callEnded(context.task(), number, CoreJournal.NO_OUTCOME, null);
             return;
         }
+        if (failure instanceof InterruptedException) {
+            // Nor is this an outcome: what it would have brought nobody knows.
+            core.callEnded(context.task(), number, CoreJournal.NO_OUTCOME, null);
+            context.callInterrupted();
+            return;
+        }
         final byte[] payload;
         try {
             payload = failure == null ? payload(VALUE, outlet.codec().encodeOne(call.result())) : failurePayload(failure);

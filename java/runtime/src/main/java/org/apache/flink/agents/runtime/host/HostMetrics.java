@@ -17,6 +17,8 @@ final class HostMetrics {
     private final CoreFigures figures;
     private final Counter eventsProcessed;
     private final Counter actionsExecuted;
+    private final Counter failedAttempts;
+    private final Counter deadLetters;
     // By the number of the action; null of built-in ones that have not run: most agents use none of them.
     private final HostMetricGroup[] groups;
     private final Counter[] executed;
@@ -25,6 +27,8 @@ final class HostMetrics {
     private final Latency[] calls;
 
     private long eventsSeen;
+    private long failedSeen;
+    private long lettersSeen;
 
     HostMetrics(final AgentsCore core, final HostMetricGroup root) {
         this.root = root;
@@ -32,6 +36,10 @@ final class HostMetrics {
         eventsSeen = figures.events();
         eventsProcessed = counter(root, "numOfEventProcessed");
         actionsExecuted = counter(root, "numOfActionsExecuted");
+        failedSeen = figures.failedAttempts();
+        failedAttempts = counter(root, "numOfFailedAttempts");
+        lettersSeen = figures.deadLetters();
+        deadLetters = counter(root, "numOfDeadLetters");
         final List<ActionDescriptor> actions = core.actions();
         groups = new HostMetricGroup[actions.size()];
         executed = new Counter[actions.size()];
@@ -103,6 +111,16 @@ final class HostMetrics {
         if (events != eventsSeen) {
             eventsProcessed.inc(events - eventsSeen);
             eventsSeen = events;
+        }
+        final long failed = figures.failedAttempts();
+        if (failed != failedSeen) {
+            failedAttempts.inc(failed - failedSeen);
+            failedSeen = failed;
+        }
+        final long letters = figures.deadLetters();
+        if (letters != lettersSeen) {
+            deadLetters.inc(letters - lettersSeen);
+            lettersSeen = letters;
         }
     }
 }

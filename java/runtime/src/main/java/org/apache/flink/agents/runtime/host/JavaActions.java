@@ -103,7 +103,10 @@ final class JavaActions implements AutoCloseable {
         }
         if (checks != null) {
             host.runs(function.descriptor());
-            checkUnchanged(event, keys.key(slot));
+            checkUnchanged(event, keys.key(slot), null);
+            if (function.descriptor().hasFailurePolicy()) {
+                checks.handling(event);
+            }
         }
         if (!function.mayWait()) {
             host.runs(function.descriptor());
@@ -200,7 +203,8 @@ final class JavaActions implements AutoCloseable {
         }
         if (context.thrown() != null) {
             host.failed(context.task(), context.thrown());
-            throw failed(action, context.trigger(), keys.key(context.slot()), context.thrown());
+            fail(context, action);
+            return;
         }
         final long since = context.measuredSince();
         if (since != ActionContext.NOT_MEASURED) {
@@ -288,43 +292,88 @@ final class JavaActions implements AutoCloseable {
         }
     }
 
-    private void checkUnchanged(final Event event, final Object key) {
+    private void checkUnchanged(final Event event, final Object key, final Throwable thrown) {
         final String changed = checks.changedSinceSent(event);
-        if (changed != null) {
+        if (changed == null) {
+            return;
+        }
+        final String sender = event.getUpstreamActionName();
+        throw new ActionTaskExecutionException(
+                "Agent '"
+                        + host.agent()
+                        + "', key "
+                        + services.describeKey(key)
+                        + ": event "
+                        + event.getType()
+                        + (sender == null ? "" : ", sent by action '" + sender + "',")
+                        + " has another value in its attribute \""
+                        + changed
+                        + "\" than when it "
+                        + (sender == null ? "came" : "was sent")
+                        + ". Action '"
+                        + host.lastAction()
+                        + "' would get the changed value here, and the former one after a recovery. Do not change an event"
+                        + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
+                        + " it (found by values.verify)",
+                thrown);
+    }
+
+    private void checkMemory(final ActionContext context, final ActionDescriptor action) {
+        final String path = context.changedInMemory();
+        if (path != null) {
             throw new ActionTaskExecutionException(
                     "Agent '"
                             + host.agent()
                             + "', key "
-                            + services.describeKey(key)
-                            + ": event "
-                            + event.getType()
-                            + ", sent by action '"
-                            + event.getUpstreamActionName()
-                            + "', has another value in its attribute \""
-                            + changed
-                            + "\" than when it was sent. Action '"
-                            + host.lastAction()
-                            + "' would get the changed value here, and the former one after a recovery. Do not change an event"
-                            + " after it was sent, nor the objects in it: not in the action that sends it, not in those that get"
-                            + " it (found by values.verify)",
-                    null);
+                            + host.describeKey(context.slot())
+                            + ": action '"
+                            + action.name()
+                            + "' failed, and has changed the value that it got from memory path \""
+                            + path
+                            + "\" in place, so that it is not as it was when the action began. Change a copy, and set that (found by"
+                            + " values.verify)",
+                    context.thrown());
         }
+    }
+
+    /** The action is tried again, or ends as a dead letter; or the subtask fails. */
+    private void fail(final ActionContext context, final ActionDescriptor action) {
+        final Throwable thrown = context.thrown();
+        final Event event = context.trigger();
+        int attempts = 1;
+        if (context.hasFailedItself()) {
+            if (checks != null && action.hasFailurePolicy()) {
+                // The next attempt, or the letter, would have what is changed.
+                checkUnchanged(event, keys.key(context.slot()), thrown);
+                checkMemory(context, action);
+            }
+            attempts = host.failed(context.task(), action, context.slot(), event, Problem.of(thrown));
+            if (attempts == 0) {
+                return;
+            }
+        }
+        if (context.wasInterrupted()) {
+            // Whoever waits next has to see it, too.
+            Thread.currentThread().interrupt();
+        }
+        throw failed(action, event, keys.key(context.slot()), thrown, attempts);
     }
 
     /** What to throw when an action has thrown; an error of the JVM itself is thrown on as it is, for Flink to see. */
     private ActionTaskExecutionException failed(
-            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown) {
+            final ActionDescriptor action, final Event event, final Object key, final Throwable thrown, final int attempts) {
         final String what =
                 "Failed to execute action task: action '"
                         + action.name()
                         + "' of agent '"
                         + host.agent()
                         + "' threw "
-                        + thrown
+                        + Problem.text(thrown::toString, thrown.getClass().getName())
                         + " while handling event "
                         + event.getType()
                         + " of key "
-                        + services.describeKey(key);
+                        + services.describeKey(key)
+                        + (attempts > 1 ? ", for the " + attempts + ". time" : "");
         // An endless recursion is the action's own mistake, and over when it is caught.
         if (thrown instanceof VirtualMachineError && !(thrown instanceof StackOverflowError)) {
             LOG.error("{}", what);

@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.api.OutputEvent;
@@ -16,7 +17,6 @@ import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.KeySlots;
-import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.slf4j.Logger;
@@ -43,6 +43,8 @@ public final class JavaHost implements AutoCloseable {
     private final JavaActions actions;
     private final LogContext log;
     private final HostMetrics metrics;
+    private final Failures failures;
+    private final WatchedMemory memory;
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
     private final PlainData plain = new PlainData();
@@ -71,6 +73,8 @@ public final class JavaHost implements AutoCloseable {
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
+        failures = new Failures(this, journal == null ? Long.MAX_VALUE : core.maxRecordSize());
+        memory = new WatchedMemory(services.storedMemory());
         log = new LogContext(services);
         log.open();
         try {
@@ -189,6 +193,12 @@ public final class JavaHost implements AutoCloseable {
                     break;
                 case AgentsCore.EMIT:
                     outlet.emit(slot, outputOf(core.event()), core.hasTimestamp(), core.timestamp());
+                    break;
+                case AgentsCore.DEAD_LETTER:
+                    outlet.deadLetter(slot, DeadLetter.fromEvent(open(core.event())), core.hasTimestamp(), core.timestamp());
+                    break;
+                case AgentsCore.BACKOFF:
+                    outlet.backOff(core.task(), core.backoffMs(System.currentTimeMillis()));
                     break;
                 case AgentsCore.WRITE_MEMORY:
                     outlet.select(slot);
@@ -341,8 +351,13 @@ public final class JavaHost implements AutoCloseable {
     /** A Java action has failed. */
     void failed(final long task, final Throwable thrown) {
         if (eventLog != null && eventLog.traces()) {
-            final Event told = ExecutionLifecycleEvents.executionFailed(thrown);
-            failed(task, (String) told.getAttr("errorType"), (String) told.getAttr("errorMessage"));
+            try {
+                final Event told = ExecutionLifecycleEvents.executionFailed(thrown);
+                failed(task, (String) told.getAttr("errorType"), (String) told.getAttr("errorMessage"));
+            } catch (final RuntimeException | StackOverflowError e) {
+                // Its own getCause or getMessage throws.
+                failed(task, thrown.getClass().getName(), null);
+            }
         }
     }
 
@@ -357,6 +372,35 @@ public final class JavaHost implements AutoCloseable {
         eventLog.execution(
                 task, CoreEventLog.FAILED, null, null, null,
                 ExecutionReporter.ProblemCategories.ACTION_EXECUTION_FAILED, type, message);
+    }
+
+    /**
+     * An action failed: it is tried again, or its dead letter sent, or the caller has to fail.
+     *
+     * @return how often it was tried if the caller has to fail, else 0
+     */
+    int failed(
+            final long task, final ActionDescriptor action, final int slot, final Object event, final Problem problem) {
+        return failures.failed(task, action, slot, event, problem);
+    }
+
+    /** The wait of a task that failed is over; {@link #pump} has to follow. */
+    public void backoffOver(final long task) {
+        core.backoffOver(task);
+    }
+
+    /** A task ends with its dead letter. */
+    void finishedByLetter(final long task, final ActionDescriptor action, final int slot, final Event letter) {
+        send(task, letter.getType(), letter, EventAccess.idHi(letter), EventAccess.idLo(letter));
+        finished(task, action, slot);
+    }
+
+    /** A key as dead letters have it. */
+    String keyText(final int slot) {
+        final Object key = keys.key(slot);
+        final String text = Problem.text(() -> String.valueOf(key), "of class " + key.getClass().getName());
+        // Keys of the Python API begin with a letter for their type.
+        return services.isEncoded() ? text.substring(text.indexOf(':') + 1) : text;
     }
 
     /** Something begins or ends inside an action, see {@link HostEventLog#execution}. */
@@ -434,7 +478,21 @@ public final class JavaHost implements AutoCloseable {
             length = conditions.encode(event);
             attributes = conditions.memory();
         }
-        core.send(task, core.symbol(type), event, high, low, attributes, length);
+        final int symbol = core.symbol(type);
+        try {
+            core.send(task, symbol, event, high, low, attributes, length);
+        } catch (final IllegalStateException e) {
+            throw new CoreRefusal(e);
+        }
+    }
+
+    /** The core does not take an event: there are too many, or its type is not for actions. */
+    static final class CoreRefusal extends IllegalStateException {
+        private static final long serialVersionUID = 1;
+
+        CoreRefusal(final IllegalStateException cause) {
+            super(cause.getMessage(), cause);
+        }
     }
 
     void checkStorable(final ActionDescriptor action, final int memory, final Object value, final String path) {
@@ -447,6 +505,11 @@ public final class JavaHost implements AutoCloseable {
 
     String agent() {
         return agent;
+    }
+
+    /** Null unless {@code values.verify} is set. */
+    ValueChecks checks() {
+        return checks;
     }
 
     /** Name of the action that has ended last. */
@@ -471,8 +534,8 @@ public final class JavaHost implements AutoCloseable {
         return journal;
     }
 
-    StoredMemory storedMemory() {
-        return services.storedMemory();
+    WatchedMemory storedMemory() {
+        return memory;
     }
 
     HostMetrics metrics() {

@@ -1,5 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
+import org.apache.flink.agents.api.DeadLetter;
+
 /** What becomes of the core's effects that need no user code: different on Flink and in a plain JVM. */
 public interface Outlet {
     /** Makes the key of a slot the one whose memory is read and written. Called before everything that touches it. */
@@ -7,6 +9,12 @@ public interface Outlet {
 
     /** Sends the payload of an output event downstream. */
     void emit(int slot, Object payload, boolean hasTimestamp, long timestamp) throws Exception;
+
+    /** Sends a dead letter to where such go. */
+    void deadLetter(int slot, DeadLetter letter, boolean hasTimestamp, long timestamp) throws Exception;
+
+    /** Says {@link JavaHost#backoffOver} of a task after so many milliseconds. */
+    void backOff(long task, long millis) throws Exception;
 
     /** Writes a node of the selected key's short-term memory; see {@code AgentsCore.WRITE_MEMORY}. */
     void writeMemory(String path, int node, Object value) throws Exception;

@@ -48,6 +48,24 @@ final class PlainData {
         return writer.toByteArray();
     }
 
+    /** A row as a map of its type, values and, if they have names, fields. */
+    static Map<String, Object> mapOf(final Row row) {
+        final List<Object> values = new ArrayList<>();
+        final Set<String> names = row.getFieldNames(true);
+        final Map<String, Object> map = new LinkedHashMap<>();
+        map.put("type", "Row");
+        map.put("values", values);
+        if (names == null) {
+            for (int i = 0; i < row.getArity(); i++) {
+                values.add(row.getField(i));
+            }
+        } else {
+            names.forEach(name -> values.add(row.getField(name)));
+            map.put("fields", new ArrayList<>(names));
+        }
+        return map;
+    }
+
     private static final class AsJson implements ForeignValues {
         // Of this job, so that the classes it has seen go with it.
         private final ObjectMapper json = UserJson.newMapper();
@@ -77,23 +95,6 @@ final class PlainData {
             }
             out.writeValue(plain);
             return true;
-        }
-
-        private static Map<String, Object> mapOf(final Row row) {
-            final List<Object> values = new ArrayList<>();
-            final Set<String> names = row.getFieldNames(true);
-            final Map<String, Object> map = new LinkedHashMap<>();
-            map.put("type", "Row");
-            map.put("values", values);
-            if (names == null) {
-                for (int i = 0; i < row.getArity(); i++) {
-                    values.add(row.getField(i));
-                }
-            } else {
-                names.forEach(name -> values.add(row.getField(name)));
-                map.put("fields", new ArrayList<>(names));
-            }
-            return map;
         }
 
         @Override

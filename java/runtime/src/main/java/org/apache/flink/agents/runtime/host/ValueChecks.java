@@ -74,6 +74,11 @@ public final class ValueChecks {
         }
     }
 
+    /** An action gets an event: an input's is known from then on. */
+    void handling(final Event event) {
+        sent.computeIfAbsent(event, this::encoded);
+    }
+
     /** Name of an attribute that is not as it was when the event was sent; null if there is none, or nothing is known of the event. */
     String changedSinceSent(final Event event) {
         final Map<String, byte[]> before = sent.get(event);
@@ -89,6 +94,33 @@ public final class ValueChecks {
         return now.isEmpty() ? null : now.keySet().iterator().next();
     }
 
+    /** What an action has got from memory, to be looked at again when it fails. */
+    Read read(final String path, final Object value) {
+        return new Read(path, value, encoded(value));
+    }
+
+    /** A value of memory as an action got it. */
+    final class Read {
+        private final String path;
+        private final Object value;
+        private final byte[] before;
+
+        private Read(final String path, final Object value, final byte[] before) {
+            this.path = path;
+            this.value = value;
+            this.before = before;
+        }
+
+        String path() {
+            return path;
+        }
+
+        /** Whether it was changed in place. */
+        boolean isChanged() {
+            return !Arrays.equals(before, encoded(value));
+        }
+    }
+
     private Map<String, byte[]> encoded(final Event event) {
         final Map<String, byte[]> attributes = new LinkedHashMap<>();
         event.getAttributes().forEach((name, value) -> attributes.put(name, encoded(value)));
@@ -98,7 +130,7 @@ public final class ValueChecks {
     private byte[] encoded(final Object value) {
         try {
             return codec.encodeOne(value);
-        } catch (final UnsupportedValueException e) {
+        } catch (final RuntimeException e) {
             return CANNOT_BE_STORED;
         }
     }

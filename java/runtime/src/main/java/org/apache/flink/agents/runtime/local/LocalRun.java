@@ -1,10 +1,14 @@
 package org.apache.flink.agents.runtime.local;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
@@ -36,6 +40,10 @@ public final class LocalRun implements AutoCloseable {
 
     private final String agent;
     private final BiConsumer<Object, Object> output;
+    private final Consumer<DeadLetter> letters;
+    /** Failed tasks by the time, in nanoseconds of this run, at which they are tried again. */
+    private final TreeMap<Long, List<Long>> backoffs = new TreeMap<>();
+    private final long started = System.nanoTime();
     private final AgentsCore core;
     private final LocalServices services;
     private final LocalReport report;
@@ -51,6 +59,7 @@ public final class LocalRun implements AutoCloseable {
      * @param plan its plan, JSON in UTF-8
      * @param userCode class loader of the user's classes
      * @param output gets key and output, in the order in which they are produced
+     * @param letters gets the dead letters of actions that failed, in their order
      * @param name of the run, by which a store knows it; null means option {@code job-identifier}
      * @param index of the list among those that are executed under this name
      * @param report gets what the metrics show
@@ -62,12 +71,14 @@ public final class LocalRun implements AutoCloseable {
             final byte[] plan,
             final ClassLoader userCode,
             final BiConsumer<Object, Object> output,
+            final Consumer<DeadLetter> letters,
             @Nullable final String name,
             final int index,
             final LocalReport report) {
         this.agent = agent;
         this.report = report;
         this.output = output;
+        this.letters = letters;
         journal = LocalJournal.of(plan, userCode, name, index);
         core = journal == null ? AgentsCore.open(plan) : journal.open(plan, woken::release);
         LocalServices made = null;
@@ -122,6 +133,9 @@ public final class LocalRun implements AutoCloseable {
     }
 
     private void drain() throws Exception {
+        while (!backoffs.isEmpty() && backoffs.firstKey() <= elapsed()) {
+            backoffs.pollFirstEntry().getValue().forEach(host::backoffOver);
+        }
         host.receive();
         // One by one where somebody looks: an action may take minutes.
         while (host.pump(report.isLive() ? 1 : Integer.MAX_VALUE)) {
@@ -130,10 +144,16 @@ public final class LocalRun implements AutoCloseable {
         report.progress(agent, services.local());
     }
 
+    private long elapsed() {
+        return System.nanoTime() - started;
+    }
+
     /** Waits for what actions wait for, until no more than so many inputs are unfinished. */
     private void finish(final int most) throws Exception {
         while (core.inFlight() > most) {
-            if (host.waits()) {
+            if (!backoffs.isEmpty()) {
+                woken.tryAcquire(Math.max(0, backoffs.firstKey() - elapsed()), TimeUnit.NANOSECONDS);
+            } else if (host.waits()) {
                 woken.acquire();
             } else if (journal == null || !woken.tryAcquire(STORE_PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                 throw new IllegalStateException(
@@ -158,6 +178,18 @@ public final class LocalRun implements AutoCloseable {
         @Override
         public void emit(final int slot, final Object payload, final boolean hasTimestamp, final long timestamp) {
             output.accept(keys.key(slot), payload);
+        }
+
+        @Override
+        public void deadLetter(
+                final int slot, final DeadLetter letter, final boolean hasTimestamp, final long timestamp) {
+            letters.accept(letter);
+        }
+
+        @Override
+        public void backOff(final long task, final long millis) {
+            final long due = elapsed() + TimeUnit.MILLISECONDS.toNanos(millis);
+            backoffs.computeIfAbsent(due, at -> new ArrayList<>()).add(task);
         }
 
         @Override

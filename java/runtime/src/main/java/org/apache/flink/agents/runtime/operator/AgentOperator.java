@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.operator;
 
 import java.util.Map;
 import java.util.concurrent.RejectedExecutionException;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.core.AgentsCore;
@@ -31,6 +32,7 @@ import org.apache.flink.streaming.runtime.streamrecord.RecordAttributes;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.OutputTag;
 import org.apache.flink.util.function.ThrowingRunnable;
 
 /**
@@ -47,6 +49,10 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
 
     /** Actions in one go: other mails, checkpoints among them, wait no longer than these take. */
     private static final int SLICE = 256;
+
+    /** The side output that dead letters go to. */
+    public static final OutputTag<DeadLetter> DEAD_LETTERS =
+            new OutputTag<>("agent-dead-letters", TypeInformation.of(DeadLetter.class));
 
     private static final long NEVER = Long.MIN_VALUE;
 
@@ -254,6 +260,7 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             finishAll();
         }
         while (core.inFlight() > maxInFlight || host.isBehind()) {
+            outlet.takesNoMore(maxInFlight);
             mailbox.yield();
         }
     }
@@ -312,6 +319,18 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
             host.awaitOver(slot, run);
             goOn();
         }
+    }
+
+    /** The wait of a task that failed is over. */
+    void backoffOver(final long task) throws Exception {
+        if (!ended) {
+            host.backoffOver(task);
+            goOn();
+        }
+    }
+
+    String agentName() {
+        return agentName;
     }
 
     ProcessingTimeService processingTime() {

@@ -1,0 +1,98 @@
+package org.apache.flink.agents.runtime.host;
+
+import java.util.UUID;
+import org.apache.flink.agents.api.DeadLetter;
+import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.EventAccess;
+import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.core.ActionDescriptor;
+import org.apache.flink.agents.core.AgentsCore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What becomes of actions that fail: the core decides by their policy, and what it wants is done here. Used on the host's thread.
+ */
+final class Failures {
+    private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
+
+    // What each text may take of a letter: one part in so many, all of them less than the whole.
+    private static final int INPUT = 2;
+    private static final int EVENT = 4;
+    private static final int TRACE = 16;
+    private static final int MESSAGE = 32;
+
+    private final JavaHost host;
+    private final AgentsCore core;
+    private final LetterTexts texts;
+
+    /** @param mostBytes what a letter may take in a store */
+    Failures(final JavaHost host, final long mostBytes) {
+        this.host = host;
+        this.core = host.core();
+        texts = new LetterTexts(mostBytes);
+    }
+
+    /**
+     * The running action of a task has failed.
+     *
+     * @param event what it handled
+     * @return how often it was tried if the host has to fail; 0 if what was to be done is done
+     */
+    int failed(
+            final long task, final ActionDescriptor action, final int slot, final Object event, final Problem problem) {
+        final long now = System.currentTimeMillis();
+        final long outcome = core.failed(task, now);
+        final int attempts = (int) outcome;
+        switch ((int) (outcome >> 32)) {
+            case AgentsCore.VERDICT_RETRY:
+                LOG.warn(
+                        "Action '{}' of agent '{}', key {}, failed for the {}. time and is tried again: {}: {}",
+                        action.name(), host.agent(), host.describeKey(slot), attempts, problem.type(), problem.message());
+                return 0;
+            case AgentsCore.VERDICT_DEAD_LETTER:
+                LOG.warn(
+                        "Action '{}' of agent '{}', key {}, failed for the {}. time and ends as a dead letter: {}: {}",
+                        action.name(), host.agent(), host.describeKey(slot), attempts, problem.type(), problem.message());
+                send(task, action, slot, event, problem, attempts, now);
+                return 0;
+            default:
+                return attempts;
+        }
+    }
+
+    private void send(
+            final long task,
+            final ActionDescriptor action,
+            final int slot,
+            final Object handled,
+            final Problem problem,
+            final int attempts,
+            final long now) {
+        final DeadLetter letter = new DeadLetter();
+        letter.agent = host.agent();
+        letter.action = action.name();
+        letter.attempts = attempts;
+        letter.key = texts.text(host.keyText(slot), MESSAGE);
+        letter.errorType = problem.type();
+        letter.errorMessage = texts.text(problem.message(), MESSAGE);
+        letter.stackTrace = texts.text(problem.trace(), TRACE);
+        letter.failedAt = now;
+        final Event event = JavaHost.open(handled);
+        letter.eventId = event.getId().toString();
+        letter.eventType = event.getType();
+        final UUID upstream = event.getUpstreamEventId();
+        letter.upstreamEventId = upstream == null ? null : upstream.toString();
+        letter.upstreamAction = event.getUpstreamActionName();
+        final Object input = core.inputOf(task);
+        final Event of = input == null ? null : JavaHost.open(input);
+        if (of != null) {
+            letter.inputEventId = of.getId().toString();
+            letter.timestamp = of.getSourceTimestamp();
+            letter.input = texts.json(EventAccess.isLazy(of) ? EventAccess.singleValue(of) : InputEvent.fromEvent(of).getInput(), INPUT);
+        }
+        // The input is not said twice.
+        letter.event = of != null && of.getId().equals(event.getId()) ? null : texts.json(event.getAttributes(), EVENT);
+        host.finishedByLetter(task, action, slot, letter.toEvent());
+    }
+}
