@@ -21,7 +21,7 @@ import org.apache.flink.agents.integrations.NativeClient;
  */
 public class EmbeddedVectorStore extends BaseVectorStore implements CollectionManageableVectorStore {
     /** The collection that is meant where none is named. */
-    public static final String DEFAULT_COLLECTION = "flink_agents_collection";
+    public static final String DEFAULT_COLLECTION = "documents";
 
     private static final TypeReference<List<Document>> DOCUMENTS = new TypeReference<>() {};
     private static final TypeReference<List<String>> IDS = new TypeReference<>() {};
@@ -52,10 +52,12 @@ public class EmbeddedVectorStore extends BaseVectorStore implements CollectionMa
         return Map.of();
     }
 
+    /** As Python's class does, so that both can use one file. {@code kwargs} may have {@code metadata}, a map. */
     @Override
     public void createCollectionIfNotExists(final String name, @Nullable final Map<String, Object> kwargs) {
         final Map<String, Object> request = request("create_collection", name);
-        request.put("metadata", orEmpty(kwargs));
+        final Object metadata = orEmpty(kwargs).get("metadata");
+        request.put("metadata", metadata == null ? Map.of() : metadata);
         client().ask(request, ANYTHING);
     }
 
