@@ -147,6 +147,19 @@ def test_the_wait_before_an_attempt_is_no_part_of_its_time(model_server, run, st
     assert len(server.chats()) == 3
 
 
+@pytest.mark.parametrize("store", [{}, {"actionStateStoreBackend": "sqlite"}])
+def test_a_run_that_fails_does_not_wait_for_attempts_to_come(model_server, run, monkeypatch, store):
+    server = model_server(
+        {"when": {"contains": "later"}, "answers": [BROKEN]}, {"answers": [{"text": "now", "delay_ms": 500}]}
+    )
+    monkeypatch.setenv("STOP", "now")
+    config = {"error-handling-strategy": "retry", "retry-wait-interval": "300", **store}
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="key 'b'"):
+        run([("a", "later"), ("b", "?")], asks(server), config, name="fails")
+    assert time.monotonic() - began < 60
+
+
 def test_what_was_answered_is_not_asked_again_by_the_next_run(model_server, run, monkeypatch):
     server = model_server({"when": {"contains": "one"}, "answers": [{"text": "1"}]}, {"answers": [{"text": "2"}]})
     config = {"actionStateStoreBackend": "sqlite"}
