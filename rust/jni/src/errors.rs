@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `IllegalArgumentException` | the caller's data is wrong: plan, condition, configuration, memory path, event |
 //! | `IllegalStateException` | the call comes at the wrong time: closed handle, ended action, second thread |
-//! | `AgentsCoreException` | the core cannot go on: unreadable snapshot, panic |
+//! | `AgentsCoreException` | the core cannot go on: unreadable snapshot, a run without end, panic |
 
 use flink_agents_core::memory::MemoryError;
 use flink_agents_core::run::{AccessError, InputError, RestoreError, SnapshotError, TaskError};
@@ -73,6 +73,7 @@ impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
         let kind = match error {
             TaskError::OwnTrigger(..) => Kind::Argument,
+            TaskError::ReservedType(..) | TaskError::TooManyEvents(..) => Kind::Core,
             _ => Kind::State,
         };
         Failure {

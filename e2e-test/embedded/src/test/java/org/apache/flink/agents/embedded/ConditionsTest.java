@@ -122,16 +122,16 @@ class ConditionsTest {
     }
 
     @Test
-    void anEventForABuiltInActionSaysThatThisReleaseHasNone() throws Exception {
+    void anEventForABuiltInActionNamesTheModelThatIsMissing() throws Exception {
         try (Harness<String, Object> flink = job(new Asking(), Map.of()).open()) {
             assertThatThrownBy(() -> flink.in("x"))
                     .isInstanceOf(ActionTaskExecutionException.class)
                     .hasMessageContaining("chat_model_action")
                     .hasMessageContaining("Asking")
                     .cause()
-                    .isInstanceOf(UnsupportedOperationException.class)
-                    .hasMessageContaining("_chat_request_event")
-                    .hasMessageContaining("cannot do yet");
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("'model'")
+                    .hasMessageContaining("chat_model");
         }
     }
 }

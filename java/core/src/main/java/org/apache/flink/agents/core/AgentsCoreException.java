@@ -1,7 +1,7 @@
 package org.apache.flink.agents.core;
 
 /**
- * The core cannot go on: a snapshot that cannot be read, or a defect of the core itself. The message says what happened,
+ * The core cannot go on: a snapshot that cannot be read, a run that causes events without end, or a defect of the core itself. The message says what happened,
  * where, and what to do.
  */
 public class AgentsCoreException extends RuntimeException {

@@ -22,6 +22,7 @@ import org.apache.flink.agents.api.trace.ExecutionLifecycleEvents;
 import org.apache.flink.agents.api.trace.ExecutionReporter;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
@@ -217,8 +218,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         }
         try {
             host.send(core, action, task, trigger, event);
-        } catch (final JavaHost.CoreRefusal e) {
-            // Not for the action to go on with, nor to be tried again.
+        } catch (final AgentsCoreException e) {
+            // There are too many, or its type is not for actions: not for the action to go on with, nor to be tried again.
             throw refused(failed("sent an event that is refused: " + e.getMessage()), e);
         }
     }

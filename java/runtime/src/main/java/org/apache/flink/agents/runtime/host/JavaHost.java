@@ -479,20 +479,7 @@ public final class JavaHost implements AutoCloseable {
             attributes = conditions.memory();
         }
         final int symbol = core.symbol(type);
-        try {
-            core.send(task, symbol, event, high, low, attributes, length);
-        } catch (final IllegalStateException e) {
-            throw new CoreRefusal(e);
-        }
-    }
-
-    /** The core does not take an event: there are too many, or its type is not for actions. */
-    static final class CoreRefusal extends IllegalStateException {
-        private static final long serialVersionUID = 1;
-
-        CoreRefusal(final IllegalStateException cause) {
-            super(cause.getMessage(), cause);
-        }
+        core.send(task, symbol, event, high, low, attributes, length);
     }
 
     void checkStorable(final ActionDescriptor action, final int memory, final Object value, final String path) {
