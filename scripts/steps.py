@@ -39,10 +39,17 @@ STEPS: tuple[Step, ...] = (
     Step("house rules", (*PYTHON, "scripts/check-repo"), 2, "line"),
     Step("scripts' own tests", (*PYTHON, "scripts/test_scripts.py"), 2, "line"),
     Step("cargo fmt", ("cargo", "fmt", "--all", "--check"), 2),
+    # Each builds OpenSSL and librdkafka, for its profile of Cargo. Optimising a whole library keeps one core busy, hence beside.
     Step("cargo clippy",
-         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 25),
+         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"), 25,
+         beside="Cargo's profiles"),
+    # The embedded tests run Python actions with this environment, too.
+    Step("Python environment", ("scripts/python-env",), 25, beside="Cargo's profiles"),
     Step("cargo test", ("cargo", "test", "--quiet", "--workspace", "--locked", "--no-fail-fast"), 20, "cargo",
-         long_env={"FLINK_AGENTS_MODEL_CASES": "50"}),
+         long_env={"FLINK_AGENTS_MODEL_CASES": "50"}, beside="tests and Java's library"),
+    # Maven finds it there.
+    Step("native library for Java", ("cargo", "build", "--quiet", "--release", "--locked", "-p", "flink-agents-jni"), 15,
+         beside="tests and Java's library"),
     Step("a real model",
          ("scripts/real-model", "run", "--", "cargo", "test", "--quiet", "--locked", "-p", "flink-agents-models",
           "--features", "real-model-tests", "--test", "real_model"), 10, "cargo"),
@@ -51,9 +58,6 @@ STEPS: tuple[Step, ...] = (
          ("cargo", "test", "--release", "--locked", "-p", "flink-agents-testkit", "--test", "durable_model", "--",
           "--nocapture"), 10, "cargo", long_only=True,
          env={"FLINK_AGENTS_CRASH_CASES": "100", "FLINK_AGENTS_CRASHES": "10000000"}),
-    # Before Maven: the embedded tests run Python actions with this environment.
-    # It is also the first that builds OpenSSL and librdkafka for the profile "release"; clippy is, for "dev".
-    Step("Python environment", ("scripts/python-env",), 25),
     Step("Python tests", ("target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
     Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line"),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
