@@ -12,7 +12,7 @@ use flink_agents_core::memory::{Node, Space};
 use flink_agents_core::run::{
     CallIn, CallOutcome, CallStep, Effect, FailurePolicy, Limits, Machine, OnFailure, RestorePlan, TaskError, Verdict,
 };
-use run_support::{Exact, KEY, effects, event, get, input, next, set};
+use run_support::{Exact, KEY, bytes, effects, event, get, hex, input, next, records_stay_as_written, set};
 
 fn policy(max_retries: u32, on_failure: OnFailure) -> FailurePolicy {
     FailurePolicy {
@@ -670,15 +670,6 @@ fn a_divergence_takes_the_attempts_of_actions_not_come_to_out_of_the_journal() {
 
 const RECORDS_2: &str = include_str!("journal_golden_files/v2_records.txt");
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
-}
-
 fn samples() -> Vec<(&'static str, Recovered)> {
     let tail = Tail {
         run: 300,
@@ -731,22 +722,9 @@ fn samples() -> Vec<(&'static str, Recovered)> {
 #[test]
 fn records_of_version_2_are_read_as_they_were_written() {
     assert_eq!(NEWEST, 2, "keep the old file, add a new one, and point this test at it");
-    let lines: Vec<&str> = RECORDS_2.lines().filter(|line| !line.starts_with('#')).collect();
-    let written: Vec<String> = samples()
-        .iter()
-        .map(|(name, sample)| {
-            format!(
-                "{name}: {} {}",
-                hex(&sample.tail.encode()),
-                hex(&sample.record.encode())
-            )
-        })
-        .collect();
-    assert_eq!(written, lines, "\n{}", written.join("\n"));
-    for (line, (_, sample)) in lines.iter().zip(samples()) {
-        let mut parts = line.rsplit(' ');
-        let (value, tail) = (bytes(parts.next().unwrap()), bytes(parts.next().unwrap()));
-        assert_eq!(Recovered::decode(&tail, &value), Ok(sample));
+    records_stay_as_written(RECORDS_2, &samples());
+    for (_, sample) in samples() {
+        let (tail, value) = (sample.tail.encode(), sample.record.encode());
         for end in 0..value.len() {
             assert!(Recovered::decode(&tail, &value[..end]).is_err(), "cut at {end}");
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use flink_agents_core::ids::{EventId, KeySlot, TaskId, ValueHandle};
+use flink_agents_core::journal::Recovered;
 use flink_agents_core::memory::{Lookup, Node, Space, Written};
 use flink_agents_core::run::{Effect, EventIn, Limits, Machine};
 pub use flink_agents_testkit::exact::Exact;
@@ -66,5 +67,37 @@ pub fn get(machine: &mut Machine<Exact>, task: TaskId, space: Space, path: &str)
                 machine.memory_loaded(task, path, Node::Absent).unwrap();
             }
         }
+    }
+}
+
+// ---- golden files
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub fn bytes(hex: &str) -> Vec<u8> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+/// Compares records with a golden file: a line for each, its name, tail and value. They are written so, and read from it.
+pub fn records_stay_as_written(file: &str, samples: &[(&str, Recovered)]) {
+    let lines: Vec<&str> = file.lines().filter(|line| !line.starts_with('#')).collect();
+    let written: Vec<String> = samples
+        .iter()
+        .map(|(name, sample)| {
+            format!(
+                "{name}: {} {}",
+                hex(&sample.tail.encode()),
+                hex(&sample.record.encode())
+            )
+        })
+        .collect();
+    assert_eq!(written, lines, "\n{}", written.join("\n"));
+    for (line, (_, sample)) in lines.iter().zip(samples) {
+        let mut parts = line.rsplit(' ');
+        let (value, tail) = (bytes(parts.next().unwrap()), bytes(parts.next().unwrap()));
+        assert_eq!(Recovered::decode(&tail, &value).as_ref(), Ok(sample));
     }
 }
