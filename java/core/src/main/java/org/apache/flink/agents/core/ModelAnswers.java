@@ -7,6 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.security.AccessController;
 import java.security.PrivilegedAction;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -88,19 +90,28 @@ final class ModelAnswers implements Runnable {
 
     static <T> Pending<T> pending(final ModelClient.Reader<T> reader) {
         final Pending<T> pending = new Pending<>(reader);
-        CALLS.put(pending.number, pending);
+        synchronized (LOCK) {
+            ensureThread();
+            CALLS.put(pending.number, pending);
+        }
         return pending;
     }
 
     /** There is one more client. */
     static void expect() {
         synchronized (LOCK) {
+            ensureThread();
             clients++;
-            if (thread == null) {
-                // Of the job that happens to be the first it inherits nothing: it may outlive it.
-                thread = AccessController.doPrivileged((PrivilegedAction<Thread>) ModelAnswers::newThread);
-                thread.start();
-            }
+        }
+    }
+
+    /** With the lock. Where there is no room for a thread, whoever needs it is told, and the next tries again. */
+    private static void ensureThread() {
+        if (thread == null) {
+            // Of the job that happens to be the first it inherits nothing: it may outlive it.
+            final Thread made = AccessController.doPrivileged((PrivilegedAction<Thread>) ModelAnswers::newThread);
+            made.start();
+            thread = made;
         }
     }
 
@@ -127,14 +138,32 @@ final class ModelAnswers implements Runnable {
 
     @Override
     public void run() {
-        while (true) {
-            deliver(Natives.modelAnswers(LOOK_MILLIS));
-            synchronized (LOCK) {
-                if (clients == 0 && CALLS.isEmpty()) {
-                    thread = null;
-                    return;
+        try {
+            while (true) {
+                deliver(Natives.modelAnswers(LOOK_MILLIS));
+                synchronized (LOCK) {
+                    if (clients == 0 && CALLS.isEmpty()) {
+                        thread = null;
+                        return;
+                    }
                 }
             }
+        } catch (final Throwable e) {
+            failAll(e);
+        }
+    }
+
+    /** What was brought may be lost: nobody is to wait for it for ever. The next call gets a thread of its own. */
+    static void failAll(final Throwable why) {
+        final List<Pending<?>> lost;
+        synchronized (LOCK) {
+            thread = null;
+            lost = new ArrayList<>(CALLS.values());
+            CALLS.clear();
+        }
+        for (final Pending<?> call : lost) {
+            call.completeExceptionally(
+                    new IllegalStateException("The answer of a model client is lost, since it could not be fetched: " + why, why));
         }
     }
 

@@ -37,7 +37,12 @@ public final class ModelClient implements AutoCloseable {
     public static ModelClient open(final byte[] opening) {
         NativeLibrary.load();
         final long handle = Natives.modelOpen(opening);
-        ModelAnswers.expect();
+        try {
+            ModelAnswers.expect();
+        } catch (final RuntimeException | Error e) {
+            Natives.modelClose(handle);
+            throw e;
+        }
         return new ModelClient(handle);
     }
 
