@@ -471,11 +471,17 @@ impl JournalDriver {
         bytes.copy_from_slice(digest.get(..16)?);
         bytes[6] = (bytes[6] & 0x0f) | 0x80;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = hex.concat();
-        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
-        let parts: Vec<&str> = parts.iter().filter_map(|(from, to)| text.get(*from..*to)).collect();
-        Some(parts.join("-"))
+        // Each call needs one: without the machinery of `format!`.
+        let mut text = String::with_capacity(36);
+        for (place, byte) in bytes.iter().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            for half in [byte >> 4, byte & 0x0f] {
+                text.push(char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 }));
+            }
+        }
+        Some(text)
     }
 
     /// Ends the session; bounded.

@@ -107,16 +107,10 @@ public final class CoreJournal {
     /**
      * As {@link AgentsCore#finish}.
      *
-     * @param values the bytes of each of {@link #values}
+     * @param values for each of {@link #values} its length (four bytes, least significant first) and its bytes
      */
-    public void finish(final long task, final List<byte[]> values) {
-        int length = 0;
-        for (final byte[] value : values) {
-            length += 4 + value.length;
-        }
-        final ByteBuffer out = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
-        values.forEach(value -> out.putInt(value.length).put(value));
-        core.finish(task, out.array());
+    public void finish(final long task, final byte[] values) {
+        core.finish(task, values);
     }
 
     /** The values of the record that {@link AgentsCore#REPLAY} is about, as {@link #finish} got them. */

@@ -116,6 +116,14 @@ public final class ValueWriter {
         buffer[at++] = (byte) value;
     }
 
+    /** Replaces four bytes that were written with {@link #writeInt}, when {@link #size()} was {@code place}. */
+    public void setInt(final int place, final int value) {
+        if (place < 0 || place > at - Integer.BYTES) {
+            throw new IndexOutOfBoundsException("No four bytes were written at " + place + ", of " + at);
+        }
+        INT.set(buffer, place, value);
+    }
+
     /** Writes four bytes, least significant first. */
     public void writeInt(final int value) {
         require(4);

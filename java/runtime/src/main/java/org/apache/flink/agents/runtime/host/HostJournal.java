@@ -4,16 +4,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.context.DurableCallContext;
 import org.apache.flink.agents.api.metrics.UpdatableGauge;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreJournal;
+import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.MalformedValueException;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
+import org.apache.flink.agents.core.value.ValueWriter;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Histogram;
@@ -36,6 +36,8 @@ final class HostJournal {
     private final JournalOutlet outlet;
     private final ClassLoader userCode;
     private final Digests digests = new Digests();
+    /** What is being recorded; kept, since every call and action has something. */
+    private final ValueWriter record = new ValueWriter(ForeignValues.REFUSE);
     private final Counter actionsReplayed;
     private final Counter callsReplayed;
     private final Counter divergences;
@@ -93,10 +95,13 @@ final class HostJournal {
 
     /** The running action returned. */
     void finish(final long task, final ActionDescriptor action, final int slot) {
-        final List<byte[]> recorded = new ArrayList<>();
+        record.reset();
         for (final Object value : core.values(task)) {
             try {
-                recorded.add(outlet.codec().encodeOne(value));
+                final int start = record.size();
+                record.writeInt(0);
+                outlet.codec().appendOne(value, record);
+                record.setInt(start, record.size() - start - Integer.BYTES);
             } catch (final UnsupportedValueException e) {
                 throw new ActionTaskExecutionException(
                         "Action '"
@@ -111,7 +116,7 @@ final class HostJournal {
                         e);
             }
         }
-        core.finish(task, recorded);
+        core.finish(task, record.toByteArray());
     }
 
     private static boolean isEvent(final Object value) {
@@ -175,7 +180,7 @@ final class HostJournal {
         }
         final byte[] payload;
         try {
-            payload = failure == null ? payload(VALUE, outlet.codec().encodeOne(call.result())) : failurePayload(failure);
+            payload = failure == null ? payloadOf(call.result()) : failurePayload(failure);
         } catch (final IOException | ClassNotFoundException | RuntimeException e) {
             throw context.refused(
                     "Durable call '"
@@ -204,15 +209,21 @@ final class HostJournal {
         if (back.getClass() != failure.getClass()) {
             throw new IOException("it comes back as " + back.getClass().getName());
         }
-        return payload(THROWABLE, bytes);
+        beginPayload(THROWABLE);
+        record.writeRaw(bytes, 0, bytes.length);
+        return record.toByteArray();
     }
 
-    private static byte[] payload(final byte kind, final byte[] content) {
-        final byte[] payload = new byte[HEAD + content.length];
-        payload[0] = VERSION;
-        payload[1] = kind;
-        System.arraycopy(content, 0, payload, HEAD, content.length);
-        return payload;
+    private byte[] payloadOf(final Object result) {
+        beginPayload(VALUE);
+        outlet.codec().appendOne(result, record);
+        return record.toByteArray();
+    }
+
+    private void beginPayload(final byte kind) {
+        record.reset();
+        record.writeByte(VERSION);
+        record.writeByte(kind);
     }
 
     /** What a call brought before a crash. */

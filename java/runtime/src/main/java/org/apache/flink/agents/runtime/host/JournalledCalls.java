@@ -49,7 +49,7 @@ final class JournalledCalls implements Coroutine.Wait {
     private final HostJournal journal;
     private final ActionContext context;
     private final Calls calls;
-    private final List<Entry> entries = new ArrayList<>();
+    private final List<Entry> entries;
     private int undecided;
 
     JournalledCalls(
@@ -60,17 +60,20 @@ final class JournalledCalls implements Coroutine.Wait {
         this.journal = journal;
         this.context = context;
         this.calls = calls;
-        final List<String> ids = new ArrayList<>();
-        final List<byte[]> arguments = new ArrayList<>();
-        final List<Boolean> reconcilable = new ArrayList<>();
+        // Most groups are of one call: lists of the usual size would be a ninth of all that a run allocates.
+        final int count = callables.size();
+        entries = new ArrayList<>(count);
+        final List<String> ids = new ArrayList<>(count);
+        final List<byte[]> arguments = new ArrayList<>(count);
+        final List<Boolean> reconcilable = new ArrayList<>(count);
         // What the user's code may throw comes before anything is begun.
         for (final DurableCallable<?> callable : callables) {
             ids.add(idsOf(callable));
             arguments.add(journal.digests().ofArguments(callable.arguments()));
             reconcilable.add(RECONCILES_BY_KEY.get(callable.getClass()) || callable.reconciler() != null);
         }
-        final int scope = journal.scope(context.task(), callables.size());
-        for (int i = 0; i < callables.size(); i++) {
+        final int scope = journal.scope(context.task(), count);
+        for (int i = 0; i < count; i++) {
             final DurableCallable<?> callable = callables.get(i);
             final long begun =
                     journal.core().call(context.task(), scope, ids.get(i), arguments.get(i), reconcilable.get(i));
@@ -125,7 +128,7 @@ final class JournalledCalls implements Coroutine.Wait {
 
     /** Prepares the calls, once it is known what is to be done with each; returns those that have to be made. */
     List<Call<?>> toBeMade(final boolean cancelOnFailure) {
-        final List<Call<?>> made = new ArrayList<>();
+        final List<Call<?>> made = new ArrayList<>(entries.size());
         String failed = null;
         for (final Entry entry : entries) {
             if (isReplay(entry)) {
@@ -188,7 +191,7 @@ final class JournalledCalls implements Coroutine.Wait {
 
     /** The calls, in their order, once each has brought something. */
     List<Call<?>> all() {
-        final List<Call<?>> all = new ArrayList<>();
+        final List<Call<?>> all = new ArrayList<>(entries.size());
         entries.forEach(entry -> all.add(entry.call));
         return all;
     }

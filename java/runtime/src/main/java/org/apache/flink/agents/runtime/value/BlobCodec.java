@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.value;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import org.apache.flink.agents.core.value.ForeignValues;
@@ -76,7 +77,9 @@ public final class BlobCodec {
                 throw e.under("values[" + i + "]");
             }
         }
-        final byte[] blob = blob(count);
+        out.reset();
+        writeBlob(count, 0, out);
+        final byte[] blob = out.toByteArray();
         if (verify) {
             final Object[] back = decodeValues(blob);
             for (int i = 0; i < count; i++) {
@@ -116,20 +119,35 @@ public final class BlobCodec {
      * @throws UnsupportedValueException if it, or a part of it, could not come back; names the path to the part
      */
     public byte[] encodeOne(final Object value) {
+        out.reset();
+        appendOne(value, out);
+        return out.toByteArray();
+    }
+
+    /**
+     * As {@link #encodeOne}, behind what {@code target} holds already.
+     *
+     * @throws UnsupportedValueException with {@code target} as it was
+     */
+    public void appendOne(final Object value, final ValueWriter target) {
         foreign.begin();
         values.reset();
         values.writeByte(ValueTags.FORMAT_VERSION);
         values.writeValue(value);
-        final byte[] bytes;
+        final int start = target.size();
         if (foreign.table().isEmpty()) {
-            bytes = values.toByteArray();
+            target.writeRaw(values.buffer(), 0, values.size());
         } else {
-            bytes = blob(1, values.buffer(), 1, values.size() - 1);
+            writeBlob(1, 1, target);
         }
         if (verify) {
-            requireSame(value, decodeOne(bytes), null);
+            try {
+                requireSame(value, decodeOne(Arrays.copyOfRange(target.buffer(), start, target.size())), null);
+            } catch (final UnsupportedValueException e) {
+                target.cut(start);
+                throw e;
+            }
         }
-        return bytes;
     }
 
     /**
@@ -153,24 +171,16 @@ public final class BlobCodec {
         return value;
     }
 
-    private byte[] blob(final int count) {
-        return blob(count, values.buffer(), 0, values.size());
-    }
-
-    private byte[] blob(final int count, final byte[] encoded, final int offset, final int length) {
-        out.reset();
-        out.writeByte(BLOB);
-        out.writeByte(BLOB_VERSION);
-        out.writeLength(foreign.table().size());
+    /** The values that were encoded, from {@code offset} on. */
+    private void writeBlob(final int count, final int offset, final ValueWriter target) {
+        target.writeByte(BLOB);
+        target.writeByte(BLOB_VERSION);
+        target.writeLength(foreign.table().size());
         for (final SerializerCatalog.Entry entry : foreign.table()) {
-            out.writeText(entry.type.getName());
-            out.writeByte(entry.kryo);
-            out.writeLength(entry.snapshot.length);
-            out.writeRaw(entry.snapshot, 0, entry.snapshot.length);
+            target.writeRaw(entry.head, 0, entry.head.length);
         }
-        out.writeLength(count);
-        out.writeRaw(encoded, offset, length);
-        return out.toByteArray();
+        target.writeLength(count);
+        target.writeRaw(values.buffer(), offset, values.size() - offset);
     }
 
     private void readTable() {

@@ -11,8 +11,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.InflaterInputStream;
+import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.MalformedValueException;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
+import org.apache.flink.agents.core.value.ValueWriter;
 import org.apache.flink.api.common.ExecutionConfig;
 import org.apache.flink.api.common.functions.InvalidTypesException;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -37,6 +39,8 @@ final class SerializerCatalog {
         final TypeSerializer<Object> serializer;
         /** Deflated: snapshots are mostly class names, and often larger than the values. */
         final byte[] snapshot;
+        /** As it stands in the table of a blob: class name, Kryo's generation, snapshot. Each record has it, so it is made once. */
+        final byte[] head;
         /** {@link #KRYO_GENERATION} if Kryo writes a part of the values, else 0. */
         final int kryo;
         /** Set once a value has been read back successfully, see {@link FlinkForeignValues}. */
@@ -47,6 +51,12 @@ final class SerializerCatalog {
             this.serializer = serializer;
             this.snapshot = snapshot;
             this.kryo = kryo;
+            final ValueWriter writer = new ValueWriter(ForeignValues.REFUSE);
+            writer.writeText(type.getName());
+            writer.writeByte(kryo);
+            writer.writeLength(snapshot.length);
+            writer.writeRaw(snapshot, 0, snapshot.length);
+            head = writer.toByteArray();
         }
 
         boolean isKryo() {
