@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.ByteArrayInputStream;
 import java.math.BigDecimal;
 import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.DayOfWeek;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -163,6 +165,29 @@ class BlobCodecTest {
                     .hasMessageStartingWith("values[1].job: ")
                     .hasMessageContaining("lambda");
         }
+    }
+
+    @Test
+    void valuesAreAppendedOneBehindTheOtherAndARefusedOneLeavesNothing() {
+        final BlobCodec verifying = codec(new ExecutionConfig(), ForeignValues.REFUSE, true);
+        final ValueWriter target = new ValueWriter(ForeignValues.REFUSE);
+        target.writeInt(0);
+        final Order order = new Order("o-1", 3, null, Instant.ofEpochSecond(5), State.OPEN);
+        verifying.appendOne(order, target);
+        target.setInt(0, target.size() - Integer.BYTES);
+        final int first = target.size();
+        verifying.appendOne("plain", target);
+        final int second = target.size();
+        for (final Object refused : List.of(new Thread(), List.of(new Forgetful(5)), new Forgetful(6))) {
+            assertThatThrownBy(() -> verifying.appendOne(refused, target)).isInstanceOf(UnsupportedValueException.class);
+            assertThat(target.size()).isEqualTo(second);
+        }
+        final byte[] bytes = target.toByteArray();
+        assertThat(ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt()).isEqualTo(first - Integer.BYTES);
+        assertThat(codec.decodeOne(Arrays.copyOfRange(bytes, Integer.BYTES, first))).isEqualTo(order);
+        assertThat(codec.decodeOne(Arrays.copyOfRange(bytes, first, second))).isEqualTo("plain");
+        assertThatThrownBy(() -> target.setInt(second - 3, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> target.setInt(-1, 1)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
     @Test
