@@ -93,7 +93,7 @@ def parent_of(pid: int) -> int:
         return 0
 
 
-def _stocks(c: PythonContext, job: str, parallelism: int, *options: str) -> str:
+def stocks(c: PythonContext, job: str, parallelism: int, *options: str) -> str:
     out = c.out()
     id_ = c.submit(job, "--data", str(c.file("stocks.csv")), "--out", out.as_uri(),
                    "--parallelism", str(parallelism), options=options)
@@ -106,9 +106,9 @@ def _stocks(c: PythonContext, job: str, parallelism: int, *options: str) -> str:
 def datastream(c: PythonContext) -> None:
     """The workflow agent by DataStream: keyed by a selector, and by the stream itself."""
     with c.suite.scenario("Python agent on a DataStream", c.cluster):
-        job = _stocks(c, "stock_alerts.py", 2)
+        job = stocks(c, "stock_alerts.py", 2)
         c.suite.equal("parallelism of the agent", 2, c.cluster.rest.parallelism(job, AGENT))
-        _stocks(c, "keyed_stocks.py", 2)
+        stocks(c, "keyed_stocks.py", 2)
 
 
 def table(c: PythonContext) -> None:
@@ -123,7 +123,7 @@ def table(c: PythonContext) -> None:
 def thread_mode(c: PythonContext) -> None:
     """PyFlink's own functions in the TaskManager's process; the agent's worker stays one of its own."""
     with c.suite.scenario("PyFlink in thread mode around the agent", c.cluster):
-        _stocks(c, "stock_alerts.py", 1, "-Dpython.execution-mode=thread")
+        stocks(c, "stock_alerts.py", 1, "-Dpython.execution-mode=thread")
 
 
 def shipped_examples(c: PythonContext) -> None:
@@ -151,11 +151,11 @@ def side_by_side(c: PythonContext) -> None:
         slow = walk.start(1)
         c.cluster.rest.await_state(slow, "RUNNING", 60)
         for _ in range(3):
-            _stocks(c, "stock_alerts.py", 1)
+            stocks(c, "stock_alerts.py", 1)
         c.suite.equal("the slow job ran beside them", "RUNNING", c.cluster.rest.state(slow))
         walk.finish(slow, 1)
         for _ in range(27 if c.long else 0):
-            _stocks(c, "stock_alerts.py", 1)
+            stocks(c, "stock_alerts.py", 1)
         check_no_workers(c)
 
 

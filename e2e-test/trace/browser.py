@@ -102,8 +102,12 @@ class Browser:
 
     def open(self, page: Path, fragment: str = "") -> None:
         """Open a file, and wait until its scripts have run."""
+        self.go(page.resolve().as_uri() + fragment)
+
+    def go(self, address: str) -> None:
+        """Open an address, and wait until it is loaded."""
         # To another place of the same page a browser only scrolls.
-        for url in ("about:blank", page.resolve().as_uri() + fragment):
+        for url in ("about:blank", address):
             self.said.clear()
             self.call("Page.navigate", url=url)
             while not any(message.get("method") == "Page.loadEventFired" for message in self.said):
