@@ -355,6 +355,15 @@ class Local:
         run and the one that the action handled.
         """
 
+    def letter_text(self, part: int, text: str) -> str:
+        """Return a text of a dead letter, cut where the store has no room for it.
+
+        Parts are: the input (0), the event (1), the stack trace (2), any other text (3).
+        """
+
+    def letter_has_room(self, part: int, bytes: int) -> bool:
+        """Return whether the store has room for a part of a dead letter that has so many bytes."""
+
     def backoffs(self, now_ms: int) -> list[tuple[int, float]]:
         """Return the failed tasks that have begun to wait since the last call, and for how many seconds they are to."""
 
@@ -475,6 +484,16 @@ class Worker:
 
     def fail(self, task: int, text: str) -> None:
         """Report that the action has failed."""
+
+    @property
+    def policies(self) -> bool:
+        """Whether some action may be tried again, or end as a dead letter."""
+
+    def threw(self, task: int, kind: str, message: str, what: str, trace: str) -> bool:
+        """Report that the action has failed by an exception of its own, of class ``kind``; False if it has no failure policy.
+
+        Otherwise its task has ended, and the TaskManager decides what follows. ``what`` is told where the job fails.
+        """
 
     @property
     def traced(self) -> bool:

@@ -78,6 +78,30 @@ class AgentBuilder(ABC):
             In an environment on Flink: use ``to_datastream`` or ``to_table``.
         """
 
+    def get_dead_letters(self) -> DataStream:
+        """Return the dead letters of actions that failed for good (option ``on-failure``), as a stream, always the same one.
+
+        Each is a dict with the names that it has in JSON, and plain data.
+
+        Raises
+        ------
+        NotImplementedError
+            In an environment without Flink: use ``dead_letters_to_list``.
+        """
+        msg = "get_dead_letters needs a job on Flink; without Flink use dead_letters_to_list()."
+        raise NotImplementedError(msg)
+
+    def dead_letters_to_table(self) -> Table:
+        """Return the dead letters as a table, with a column for each field.
+
+        Raises
+        ------
+        NotImplementedError
+            In an environment without Flink: use ``dead_letters_to_list``.
+        """
+        msg = "dead_letters_to_table needs a job on Flink; without Flink use dead_letters_to_list()."
+        raise NotImplementedError(msg)
+
     def dead_letters_to_list(self) -> List[Dict[str, Any]]:
         """Return the list that ``execute()`` fills with the dead letters of actions that failed for good (option ``on-failure``).
 
@@ -86,9 +110,9 @@ class AgentBuilder(ABC):
         Raises
         ------
         NotImplementedError
-            In an environment on Flink, where actions of Python have no dead letters.
+            In an environment on Flink: use ``get_dead_letters`` or ``dead_letters_to_table``.
         """
-        msg = "dead_letters_to_list works without Flink only: on Flink, exceptions of Python actions fail the job."
+        msg = "dead_letters_to_list works without Flink only: use get_dead_letters() or dead_letters_to_table() here."
         raise NotImplementedError(msg)
 
     @abstractmethod

@@ -194,6 +194,8 @@ class Executor:
         # Whether failed actions may be tried again or end as dead letters, how many wait, and how often the one that fails was tried.
         self.policies: bool = getattr(link, "policies", False)
         self._backing_off = 0
+        # A journal may have failures of a time when there were policies. A worker's waits are the TaskManager's.
+        self._backs_off = hasattr(link, "backoffs") and (self.policies or self.journalled)
         self.attempts = 1
         # For the log: the run's name, how keys are shown, and which run is a key's.
         self.job = ""
@@ -327,16 +329,12 @@ class Executor:
                 self._raise_failure()
         if self._failure is not None:
             self._raise_failure()
-        if self.policies or self.journalled:
-            # A journal may have failures of a time when there were policies.
+        if self._backs_off:
             self._back_off()
 
     def _back_off(self) -> None:
         """Wait with the failed actions that the core says are to wait."""
         link: Any = self.link
-        if not hasattr(link, "backoffs"):
-            # A worker's.
-            return
         for task, seconds in link.backoffs(time.time_ns() // 1_000_000):
             self._backing_off += 1
             self.loop.call_later(seconds, self._backed_off, task)
@@ -349,13 +347,23 @@ class Executor:
 
     def goes_on(self, context: ActionContext, event: Event, raised: BaseException) -> bool:
         """Whether the run goes on without the attempt of an action that has failed."""
-        if self._failure is not None or self._interrupted:
+        if self._failure is not None or self._interrupted or context.ended:
             return False
-        from flink_agents.runtime.failures import goes_on
+        from flink_agents.runtime.failures import is_own
 
+        if not is_own(raised) or not self._is_settled(context, event, raised):
+            return False
+        # Tasks that it started are left behind.
+        context.ended = True
         for call in [call for call in self.calls if call[0] == context.task]:
             del self.calls[call]
-        return goes_on(self, context, event, raised)
+        return True
+
+    def _is_settled(self, context: ActionContext, event: Event, raised: BaseException) -> bool:
+        """Let the core decide what becomes of an action that failed itself; whether that was done."""
+        from flink_agents.runtime.failures import settle
+
+        return settle(self, context, event, raised)
 
     def turn(self) -> None:
         """Run what is ready on the loop, without waiting; raises what :meth:`wait` does."""
@@ -726,7 +734,11 @@ def _text(error: BaseException, cause: BaseException) -> str:
         lines = traceback.format_exception(type(cause), cause, cause.__traceback__)
     except BaseException as broken:
         lines = [f"(the traceback cannot be shown: {type(broken).__name__})"]
-    text = f"{error}\n{''.join(lines)}"
+    return shortened(f"{error}\n{''.join(lines)}")
+
+
+def shortened(text: str) -> str:
+    """Return the text as a host can be told it: neither too long nor with what is no character."""
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST // 2]}\n… ({len(text) - _LONGEST:,} characters left out) …\n{text[-_LONGEST // 2:]}"
     return valid_unicode(text)

@@ -1,4 +1,4 @@
-"""Actions that fail, without Flink: the core decides by their policies, and what it wants is done here."""
+"""Actions that fail: what they raised, and, without Flink, what the core wants done about it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import time
 import traceback
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flink_agents import _core
@@ -22,8 +23,8 @@ DEAD_LETTER = "_dead_letter_event"
 
 _FAIL, _RETRY = 0, 1
 
-# What each text may take of a letter that has to fit into a record: one part in so many.
-_INPUT, _EVENT, _TRACE, _MESSAGE = 2, 4, 16, 32
+# The parts of a letter, as the core numbers them.
+_INPUT, _EVENT, _TRACE, _TEXT = range(4)
 
 # Causes may form a circle.
 _MOST_CAUSES = 100
@@ -44,21 +45,33 @@ def is_own(raised: BaseException) -> bool:
     return True
 
 
-def goes_on(executor: Executor, context: ActionContext, event: Event, raised: BaseException) -> bool:
-    """Whether the run goes on without the attempt that has failed: it is tried again, or a dead letter tells of it."""
-    if context.ended or not is_own(raised):
-        return False
+@dataclass(frozen=True)
+class Problem:
+    """What an action raised, as messages and dead letters have it."""
+
+    kind: str
+    message: str
+    trace: str
+
+    @staticmethod
+    def of(raised: BaseException) -> Problem:
+        """Return what there is to say of an exception, whatever its class does."""
+        return Problem(
+            f"{type(raised).__module__}.{type(raised).__qualname__}",
+            _text(lambda: str(raised), raised),
+            _text(lambda: "".join(traceback.format_exception(raised)), raised),
+        )
+
+
+def settle(executor: Executor, context: ActionContext, event: Event, raised: BaseException) -> bool:
+    """Do what the core decides about an action that failed itself; False if the run is to fail."""
     link: Any = executor.link
     now = time.time_ns() // 1_000_000
-    trace = _text(lambda: "".join(traceback.format_exception(raised)), raised)
-    message = _text(lambda: str(raised), raised)
-    verdict, attempts, given, handled = link.failed(context.task, trace, now)
+    problem = Problem.of(raised)
+    verdict, attempts, given, handled = link.failed(context.task, problem.trace, now)
     if verdict == _FAIL:
         executor.attempts = attempts
         return False
-    # Tasks that it started are left behind.
-    context.ended = True
-    key = _core.key_of(context.key)
     logger.warning(
         "Agent '%s', action '%s', key %s: it failed for the %d. time and %s: %s: %s",
         executor.agent,
@@ -67,28 +80,28 @@ def goes_on(executor: Executor, context: ActionContext, event: Event, raised: Ba
         attempts,
         "is tried again" if verdict == _RETRY else "ends as a dead letter",
         type(raised).__name__,
-        message,
+        problem.message,
     )
     if verdict == _RETRY:
         return True
-    most = link.max_record_size
+    key = _core.key_of(context.key)
     input_id, input_attributes = given or (None, {})
     letter = {
         "agent": executor.agent,
         "action": context.action.name,
         "attempts": attempts,
-        "key": _cut(_text(lambda: str(key), raised), most, _MESSAGE),
-        "input": _fitting(input_attributes.get("input"), most, _INPUT),
+        "key": link.letter_text(_TEXT, _text(lambda: str(key), raised)),
+        "input": _fitting(link, _INPUT, input_attributes.get("input")),
         "input_event_id": None if input_id is None else str(input_id),
         "event_id": str(event.id),
         "event_type": event.type,
         # The input is not said twice.
-        "event": None if handled is None or event.id == input_id else _fitting(handled[1], most, _EVENT),
+        "event": None if handled is None or event.id == input_id else _fitting(link, _EVENT, handled[1]),
         "upstream_event_id": None if event.upstream_event_id is None else str(event.upstream_event_id),
         "upstream_action": event.upstream_action_name,
-        "error_type": f"{type(raised).__module__}.{type(raised).__qualname__}",
-        "error_message": _cut(message, most, _MESSAGE),
-        "stack_trace": _cut(trace, most, _TRACE),
+        "error_type": problem.kind,
+        "error_message": link.letter_text(_TEXT, problem.message),
+        "stack_trace": link.letter_text(_TRACE, problem.trace),
         "timestamp": None,
         "failed_at": now,
     }
@@ -106,19 +119,9 @@ def _text(make: Any, raised: BaseException) -> str:
         return type(raised).__qualname__
 
 
-def _fitting(value: Any, most: int | None, share: int) -> Any:
-    """Return a value, or the beginning of its JSON if that is too long."""
-    if most is None:
-        return value
+def _fitting(link: Any, part: int, value: Any) -> Any:
+    """Return a value, or the beginning of its JSON if a letter has no room for the whole."""
     # As it is recorded.
-    if len(_core.encode(value)) <= most // share:
+    if link.letter_has_room(part, len(_core.encode(value))):
         return value
-    return _cut(json.dumps(value, ensure_ascii=False, default=repr), most, share)
-
-
-def _cut(text: str, most: int | None, share: int) -> str:
-    if most is None or len(text.encode()) <= most // share:
-        return text
-    # Four bytes are the most that a character takes.
-    kept = text[: most // share // 4]
-    return f"{kept}… cut by the dead letter, which action-state.max-record-size limits: {len(text)} characters in all"
+    return link.letter_text(part, json.dumps(value, ensure_ascii=False, default=repr))

@@ -6,6 +6,7 @@ plain data; an output is plain data alone. Nothing is pickled. Both maps are fus
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,11 @@ def decode_outputs(outputs: DataStream, output_type: TypeInformation | None, age
 
     decoded = outputs.map(DecodeOutput(), output_type=output_type)
     return _beside(outputs, decoded).name(f"decode from agent {agent_name}")
+
+
+def read_letters(lines: DataStream, agent_name: str) -> DataStream:
+    """Turn dead letters, a line of JSON each, into dicts."""
+    return _beside(lines, lines.map(json.loads)).name(f"dead letters of agent {agent_name}")
 
 
 def _row_fields(output_type: TypeInformation | None) -> list[str] | None:

@@ -18,6 +18,7 @@ try:
     from pyflink.datastream import DataStream, KeyedStream, KeySelector, StreamExecutionEnvironment
     from pyflink.java_gateway import get_gateway
     from pyflink.table import StreamTableEnvironment
+    from pyflink.table import Table as PyFlinkTable
 except ImportError as e:
     msg = (
         f"A Flink environment needs the package apache-flink, which cannot be imported ({e}). Install it by "
@@ -37,6 +38,9 @@ _LOCAL_ONLY = (
     "{} works without Flink only: use {} here, or take the environment from "
     "AgentsExecutionEnvironment.get_execution_environment() without arguments."
 )
+
+
+_NO_OUTPUT = "There is no output yet: call apply(agent) before to_datastream(), to_table(…) or get_dead_letters()."
 
 
 def create_instance(
@@ -153,7 +157,9 @@ class RemoteAgentBuilder(AgentBuilder):
         self._key_selector = key_selector
         self._plan: AgentPlan | None = None
         self._plan_json = ""
+        self._connected: Any = None
         self._output: DataStream | None = None
+        self._letters: DataStream | None = None
 
     def apply(self, agent: Agent | str) -> AgentBuilder:
         """Set the agent, once; it is compiled and checked here, and not changed.
@@ -183,16 +189,25 @@ class RemoteAgentBuilder(AgentBuilder):
 
     def to_datastream(self, output_type: TypeInformation | None = None) -> DataStream:
         """Return the outputs as a stream, always the same one: a later ``output_type`` is ignored."""
-        from flink_agents.runtime.pyflink_stream import decode_outputs, encode_records
+        from flink_agents.runtime.pyflink_stream import decode_outputs
 
         if self._plan is None:
-            msg = "There is no output yet: call apply(agent) before to_datastream() or to_table(…)."
-            raise RuntimeError(msg)
+            raise RuntimeError(_NO_OUTPUT)
         if self._output is None:
-            environment, name = self._environment, self._plan.agent_name
+            self._output = decode_outputs(DataStream(self._connect()), output_type, self._plan.agent_name)
+        return self._output
+
+    def _connect(self) -> Any:
+        """Put the agent into the job, once; return what comes out of it in Java."""
+        from flink_agents.runtime.pyflink_stream import encode_records
+
+        if self._plan is None:
+            raise RuntimeError(_NO_OUTPUT)
+        if self._connected is None:
+            environment = self._environment
             entry = environment._entry
-            encoded = encode_records(self._records, self._key_selector, name)
-            outputs = entry.connect(
+            encoded = encode_records(self._records, self._key_selector, self._plan.agent_name)
+            self._connected = entry.connect(
                 encoded._j_data_stream,
                 self._plan_json,
                 entry.flinkPython(
@@ -200,8 +215,21 @@ class RemoteAgentBuilder(AgentBuilder):
                     f"{sys.version_info.major}.{sys.version_info.minor}",
                 ),
             )
-            self._output = decode_outputs(DataStream(outputs), output_type, name)
-        return self._output
+        return self._connected
+
+    def get_dead_letters(self) -> DataStream:
+        """Return the dead letters as a stream of dicts, always the same one."""
+        from flink_agents.runtime.pyflink_stream import read_letters
+
+        if self._letters is None:
+            lines = self._environment._entry.deadLetters(self._connect())
+            self._letters = read_letters(DataStream(lines), self._plan.agent_name if self._plan else "")
+        return self._letters
+
+    def dead_letters_to_table(self) -> Table:
+        """Return the dead letters as a table."""
+        tables = self._environment._tables()
+        return PyFlinkTable(self._environment._entry.deadLettersTable(tables._j_tenv, self._connect()), tables)
 
     def to_table(self, schema: Schema, output_type: TypeInformation) -> Table:
         """Return the outputs as a table.

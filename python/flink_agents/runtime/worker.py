@@ -18,14 +18,18 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flink_agents import _core
 from flink_agents.runtime.context import ActionContext
-from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of, shown, valid_unicode
+from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of, shortened, shown, valid_unicode
+from flink_agents.runtime.failures import Problem
 from flink_agents.runtime.log_context import of_action
 from flink_agents.runtime.resources import ResourceCache
 from flink_agents.runtime.worker_metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from flink_agents.api.events.event import Event
 
 # How long a worker whose action has failed waits to be ended.
 _LAST_SECONDS = 30.0
@@ -69,6 +73,12 @@ class WorkerExecutor(Executor):
         if isinstance(self._failure, ForkedChild):
             self._end_child(exception)
         return super()._error(context, exception)
+
+    def _is_settled(self, context: ActionContext, event: Event, raised: BaseException) -> bool:
+        problem = Problem.of(raised)
+        what = shortened(str(self.error_of(context, raised)))
+        # Not what becomes of it: that is the TaskManager's to decide, which ends this worker if it is to fail.
+        return self.link.threw(context.task, problem.kind, shortened(problem.message), what, shortened(problem.trace))
 
     def _end_child(self, exception: BaseException | None) -> None:
         """End this process at once: what the worker closes at its end is still in use by the worker."""

@@ -4,6 +4,7 @@
 
 use crate::arguments::value_of;
 use crate::{Answer, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_WRONG};
+use flink_agents_core::letter::CUT;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::fs::File;
@@ -30,9 +31,6 @@ Which letters (all that is given has to hold):
 
 Exit status: 0 done, also with warnings; 1 some inputs are not whole, and were left out; 2 wrong arguments; 3 nothing could be read.
 ";
-
-/// What a letter says in the place of a text that is too long for it.
-const CUT: &str = "… cut by the dead letter, which action-state.max-record-size limits: ";
 
 /// Characters shown of an input on a terminal.
 const SHOWN: usize = 200;

@@ -11,6 +11,7 @@ pub mod config;
 pub mod event_log;
 pub mod ids;
 pub mod journal;
+pub mod letter;
 pub mod memory;
 pub mod plan;
 pub mod run;

@@ -149,13 +149,6 @@ plain! {
 }
 
 handled! {
-    /// How many bytes a record of the journal may take.
-    fn Java_org_apache_flink_agents_core_Natives_maxRecordSize(_env, engine) -> jlong = 0; {
-        Ok(i64::try_from(engine.max_record_size).unwrap_or(i64::MAX))
-    }
-}
-
-handled! {
     /// How long a durable call may take that sets no limit itself, in nanoseconds; negative: as long as it likes.
     fn Java_org_apache_flink_agents_core_Natives_callTimeout(_env, engine) -> jlong = -1; {
         Ok(engine.call_timeout.map_or(-1, |limit| i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX)))

@@ -5,15 +5,12 @@ use crate::event_log::Logged;
 use crate::journal::Journal;
 use crate::stores;
 use flink_agents_core::ids::TaskId;
-use flink_agents_core::journal::JournalSettings;
-use flink_agents_core::plan::{Action, AgentPlan, Function, Language, PlanError, Routes};
+use flink_agents_core::journal::{JournalSettings, max_record_size};
+use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
 use flink_agents_core::value::{self, Value};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
-
-/// `action-state.max-record-size`, if nothing is said.
-const MAX_RECORD_SIZE: u64 = 1 << 20;
 
 /// What conditions read of an event.
 pub(crate) type Attributes = <Routes as Router>::Attributes;
@@ -25,8 +22,8 @@ pub(crate) struct Engine {
     description: String,
     /// How long a durable call may take that sets no limit itself.
     pub(crate) call_timeout: Option<Duration>,
-    /// What a record of the journal may take, in bytes.
-    pub(crate) max_record_size: u64,
+    /// What a record of the journal may take, in bytes; nothing without one.
+    pub(crate) max_record_size: Option<usize>,
     pub(crate) journal: Option<Box<Journal>>,
     /// Where the host reads its figures, by any thread; 0 while it has not said.
     pub(crate) figures: i64,
@@ -73,8 +70,6 @@ impl Engine {
 
     fn make(plan: &AgentPlan, journal: Option<(JournalSettings, Box<Journal>)>) -> Result<Engine, Failure> {
         let routes = Routes::compile(plan).map_err(from_plan)?;
-        // Their exceptions end their worker.
-        routes.refuse_policies_of(Language::Python).map_err(from_plan)?;
         let argument = |error: flink_agents_core::config::ConfigError| Failure::argument(error.to_string());
         let mut limits = Limits::default();
         if let Some(limit) = plan.config.get_int("max-events-per-run").map_err(argument)? {
@@ -92,8 +87,7 @@ impl Engine {
             .is_some_and(|names| !names.is_empty());
         limits.observe_events = has_listeners;
         let call_timeout = plan.config.get_duration("call.timeout").map_err(argument)?;
-        let max_record_size = plan.config.get_size("action-state.max-record-size").map_err(argument)?;
-        let max_record_size = max_record_size.unwrap_or(MAX_RECORD_SIZE);
+        let max_record_size = max_record_size(&plan.config).map_err(argument)?;
         let description = describe(plan, &routes);
         let (machine, journal) = match journal {
             None => (Machine::new(routes, limits), None),

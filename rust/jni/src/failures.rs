@@ -1,10 +1,15 @@
 //! The natives of failure policies.
 
+use crate::cold::handled;
 use crate::env::Env;
+use crate::errors::Failure;
 use crate::hot::guarded;
 use flink_agents_core::ids::TaskId;
+use flink_agents_core::letter::Part;
 use flink_agents_core::run::Verdict;
-use jni_sys::{JNIEnv, jclass, jint, jlong};
+use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
+use std::borrow::Cow;
+use std::ptr::null_mut;
 
 /// The running action threw an exception, at `now` in milliseconds since 1970: `verdict << 32 | times it was tried`, where the
 /// verdict is 0 fail, 1 it is tried again, 2 the host sends its dead letter and finishes it.
@@ -59,4 +64,22 @@ pub extern "system" fn Java_org_apache_flink_agents_core_Natives_inputOf(
         let input = engine.machine.input_of(TaskId::from_bits(task as u64))?;
         Ok(input.map_or(-1, |input| input.0 as jint))
     })
+}
+
+handled! {
+    /// A text of a dead letter (UTF-8; JSON if `json` is 1) as its part has room for it: null as it is.
+    fn Java_org_apache_flink_agents_core_Natives_letterText(
+        env, engine, part: jint, json: jint, text: jbyteArray
+    ) -> jbyteArray = null_mut(); {
+        let bytes = env.bytes(text)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Failure::argument("the text is not UTF-8"))?;
+        let part = u8::try_from(part).ok().and_then(Part::of);
+        let part = part.ok_or_else(|| Failure::argument("a dead letter has no such part"))?;
+        let limit = engine.max_record_size;
+        let fitting = if json == 0 { part.text(text, limit) } else { part.json(text, limit) };
+        match fitting {
+            Cow::Borrowed(_) => Ok(null_mut()),
+            Cow::Owned(cut) => env.new_bytes(cut.as_bytes()),
+        }
+    }
 }

@@ -663,6 +663,16 @@ impl Local {
         self.decide(py, TaskId::from_bits(task), text, now_ms)
     }
 
+    /// A text of a dead letter, as its part has room for it.
+    fn letter_text(&self, part: u8, text: &str) -> PyResult<String> {
+        Ok(failures::part(part)?.text(text, self.record_limit()).into_owned())
+    }
+
+    /// Whether a dead letter has room for a value of so many bytes in a part of it.
+    fn letter_has_room(&self, part: u8, bytes: usize) -> PyResult<bool> {
+        Ok(bytes <= failures::part(part)?.most(self.record_limit()))
+    }
+
     /// Failed tasks that wait, and for how many seconds: those that have begun to since the last call.
     fn backoffs(&mut self, now_ms: i64) -> Vec<(u64, f64)> {
         self.take_backoffs(now_ms)
@@ -800,7 +810,7 @@ impl Local {
     /// Bytes that a record may have.
     #[getter]
     fn max_record_size(&self) -> Option<usize> {
-        self.journal.as_ref().map(|journal| journal.max_record_size)
+        self.record_limit()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use flink_agents_core::config::{self, ConfigMap};
 use flink_agents_core::event_log;
-use flink_agents_core::plan::AgentPlan;
+use flink_agents_core::journal;
+use flink_agents_core::plan::{AgentPlan, Routes};
 use flink_agents_runtime::{otlp, secrets};
 use pyo3::exceptions::{PyLookupError, PyValueError};
 use pyo3::prelude::*;
@@ -29,6 +30,20 @@ pub(crate) fn is_traced(config: &ConfigMap) -> bool {
         || otlp::endpoint(config).is_ok_and(|endpoint| endpoint.is_some())
 }
 
+/// Whether each action, in the order of the plan, may be tried again or end as a dead letter.
+pub(crate) fn failure_policies(plan: &AgentPlan) -> Vec<bool> {
+    // A plan that is wrong is told of by whoever loads it.
+    let routes = Routes::compile(plan);
+    let asked = |routes: Routes| {
+        routes
+            .actions()
+            .iter()
+            .map(|action| action.failure_policy.is_asked_for())
+            .collect()
+    };
+    routes.map(asked).unwrap_or_default()
+}
+
 /// What the configuration says of a journal, wherever its store is.
 pub(crate) struct JournalOptions {
     /// Name of the store.
@@ -45,11 +60,11 @@ pub(crate) fn journal_options(config: &ConfigMap) -> Result<Option<JournalOption
     let Some(backend) = config.get_enum("actionStateStoreBackend").map_err(wrong)? else {
         return Ok(None);
     };
-    let max_record_size = config.get_size("action-state.max-record-size").map_err(wrong)?;
+    let max_record_size = journal::max_record_size(config).map_err(wrong)?;
     let patience = config.get_duration("action-state.reorder-timeout").map_err(wrong)?;
     Ok(Some(JournalOptions {
         backend,
-        max_record_size: max_record_size.map_or(1 << 20, |size| usize::try_from(size).unwrap_or(usize::MAX)),
+        max_record_size: max_record_size.unwrap_or(usize::MAX),
         patience: patience.unwrap_or(Duration::from_secs(30)),
     }))
 }

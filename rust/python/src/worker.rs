@@ -72,6 +72,8 @@ pub(crate) struct Worker {
     journal: Option<plan::JournalOptions>,
     /// Whether the host is told of executions inside actions.
     traced: bool,
+    /// Whether an action may be tried again, or end as a dead letter, by its number.
+    policies: Vec<bool>,
 }
 
 /// The answer that is asked for.
@@ -151,9 +153,11 @@ impl Worker {
         // A plan that cannot be read is told of where the agent is loaded, and so is one of another version.
         let plan = plan::read(&greeting.plan).ok();
         let traced = plan.as_ref().is_some_and(|plan| plan::is_traced(&plan.config));
+        let policies = plan.as_ref().map(plan::failure_policies).unwrap_or_default();
         let journal = plan.map_or(Ok(None), |plan| plan::journal_options(&plan.config));
         Ok(Worker {
             traced,
+            policies,
             journal: journal.map_err(PyValueError::new_err)?,
             link,
             greeting,
@@ -429,14 +433,40 @@ impl Worker {
         self.link.put(&FromWorker::Fail { task, reason: text })
     }
 
+    /// Whether some action may be tried again, or end as a dead letter.
+    #[getter]
+    fn policies(&self) -> bool {
+        self.policies.contains(&true)
+    }
+
+    /// The action failed by an exception of its own: whether the host decides what follows. Then its task has ended.
+    fn threw(&mut self, task: u64, kind: &str, message: &str, what: &str, trace: &str) -> PyResult<bool> {
+        let action = self.tasks.get(&task).ok_or_else(no_task)?.action as usize;
+        if !self.policies.get(action).is_some_and(|asked| *asked) {
+            return Ok(false);
+        }
+        self.discard(task)?;
+        self.link.put(&FromWorker::Threw {
+            task,
+            kind,
+            message,
+            what,
+            trace,
+        })?;
+        Ok(true)
+    }
+
     /// The running action waits; others of its run may go on.
     fn suspend(&mut self, task: u64) -> PyResult<()> {
         self.tasks.get_mut(&task).ok_or_else(no_task)?.suspended = true;
         self.link.put(&FromWorker::Suspend { task })
     }
 
-    /// What a suspended action waited for has come; `next` tells when it may go on.
+    /// What a suspended action waited for has come; `next` tells when it may go on. Nothing if it has failed meanwhile.
     fn wake(&mut self, task: u64) -> PyResult<()> {
+        if !self.tasks.contains_key(&task) {
+            return Ok(());
+        }
         self.link.put(&FromWorker::Wake { task })
     }
 
@@ -511,12 +541,7 @@ impl Worker {
     /// Bytes that a record may have.
     #[getter]
     fn max_record_size(&self) -> Option<usize> {
-        // As the store in memory on Flink, which has room for any.
-        let limit = |journal: &plan::JournalOptions| match journal.backend {
-            "memory" => usize::MAX,
-            _ => journal.max_record_size,
-        };
-        self.journal.as_ref().map(limit)
+        self.journal.as_ref().map(|journal| journal.max_record_size)
     }
 
     /// Whether there is an execution trace that takes reports.

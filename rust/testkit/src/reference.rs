@@ -339,9 +339,11 @@ impl Reference {
 
     fn route(&mut self, name: &str, event: RefEvent, parent: &[(u32, usize)], event_index: u32) {
         let run = self.keys.get_mut(name).unwrap().run.as_mut().unwrap();
-        run.events += 1;
-        if run.events > self.max_events {
-            return self.fail();
+        if event.value.event_type != DEAD_LETTER_EVENT {
+            run.events += 1;
+            if run.events > self.max_events {
+                return self.fail();
+            }
         }
         if event.value.event_type == OUTPUT_EVENT {
             let output = Expected::Emit(name.to_owned(), event.value.payload, run.timestamp);

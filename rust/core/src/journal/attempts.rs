@@ -1,5 +1,6 @@
 //! Failures of actions as the journal has them after a restart.
 
+use super::history::tail;
 use super::tail::Path;
 use super::{AttemptRecord, CallStatus, Digest, RecoveredCall, RecoveredRun};
 use rustc_hash::FxHashMap;
@@ -64,6 +65,16 @@ fn retained(calls: BTreeMap<u32, RecoveredCall>) -> Vec<RetainedCall> {
         },
     };
     calls.into_values().map(retained).collect()
+}
+
+/// The first of these failures, for a message.
+pub(crate) fn shown_attempt(run: u64, attempts: &FxHashMap<Path, Attempted>) -> Option<String> {
+    let (path, first) = attempts.iter().min_by_key(|(_, attempted)| attempted.order)?;
+    let times = match first.record.attempts {
+        1 => "once".to_owned(),
+        several => format!("{several} times"),
+    };
+    Some(format!("{}: failed {times}", tail(run, path, &[])))
 }
 
 impl RecoveredRun {

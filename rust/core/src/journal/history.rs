@@ -391,7 +391,7 @@ impl RecoveredRun {
     }
 }
 
-fn tail(run: u64, path: &Path, position: &[u32]) -> Tail {
+pub(super) fn tail(run: u64, path: &Path, position: &[u32]) -> Tail {
     Tail {
         run,
         task: path.clone(),

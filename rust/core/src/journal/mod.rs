@@ -13,12 +13,14 @@
 //! Matching calls by their position is what Temporal, Restate and Apache Flink Agents do; running along the recorded order
 //! is Temporal's and Restate's way.
 
+use crate::config::{ConfigError, ConfigMap};
+
 mod attempts;
 mod history;
 mod record;
 mod tail;
 
-pub(crate) use attempts::{Attempted, Ending, RetainedCall};
+pub(crate) use attempts::{Attempted, Ending, RetainedCall, shown_attempt};
 pub use history::{History, Recovered};
 pub(crate) use history::{RecoveredCall, RecoveredRun};
 pub use record::{
@@ -30,6 +32,22 @@ pub use tail::Tail;
 
 /// Number of a record that was written, counted from 1 for each machine.
 pub type Ticket = u64;
+
+/// Bytes that a record may have, as a configuration says: any where the store keeps them in the memory of this process, which has
+/// no room of its own; nothing without a store.
+///
+/// # Errors
+/// When an option is wrong.
+pub fn max_record_size(config: &ConfigMap) -> Result<Option<usize>, ConfigError> {
+    let Some(store) = config.get_enum("actionStateStoreBackend")? else {
+        return Ok(None);
+    };
+    let size = config.get_size("action-state.max-record-size")?;
+    Ok(Some(match store {
+        "memory" => usize::MAX,
+        _ => size.map_or(1 << 20, |size| usize::try_from(size).unwrap_or(usize::MAX)),
+    }))
+}
 
 /// What becomes of a run that does not match its journal (`action-state.on-divergence`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -170,31 +170,6 @@ impl Routes {
         self.exact.get(event_type).map_or(&[], |ids| ids)
     }
 
-    /// Refuses failure policies of actions whose host does not keep to them.
-    ///
-    /// # Errors
-    /// When an action of the language has one; it is named.
-    pub fn refuse_policies_of(&self, language: Language) -> Result<(), PlanError> {
-        let asks = |action: &&CompiledAction| action.language == language && action.failure_policy.is_asked_for();
-        let Some(action) = self.actions.iter().find(asks) else {
-            return Ok(());
-        };
-        let option = match action.failure_policy.on_failure {
-            OnFailure::DeadLetter => "on-failure",
-            OnFailure::Fail => "retry.max-attempts",
-        };
-        let message = format!(
-            "{option} is set for action '{}', which is one of {language:?}, and exceptions of those always fail the job on Flink: retries and dead letters are for others only. Set it for those by their names",
-            action.name
-        );
-        let config = Place::ROOT.key("config");
-        Err(PlanError::new(
-            PlanErrorKind::Conflict,
-            config.key("conf_data"),
-            message,
-        ))
-    }
-
     /// Whether some action may be tried again, or end as a dead letter.
     pub fn has_policies(&self) -> bool {
         self.actions.iter().any(|action| action.failure_policy.is_asked_for())

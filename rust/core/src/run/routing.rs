@@ -14,11 +14,14 @@ impl<R: Router> Machine<R> {
     /// Output events and dead letters leave; others start one task for each action they trigger, after a ticket is acknowledged.
     pub(super) fn route(&mut self, key: KeySlot, event: EventIndex, parent: u32, event_index: u32, after: Ticket) {
         let state = &mut self.keys[key.0 as usize];
-        if state.events_seen >= self.limits.max_events_per_run {
-            self.fail_loop(key, event, parent);
-            return;
+        // A letter is the machine's, not the agent's: an action that fails must not stop the job by it.
+        if self.events[event as usize].event_type != DEAD_LETTER {
+            if state.events_seen >= self.limits.max_events_per_run {
+                self.fail_loop(key, event, parent);
+                return;
+            }
+            state.events_seen += 1;
         }
-        state.events_seen += 1;
         self.figures.events += 1;
         let header = &mut self.events[event as usize];
         if self.limits.observe_events {

@@ -4,7 +4,9 @@ use super::errors::from_task;
 use super::{Local, Stored};
 use crate::decode::read;
 use flink_agents_core::ids::{TaskId, ValueHandle};
+use flink_agents_core::letter::Part;
 use flink_agents_core::run::Verdict;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -43,6 +45,10 @@ impl Local {
         }
     }
 
+    pub(super) fn record_limit(&self) -> Option<usize> {
+        self.journal.as_ref().map(|journal| journal.max_record_size)
+    }
+
     fn shown_event<'py>(&self, py: Python<'py>, event: ValueHandle) -> PyResult<Option<Shown<'py>>> {
         match self.values.get(event.0 as usize) {
             Some(Stored::Event(event)) => Ok(Some((event.id.clone_ref(py), read(py, &event.attributes)?))),
@@ -61,6 +67,10 @@ impl Local {
             .map(|(task, wait, due)| (task.to_bits(), left(due, wait)))
             .collect()
     }
+}
+
+pub(super) fn part(number: u8) -> PyResult<Part> {
+    Part::of(number).ok_or_else(|| PyValueError::new_err(format!("a dead letter has no part {number}")))
 }
 
 /// The list that dead letters are put into.

@@ -22,6 +22,7 @@
 //! | 14 scope | task | scope `u32`; parent `u32`; group `u8` |
 //! | 15 busy | task | busy `u8` |
 //! | 16 report | task | status `u8` (0 started, 1 success, 2 failed); blob |
+//! | 17 threw | task | blobs of texts: class, message, what is told, traceback |
 //!
 //! # To the worker
 //!
@@ -151,6 +152,18 @@ pub(crate) fn put(frame: &FromWorker<'_>, out: &mut Vec<u8>) {
             head(out, 16, *task);
             out.push(*status);
             put_blob(what, out);
+        }
+        FromWorker::Threw {
+            task,
+            kind,
+            message,
+            what,
+            trace,
+        } => {
+            head(out, 17, *task);
+            for text in [kind, message, what, trace] {
+                put_blob(text.as_bytes(), out);
+            }
         }
         FromWorker::Ready { .. } | FromWorker::Refused { .. } | FromWorker::Beat => {}
     }
@@ -464,6 +477,23 @@ mod tests {
         );
         let unknown = record(9, 7, b"\x03\0\0\0\x04");
         assert_eq!(to_frames(&unknown, &mut Vec::new()), Err(FlatError::Malformed(13)));
+    }
+
+    #[test]
+    fn an_exception_of_an_action_becomes_a_record_of_its_texts() {
+        let mut records = Vec::new();
+        put(
+            &FromWorker::Threw {
+                task: 7,
+                kind: "a.B",
+                message: "no",
+                what: "B: no",
+                trace: "",
+            },
+            &mut records,
+        );
+        let texts = b"\x03\0\0\0a.B\x02\0\0\0no\x05\0\0\0B: no\0\0\0\0";
+        assert_eq!(records, record(17, 7, texts));
     }
 
     #[test]

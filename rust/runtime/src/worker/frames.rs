@@ -14,6 +14,9 @@
 //! follow ([`FromWorker::Write`]) and [`FromWorker::Finish`]; or [`FromWorker::Fail`] alone. A task that waits for something else
 //! than the host says [`FromWorker::Suspend`], later [`FromWorker::Wake`], and goes on at [`ToWorker::Resume`].
 //!
+//! A task whose action threw, and has a failure policy, ends by [`FromWorker::Threw`] instead. The worker goes on with others:
+//! the host decides, and runs the action again as another task, sends its dead letter, or ends the worker.
+//!
 //! # Memory
 //!
 //! The worker keeps what it knows of a key, by slot, from a [`ToWorker::Run`] that is `fresh` (sensory memory is empty, nothing
@@ -37,7 +40,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -400,6 +403,19 @@ pub enum FromWorker<'a> {
         /// As `Report::read` of the core's event log takes it.
         #[serde(borrow, with = "serde_bytes")]
         what: &'a [u8],
+    },
+    /// A task failed by an exception of its action's own, which has a failure policy: nothing more is said of the task.
+    Threw {
+        /// The task.
+        task: u64,
+        /// The exception's class, with its module.
+        kind: &'a str,
+        /// What the exception says.
+        message: &'a str,
+        /// What is to be told where the job fails, without the traceback.
+        what: &'a str,
+        /// The traceback.
+        trace: &'a str,
     },
 }
 

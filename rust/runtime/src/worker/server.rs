@@ -175,7 +175,8 @@ impl Shared {
     fn take_frames(&self, received: &mut Received, records: &mut Vec<u8>) -> Result<(), FrameError> {
         while let Some(bytes) = received.frame()? {
             let frame = stream::read::<FromWorker<'_>>(bytes)?;
-            if matches!(frame, FromWorker::Finish { .. } | FromWorker::Fail { .. }) {
+            use FromWorker::{Fail, Finish, Threw};
+            if matches!(frame, Finish { .. } | Fail { .. } | Threw { .. }) {
                 self.unfinished.fetch_sub(1, Ordering::AcqRel);
             }
             flat::put(&frame, records);

@@ -18,6 +18,7 @@ from flink_agents.api.runner_context import RunnerContext
 from flink_agents.api.trace import ExecutionReporters
 
 from asking_agents import Asks
+from failing_agents import Failing, FailingAsync, FailingBeside, FailingCalls, FailingMixed, FailingOddly
 from journalled_agents import Beside, Books, MixedBooks, OddCalls
 
 JAVA = "org.apache.flink.agents.embedded.PythonTest$JavaActions"
@@ -580,7 +581,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
 AGENTS = (
     Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Late, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
     Talks, P1, P2, P3, P3a, ManyPaths, Books, Beside, OddCalls, MixedBooks,
-    Reports, Asks,
+    Reports, Asks, Failing, FailingAsync, FailingCalls, FailingBeside, FailingMixed, FailingOddly,
 )
 
 

@@ -106,7 +106,7 @@ impl<R: Router> Machine<R> {
                         origin: recovered.origin(),
                     };
                     journal.attempts = recovered.take_attempts();
-                    journal.replay = Replay::of(recovered);
+                    journal.replay = Replay::of(recovered, &journal.attempts);
                 }
                 journal.awaited = None;
                 Pick::Input(place)

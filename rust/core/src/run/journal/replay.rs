@@ -7,15 +7,16 @@
 //! of its recorded calls, and a call without a record is made, when all recorded actions have taken effect and all recorded
 //! calls have been come to.
 //!
-//! *Divergence*: a call of another function or with other arguments; a call or an action that the run does not come to. It
-//! is said, and what is left of the run's records is taken out of the journal, since a later attempt must not take them for
-//! its own.
+//! *Divergence*: a call of another function or with other arguments; a call or an action, be it one that failed, that the run
+//! does not come to. It is said, and what is left of the run's records is taken out of the journal, since a later attempt must
+//! not take them for its own.
 
 use super::CallStep;
 use crate::ids::{KeySlot, TaskId};
-use crate::journal::{CallStatus, Completion, OnDivergence, RecoveredRun, Tail};
+use crate::journal::{Attempted, CallStatus, Completion, OnDivergence, Path, RecoveredRun, Tail, shown_attempt};
 use crate::run::key::{TaskIndex, TaskState};
 use crate::run::{Effect, Machine, Router, TaskError};
+use rustc_hash::FxHashMap;
 
 /// What the journal answers to a call.
 pub(super) enum Answer {
@@ -38,10 +39,10 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Nothing if there is nothing to go along.
-    pub(super) fn of(mut recovered: RecoveredRun) -> Option<Replay> {
+    /// Nothing if there is nothing to go along, nor actions that failed to come to.
+    pub(super) fn of(mut recovered: RecoveredRun, attempts: &FxHashMap<Path, Attempted>) -> Option<Replay> {
         recovered.settle();
-        (!recovered.is_over()).then_some(Replay {
+        (!recovered.is_over() || !attempts.is_empty()).then_some(Replay {
             recovered,
             asked: Vec::new(),
             listed: false,
@@ -142,7 +143,13 @@ impl<R: Router> Machine<R> {
             return;
         }
         if replay.recovered.is_over() && replay.asked.is_empty() {
-            journal.replay = None;
+            match shown_attempt(state.sequence, &journal.attempts) {
+                None => journal.replay = None,
+                Some(left) => {
+                    let what = format!("its journal has {left}, and now the run does not come to that");
+                    self.diverge(key, &what);
+                }
+            }
             return self.settle(key);
         }
         if self.answer_asked(key) {
@@ -438,7 +445,7 @@ impl<R: Router> Machine<R> {
         progress.begun = true;
         progress.order = progress.order.max(recovered.next_order());
         journal.attempts = recovered.take_attempts();
-        journal.replay = Replay::of(recovered);
+        journal.replay = Replay::of(recovered, &journal.attempts);
         self.join_recovered_attempts(key);
     }
 }

@@ -24,6 +24,7 @@ import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
@@ -92,10 +93,17 @@ class EventLogTest {
     }
 
     static long counter(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
+        return ((Counter) metrics(harness).get(name)).getCount();
+    }
+
+    static int gauge(final Harness<?, ?> harness, final String name) throws ReflectiveOperationException {
+        return (Integer) ((Gauge<?>) metrics(harness).get(name)).getValue();
+    }
+
+    private static Map<?, ?> metrics(final Harness<?, ?> harness) throws ReflectiveOperationException {
         final Field metrics = AbstractMetricGroup.class.getDeclaredField("metrics");
         metrics.setAccessible(true);
-        final Map<?, ?> all = (Map<?, ?>) metrics.get(harness.flink().getOperator().getMetricGroup());
-        return ((Counter) all.get(name)).getCount();
+        return (Map<?, ?>) metrics.get(harness.flink().getOperator().getMetricGroup());
     }
 
     @Test

@@ -100,6 +100,15 @@ public final class AgentsCore implements AutoCloseable {
     /** {@link #failed}: the host sends the action's dead letter, of type {@link #DEAD_LETTER_TYPE}, and finishes it. */
     public static final int VERDICT_DEAD_LETTER = 2;
 
+    /** Part of a dead letter: the input of the run. */
+    public static final int LETTER_INPUT = 0;
+    /** Part of a dead letter: the event that the action handled. */
+    public static final int LETTER_EVENT = 1;
+    /** Part of a dead letter: the stack trace. */
+    public static final int LETTER_TRACE = 2;
+    /** Part of a dead letter: what the exception says, or the key. */
+    public static final int LETTER_TEXT = 3;
+
     /** Type of the event by which a dead letter leaves the agent. */
     public static final String DEAD_LETTER_TYPE = "_dead_letter_event";
 
@@ -511,6 +520,25 @@ public final class AgentsCore implements AutoCloseable {
         Natives.backoffOver(handle, task);
     }
 
+    /**
+     * A text of a dead letter, cut where the store has no room for the whole of it.
+     *
+     * @param part {@link #LETTER_INPUT}, {@link #LETTER_EVENT}, {@link #LETTER_TRACE} or {@link #LETTER_TEXT}
+     */
+    public String letterText(final int part, final String text) {
+        return letterText(part, 0, text);
+    }
+
+    /** The same of JSON, which is cut to a text in JSON. */
+    public String letterJson(final int part, final String json) {
+        return letterText(part, 1, json);
+    }
+
+    private String letterText(final int part, final int json, final String text) {
+        final byte[] cut = Natives.letterText(handle, part, json, text.getBytes(StandardCharsets.UTF_8));
+        return cut == null ? text : new String(cut, StandardCharsets.UTF_8);
+    }
+
     /** The event of the input whose run a task belongs to; null for plans without dead letters. */
     public Object inputOf(final long task) {
         final int value = Natives.inputOf(handle, task);
@@ -558,11 +586,6 @@ public final class AgentsCore implements AutoCloseable {
     public Duration callTimeout() {
         final long nanos = Natives.callTimeout(handle);
         return nanos < 0 ? null : Duration.ofNanos(nanos);
-    }
-
-    /** How many bytes a record of the journal may take, as the plan says. */
-    public long maxRecordSize() {
-        return Natives.maxRecordSize(handle);
     }
 
     /** No input follows. */

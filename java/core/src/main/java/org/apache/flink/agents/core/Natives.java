@@ -102,11 +102,11 @@ public final class Natives {
 
     static native long callTimeout(long handle);
 
-    static native long maxRecordSize(long handle);
-
     // ---- failures
 
     static native long failed(long handle, long task, long now);
+
+    static native byte[] letterText(long handle, int part, int json, byte[] text);
 
     static native void backoffOver(long handle, long task);
 

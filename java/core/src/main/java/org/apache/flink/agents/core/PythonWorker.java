@@ -71,6 +71,11 @@ public final class PythonWorker implements AutoCloseable {
      * #bytes}, both as {@link CoreEventLog#execution} takes them.
      */
     public static final int REPORT = 16;
+    /**
+     * The action of {@link #task} threw, and has a failure policy: {@link #exceptionType}, {@link #exceptionMessage}, {@link #text}
+     * and {@link #exceptionTrace}. The task has ended there.
+     */
+    public static final int THREW = 17;
 
     /** Change of a metric: a counter goes up or down by {@link #bits}. */
     public static final int CHANGE_COUNT = 0;
@@ -131,6 +136,9 @@ public final class PythonWorker implements AutoCloseable {
     private int node;
     private String name;
     private String secondName;
+    private String exceptionType;
+    private String exceptionMessage;
+    private String exceptionTrace;
     private byte[] bytes;
     private int scope;
     private int call;
@@ -460,6 +468,12 @@ public final class PythonWorker implements AutoCloseable {
                 case FAIL:
                     bytes = in.readRaw(in.readInt());
                     return true;
+                case THREW:
+                    exceptionType = readText();
+                    exceptionMessage = readText();
+                    bytes = in.readRaw(in.readInt());
+                    exceptionTrace = readText();
+                    return true;
                 case GET:
                 case LIST:
                     memory = in.readByte();
@@ -495,7 +509,7 @@ public final class PythonWorker implements AutoCloseable {
                     bytes = in.readRaw(in.readInt());
                     return true;
                 case NAME:
-                    learn((int) number, new String(in.readRaw(in.readInt()), StandardCharsets.UTF_8));
+                    learn((int) number, readText());
                     break;
                 case MARK:
                     begunBatch = (int) number;
@@ -516,6 +530,10 @@ public final class PythonWorker implements AutoCloseable {
             theirs = Arrays.copyOf(theirs, Math.max(given + 1, theirs.length * 2));
         }
         theirs[given] = text;
+    }
+
+    private String readText() {
+        return new String(in.readRaw(in.readInt()), StandardCharsets.UTF_8);
     }
 
     private String readName() {
@@ -577,6 +595,21 @@ public final class PythonWorker implements AutoCloseable {
     /** How long a task took that is done, from its first line to its last, its waits included, in microseconds. */
     public long micros() {
         return micros;
+    }
+
+    /** Class of an exception, with its module. */
+    public String exceptionType() {
+        return exceptionType;
+    }
+
+    /** What an exception says. */
+    public String exceptionMessage() {
+        return exceptionMessage;
+    }
+
+    /** The traceback of an exception. */
+    public String exceptionTrace() {
+        return exceptionTrace;
     }
 
     /** How a task failed. */

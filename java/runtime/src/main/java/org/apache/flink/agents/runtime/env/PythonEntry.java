@@ -6,10 +6,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.runtime.host.EncodedRecord;
 import org.apache.flink.agents.runtime.host.PlainPython;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
+import org.apache.flink.agents.runtime.operator.AgentOperator;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -17,7 +19,10 @@ import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.KeyedStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.table.api.Table;
+import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 
 /**
  * What PyFlink calls, by py4j, to put an agent into a job. Used on the client, from one thread.
@@ -51,6 +56,36 @@ public final class PythonEntry {
         final DataStream<?> outputs =
                 AgentInput.<byte[], String>of(records, new KeyText()).connect(agentName(plan), plan, python, true);
         return (DataStream<byte[]>) outputs;
+    }
+
+    /**
+     * The dead letters of an agent, each as one line of JSON; see {@link DeadLetter#toJson}.
+     *
+     * @param outputs what {@link #connect} returned
+     * @return parallelism and maximum parallelism are those of the outputs
+     */
+    public static DataStream<String> deadLetters(final DataStream<?> outputs) {
+        final SingleOutputStreamOperator<String> lines = letters(outputs).map(DeadLetter::toJson).returns(Types.STRING);
+        lines.setParallelism(outputs.getParallelism());
+        final int most = outputs.getTransformation().getMaxParallelism();
+        if (most > 0) {
+            lines.setMaxParallelism(most);
+        }
+        return lines;
+    }
+
+    /**
+     * The same as a table, with a column for each field of {@link DeadLetter}.
+     *
+     * @param tables the table environment of the job
+     * @param outputs what {@link #connect} returned
+     */
+    public static Table deadLettersTable(final StreamTableEnvironment tables, final DataStream<?> outputs) {
+        return tables.fromDataStream(letters(outputs));
+    }
+
+    private static DataStream<DeadLetter> letters(final DataStream<?> outputs) {
+        return ((SingleOutputStreamOperator<?>) outputs).getSideOutput(AgentOperator.DEAD_LETTERS);
     }
 
     /**

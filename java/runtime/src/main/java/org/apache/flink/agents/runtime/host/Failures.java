@@ -16,21 +16,13 @@ import org.slf4j.LoggerFactory;
 final class Failures {
     private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
 
-    // What each text may take of a letter: one part in so many, all of them less than the whole.
-    private static final int INPUT = 2;
-    private static final int EVENT = 4;
-    private static final int TRACE = 16;
-    private static final int MESSAGE = 32;
-
     private final JavaHost host;
     private final AgentsCore core;
-    private final LetterTexts texts;
+    private final LetterValues values = new LetterValues();
 
-    /** @param mostBytes what a letter may take in a store */
-    Failures(final JavaHost host, final long mostBytes) {
+    Failures(final JavaHost host) {
         this.host = host;
         this.core = host.core();
-        texts = new LetterTexts(mostBytes);
     }
 
     /**
@@ -73,10 +65,10 @@ final class Failures {
         letter.agent = host.agent();
         letter.action = action.name();
         letter.attempts = attempts;
-        letter.key = texts.text(host.keyText(slot), MESSAGE);
+        letter.key = core.letterText(AgentsCore.LETTER_TEXT, host.keyText(slot));
         letter.errorType = problem.type();
-        letter.errorMessage = texts.text(problem.message(), MESSAGE);
-        letter.stackTrace = texts.text(problem.trace(), TRACE);
+        letter.errorMessage = core.letterText(AgentsCore.LETTER_TEXT, problem.message());
+        letter.stackTrace = core.letterText(AgentsCore.LETTER_TRACE, problem.trace());
         letter.failedAt = now;
         final Event event = JavaHost.open(handled);
         letter.eventId = event.getId().toString();
@@ -89,10 +81,14 @@ final class Failures {
         if (of != null) {
             letter.inputEventId = of.getId().toString();
             letter.timestamp = of.getSourceTimestamp();
-            letter.input = texts.json(EventAccess.isLazy(of) ? EventAccess.singleValue(of) : InputEvent.fromEvent(of).getInput(), INPUT);
+            final Object record = EventAccess.isLazy(of) ? EventAccess.singleValue(of) : InputEvent.fromEvent(of).getInput();
+            letter.input = core.letterJson(AgentsCore.LETTER_INPUT, values.json(record));
         }
         // The input is not said twice.
-        letter.event = of != null && of.getId().equals(event.getId()) ? null : texts.json(event.getAttributes(), EVENT);
+        letter.event =
+                of != null && of.getId().equals(event.getId())
+                        ? null
+                        : core.letterJson(AgentsCore.LETTER_EVENT, values.json(event.getAttributes()));
         host.finishedByLetter(task, action, slot, letter.toEvent());
     }
 }

@@ -73,7 +73,7 @@ public final class JavaHost implements AutoCloseable {
         checks = services.checks();
         conditions = core.hasConditions() ? new ConditionAttributes(core.conditionAttributes()) : null;
         journal = core.journal() == null ? null : new HostJournal(this, services);
-        failures = new Failures(this, journal == null ? Long.MAX_VALUE : core.maxRecordSize());
+        failures = new Failures(this);
         memory = new WatchedMemory(services.storedMemory());
         log = new LogContext(services);
         log.open();
@@ -361,10 +361,10 @@ public final class JavaHost implements AutoCloseable {
         }
     }
 
-    /** A Python action has failed, with a text that has a traceback. */
-    void failedInPython(final long task, final String text) {
+    /** A Python action has failed, with a text that has a traceback; {@code type} is null where it is not known. */
+    void failedInPython(final long task, final String type, final String text) {
         if (eventLog != null && eventLog.traces()) {
-            failed(task, null, text);
+            failed(task, type, text);
         }
     }
 

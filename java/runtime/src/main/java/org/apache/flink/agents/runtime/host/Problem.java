@@ -20,6 +20,11 @@ final class Problem {
         this.trace = trace;
     }
 
+    /** An exception of Python. */
+    static Problem ofPython(final String type, final String message, final String trace) {
+        return new Problem(type, message, trace);
+    }
+
     static Problem of(final Throwable thrown) {
         final String type = thrown.getClass().getName();
         final StringWriter trace = new StringWriter();

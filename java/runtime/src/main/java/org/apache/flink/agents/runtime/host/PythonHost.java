@@ -273,7 +273,11 @@ final class PythonHost {
                 host.finished(running.task, running.action, running.slot);
                 break;
             case PythonWorker.FAIL:
-                throw failed(running, worker.text());
+                throw refused(running, worker.text());
+            case PythonWorker.THREW:
+                tasks[(int) running.task] = null;
+                threw(running);
+                break;
             case PythonWorker.REPORT:
                 host.execution(running.task, worker.status(), worker.bytes());
                 break;
@@ -296,6 +300,18 @@ final class PythonHost {
                     throw new IllegalStateException("The Python worker said " + worker.kind() + ", which is unknown");
                 }
                 calls.carryOut(running);
+        }
+    }
+
+    /** An action with a failure policy threw: it is tried again, or its dead letter sent, or the subtask fails. */
+    private void threw(final Running running) throws Exception {
+        final String trace = worker.exceptionTrace();
+        final String told = worker.text() + "\n" + trace;
+        host.failedInPython(running.task, worker.exceptionType(), told);
+        final Problem problem = Problem.ofPython(worker.exceptionType(), worker.exceptionMessage(), trace);
+        final int attempts = host.failed(running.task, running.action, running.slot, running.event, problem);
+        if (attempts > 0) {
+            throw failed(running, told, attempts);
         }
     }
 
@@ -325,7 +341,7 @@ final class PythonHost {
         try {
             host.send(running.task, event);
         } catch (final IllegalArgumentException | IllegalStateException e) {
-            throw failed(running, e.getMessage());
+            throw refused(running, e.getMessage());
         }
     }
 
@@ -339,7 +355,7 @@ final class PythonHost {
                 core.memoryNewObject(running.task, worker.memory(), worker.name(), true, stored);
             }
         } catch (final IllegalArgumentException e) {
-            throw failed(running, e.getMessage());
+            throw refused(running, e.getMessage());
         }
     }
 
@@ -367,8 +383,12 @@ final class PythonHost {
                 : List.of();
     }
 
-    private ActionTaskExecutionException failed(final Running running, final String why) {
-        host.failedInPython(running.task, why);
+    private ActionTaskExecutionException refused(final Running running, final String why) {
+        host.failedInPython(running.task, null, why);
+        return failed(running, why, 1);
+    }
+
+    private ActionTaskExecutionException failed(final Running running, final String why, final int attempts) {
         final String type =
                 running.event instanceof EncodedEvent
                         ? ((EncodedEvent) running.event).type()
@@ -382,6 +402,7 @@ final class PythonHost {
                         + type
                         + " of key "
                         + services.describeKey(keys.key(running.slot))
+                        + (attempts > 1 ? ", for the " + attempts + ". time" : "")
                         + ": "
                         + why,
                 null);
