@@ -1,4 +1,4 @@
-//! The natives of model clients: chat and embedding connections, and vector stores.
+//! The natives of model clients: chat and embedding connections, tool servers and vector stores.
 //!
 //! *Owned state*: the clients of this copy of the library, by numbers that are never used again, the calls they are making, and
 //! what those brought until Java fetches it. *Lifecycle*: a client lives from `modelOpen` to `modelClose`, which cancels its calls;
@@ -9,8 +9,8 @@ use crate::cold::plain;
 use crate::env::Env;
 use crate::errors::{self, Failure};
 use flink_agents_models::{
-    ChatConnection, ChatRequest, ConnectionOptions, Document, EmbeddingConnection, Filters, ModelError, Parameters,
-    Provider, VectorStore, VectorStoreError,
+    ChatConnection, ChatRequest, ConnectionOptions, Document, EmbeddingConnection, Filters, McpError, McpErrorKind,
+    McpServer, ModelError, Parameters, Provider, VectorStore, VectorStoreError,
 };
 use flink_agents_runtime::secrets;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
@@ -32,6 +32,7 @@ const MOST_THREADS: usize = 4;
 enum Opening {
     Chat(Connecting),
     Embedding(Connecting),
+    Mcp { name: String, arguments: Value },
     VectorStore { path: Option<String> },
 }
 
@@ -56,6 +57,16 @@ enum Setting {
 struct Embedding {
     texts: Vec<String>,
     parameters: Parameters,
+}
+
+/// What a tool server is asked.
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+enum Serving {
+    Tools,
+    Prompts,
+    Call { tool: String, arguments: Parameters },
+    Prompt { prompt: String, arguments: Parameters },
 }
 
 #[derive(Deserialize)]
@@ -98,12 +109,14 @@ enum Storing {
 enum Client {
     Chat(ChatConnection),
     Embedding(EmbeddingConnection),
+    Mcp(McpServer),
     Store(VectorStore),
 }
 
 enum Call {
     Chat(ChatRequest),
     Embedding(Embedding),
+    Mcp(Serving),
     Store(Storing),
 }
 
@@ -113,6 +126,8 @@ type Brought = Result<Vec<u8>, Wrong>;
 enum Wrong {
     /// A model's error, as JSON, with its text as `message` and whether it `may_pass`.
     Model(Vec<u8>),
+    /// A tool server's, as JSON: `message`, `kind` and `server`.
+    Mcp(Vec<u8>),
     Other(String),
 }
 
@@ -123,6 +138,22 @@ impl From<ModelError> for Wrong {
         told["message"] = error.to_string().into();
         told["may_pass"] = error.may_pass().into();
         Wrong::Model(told.to_string().into_bytes())
+    }
+}
+
+impl From<McpError> for Wrong {
+    #[cold]
+    fn from(error: McpError) -> Self {
+        let kind = match error.kind {
+            McpErrorKind::Arguments => "arguments",
+            McpErrorKind::Unreachable => "unreachable",
+            McpErrorKind::Gone => "gone",
+            McpErrorKind::Timeout => "timeout",
+            McpErrorKind::Refused => "refused",
+            McpErrorKind::InvalidAnswer => "invalid_answer",
+        };
+        let told = json!({"message": error.to_string(), "kind": kind, "server": error.server});
+        Wrong::Mcp(told.to_string().into_bytes())
     }
 }
 
@@ -153,6 +184,13 @@ impl Client {
                 let opened = EmbeddingConnection::open(provider, &options, &arguments).map_err(argument)?;
                 Ok(Client::Embedding(opened))
             }
+            Opening::Mcp { name, mut arguments } => {
+                resolve("MCP server", &name, &mut arguments)?;
+                let server = McpServer::new(name, &arguments);
+                server
+                    .map(Client::Mcp)
+                    .map_err(|error| Failure::argument(error.to_string()))
+            }
             Opening::VectorStore { path } => match path {
                 Some(path) => VectorStore::open(Path::new(&path)),
                 None => VectorStore::in_memory(),
@@ -166,6 +204,7 @@ impl Client {
         match self {
             Client::Chat(_) => serde_json::from_slice(request).map(Call::Chat),
             Client::Embedding(_) => serde_json::from_slice(request).map(Call::Embedding),
+            Client::Mcp(_) => serde_json::from_slice(request).map(Call::Mcp),
             Client::Store(_) => serde_json::from_slice(request).map(Call::Store),
         }
         .map_err(|error| Failure::argument(format!("A call of a model client cannot be read: {error}")))
@@ -179,6 +218,12 @@ impl Client {
             (Client::Embedding(connection), Call::Embedding(asked)) => {
                 written(&connection.embed(&asked.texts, &asked.parameters).await?)
             }
+            (Client::Mcp(server), Call::Mcp(serving)) => match serving {
+                Serving::Tools => written(&*server.tools().await?),
+                Serving::Prompts => written(&*server.prompts().await?),
+                Serving::Call { tool, arguments } => written(&server.call(&tool, arguments).await?),
+                Serving::Prompt { prompt, arguments } => written(&server.prompt(&prompt, &arguments).await?),
+            },
             (Client::Store(_), Call::Store(storing)) => {
                 // SQLite blocks.
                 let blocking = tokio::task::spawn_blocking(move || match &*self {
@@ -205,7 +250,7 @@ fn provider(name: &str) -> Result<Provider, Failure> {
 impl Connecting {
     fn read(mut self) -> Result<(Provider, ConnectionOptions, Value), Failure> {
         let provider = provider(&self.provider)?;
-        resolve(&self.name, &mut self.arguments)?;
+        resolve("connection", &self.name, &mut self.arguments)?;
         let options = ConnectionOptions {
             name: self.name,
             scope: self.scope,
@@ -216,16 +261,16 @@ impl Connecting {
 }
 
 /// Looks up what texts refer to, at whatever depth.
-fn resolve(name: &str, value: &mut Value) -> Result<(), Failure> {
+fn resolve(kind: &str, name: &str, value: &mut Value) -> Result<(), Failure> {
     match value {
         Value::String(text) => {
             let found = secrets::resolve(text)
-                .map_err(|missing| Failure::state(format!("connection '{name}': {}", missing.told())))?;
+                .map_err(|missing| Failure::state(format!("{kind} '{name}': {}", missing.told())))?;
             *text = found;
             Ok(())
         }
-        Value::Array(values) => values.iter_mut().try_for_each(|value| resolve(name, value)),
-        Value::Object(values) => values.values_mut().try_for_each(|value| resolve(name, value)),
+        Value::Array(values) => values.iter_mut().try_for_each(|value| resolve(kind, name, value)),
+        Value::Object(values) => values.values_mut().try_for_each(|value| resolve(kind, name, value)),
         _ => Ok(()),
     }
 }
@@ -284,6 +329,14 @@ fn with<T>(work: impl FnOnce(&mut Models) -> T) -> T {
     work(lock().get_or_insert_default())
 }
 
+fn closed() -> Failure {
+    Failure::state("The model client is closed: its handle cannot be used any more")
+}
+
+fn client(handle: i64) -> Result<Arc<Client>, Failure> {
+    with(|models| models.clients.get(&handle).cloned()).ok_or_else(closed)
+}
+
 fn runtime() -> Result<Arc<Runtime>, Failure> {
     with(|models| {
         if let Some(runtime) = &models.runtime {
@@ -307,7 +360,14 @@ fn runtime() -> Result<Arc<Runtime>, Failure> {
 /// Ends everything, and returns when no thread of it is left: the library is being unloaded.
 pub(crate) fn unload() {
     let left = lock().take();
-    drop(left);
+    if let Some(mut left) = left {
+        let runtime = left.runtime.take();
+        {
+            let _inside = runtime.as_ref().map(|runtime| runtime.enter());
+            drop(left);
+        }
+        drop(runtime);
+    }
     // What was cancelled just now has left its answer here.
     lock().take();
 }
@@ -371,12 +431,33 @@ plain! {
 }
 
 plain! {
+    /// Whether the provider itself makes the answers of a model fit a schema: 1, else 0.
+    fn Java_org_apache_flink_agents_core_Natives_modelStructures(
+        env, handle: jlong, model: jbyteArray
+    ) -> jint = 0; {
+        let model = env.bytes(model)?;
+        let model = std::str::from_utf8(&model).map_err(|_| Failure::argument("the name of a model is not UTF-8"))?;
+        let structures = match &*client(handle)? {
+            Client::Chat(connection) => connection.native_structured_output(model),
+            _ => false,
+        };
+        Ok(jint::from(structures))
+    }
+}
+
+plain! {
+    /// How many clients are open.
+    fn Java_org_apache_flink_agents_core_Natives_modelClients(_env) -> jint = 0; {
+        Ok(with(|models| models.clients.len()) as jint)
+    }
+}
+
+plain! {
     /// Begins a call under a number that Java has chosen. `request`: JSON.
     fn Java_org_apache_flink_agents_core_Natives_modelCall(
         env, handle: jlong, call: jlong, request: jbyteArray
     ) -> () = (); {
-        let closed = || Failure::state("The model client is closed: its handle cannot be used any more");
-        let client = with(|models| models.clients.get(&handle).cloned()).ok_or_else(closed)?;
+        let client = client(handle)?;
         let request = client.read(&env.bytes(request)?)?;
         let runtime = runtime()?;
         with(|models| {
@@ -404,7 +485,7 @@ plain! {
 
 plain! {
     /// Waits until a call has ended, a client is closed, or so many milliseconds are over. What calls brought, each: number (i64),
-    /// outcome (u8: 0 as asked for, 1 a model's error, 2 another's text), length (u32) and bytes.
+    /// outcome (u8: 0 as asked for, 1 a model's error, 2 another's text, 3 a tool server's error), length (u32), bytes.
     fn Java_org_apache_flink_agents_core_Natives_modelAnswers(env, millis: jint) -> jbyteArray = std::ptr::null_mut(); {
         let wait = Duration::from_millis(millis.max(0) as u64);
         let mut models = lock();
@@ -422,6 +503,7 @@ plain! {
                 Ok(bytes) => (0, bytes),
                 Err(Wrong::Model(bytes)) => (1, bytes),
                 Err(Wrong::Other(text)) => (2, text.into_bytes()),
+                Err(Wrong::Mcp(bytes)) => (3, bytes),
             };
             out.extend_from_slice(&call.to_le_bytes());
             out.push(outcome);
@@ -442,7 +524,12 @@ plain! {
             (models.clients.remove(&handle), calls)
         });
         calls.iter().for_each(AbortHandle::abort);
-        drop(client);
+        if client.is_some() {
+            // A session that ends, and a process that is stopped, need the runtime for that.
+            let runtime = runtime()?;
+            let _inside = runtime.enter();
+            drop(client);
+        }
         CAME.notify_one();
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::http::Call;
 use crate::message::{Message, Role, ToolCall};
 use crate::request::{ChatRequest, ChatResponse, FinishReason, Usage};
-use crate::schema::strict_schema;
+use crate::schema::{can_be_strict, strict_schema};
 
 /// Messages.
 pub(crate) struct Anthropic;
@@ -56,7 +56,12 @@ impl Protocol for Anthropic {
             });
             body.insert("tools".to_owned(), tools.collect());
         }
-        if let Some(output) = &request.output_schema {
+        // One that it would refuse is left to the instructions.
+        if let Some(output) = request
+            .output_schema
+            .as_ref()
+            .filter(|output| can_be_strict(&output.schema))
+        {
             let format = json!({"type": "json_schema", "schema": strict_schema(&output.schema)});
             body.insert("output_config".to_owned(), json!({"format": format}));
         }

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::http::Call;
 use crate::message::{Message, Role, ToolCall};
 use crate::request::{ChatRequest, ChatResponse, FinishReason, Usage};
-use crate::schema::strict_schema;
+use crate::schema::{answer_format, strict_schema};
 
 /// Chat completions.
 pub(crate) struct Completions {
@@ -58,8 +58,11 @@ impl Protocol for Completions {
             });
             body.insert("tools".to_owned(), tools.collect());
         }
-        if let Some(output) = &request.output_schema {
-            let schema = json!({"name": output.name, "schema": strict_schema(&output.schema), "strict": true});
+        if let Some(schema) = request
+            .output_schema
+            .as_ref()
+            .and_then(|output| answer_format(output, self.any_schema))
+        {
             body.insert(
                 "response_format".to_owned(),
                 json!({"type": "json_schema", "json_schema": schema}),

@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::http::Call;
 use crate::message::{Message, Role, ToolCall};
 use crate::request::{ChatRequest, ChatResponse, FinishReason, Usage};
-use crate::schema::strict_schema;
+use crate::schema::{answer_format, strict_schema};
 
 /// Responses.
 pub(crate) struct Responses;
@@ -48,9 +48,12 @@ impl Protocol for Responses {
             });
             body.insert("tools".to_owned(), tools.collect());
         }
-        if let Some(output) = &request.output_schema {
-            let schema = strict_schema(&output.schema);
-            let format = json!({"type": "json_schema", "name": output.name, "schema": schema, "strict": true});
+        if let Some(mut format) = request
+            .output_schema
+            .as_ref()
+            .and_then(|output| answer_format(output, false))
+        {
+            format["type"] = "json_schema".into();
             body.insert("text".to_owned(), json!({"format": format}));
         }
         if streamed {

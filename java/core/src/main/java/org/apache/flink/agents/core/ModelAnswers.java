@@ -26,6 +26,7 @@ final class ModelAnswers implements Runnable {
 
     private static final int AS_ASKED = 0;
     private static final int MODEL_ERROR = 1;
+    private static final int MCP_ERROR = 3;
 
     private static final ObjectMapper MAPPER = new ObjectMapper();
     private static final AtomicLong NUMBERS = new AtomicLong();
@@ -70,8 +71,7 @@ final class ModelAnswers implements Runnable {
                 if (outcome == AS_ASKED) {
                     complete(reader.read(bytes));
                 } else {
-                    completeExceptionally(
-                            outcome == MODEL_ERROR ? modelError(bytes) : new IllegalStateException(ModelClient.text(bytes)));
+                    completeExceptionally(error(outcome, bytes));
                 }
             } catch (final Throwable e) {
                 completeExceptionally(e);
@@ -79,8 +79,14 @@ final class ModelAnswers implements Runnable {
         }
     }
 
-    private static ModelException modelError(final byte[] json) throws IOException {
-        final JsonNode told = MAPPER.readTree(json);
+    private static RuntimeException error(final int outcome, final byte[] bytes) throws IOException {
+        if (outcome != MODEL_ERROR && outcome != MCP_ERROR) {
+            return new IllegalStateException(ModelClient.text(bytes));
+        }
+        final JsonNode told = MAPPER.readTree(bytes);
+        if (outcome == MCP_ERROR) {
+            return new McpException(told.path("message").asText(), told.path("kind").asText(), told.path("server").asText());
+        }
         return new ModelException(
                 told.path("message").asText(),
                 told.path("kind").asText(),

@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.agents.core.loader.NativeLibrary;
 
 /**
- * A connection to chat or embedding models, or a vector store, of the library. What crosses is JSON as {@code
+ * A connection to chat or embedding models, a tool server, or a vector store, of the library. What crosses is JSON as {@code
  * rust/jni/src/models.rs} reads it.
  *
  * <p><i>Threads</i>: any, and several at once. A call needs none while it is under way; its future is completed by the one daemon
@@ -56,9 +56,24 @@ public final class ModelClient implements AutoCloseable {
         return Natives.modelParameters(setting);
     }
 
+    /** Returns how many clients this copy of the library has open; what is not closed stays for ever. */
+    public static int openClients() {
+        NativeLibrary.load();
+        return Natives.modelClients();
+    }
+
+    /**
+     * Tells whether the provider itself makes a model's answers fit a schema.
+     *
+     * @throws IllegalStateException if this client is closed
+     */
+    public boolean nativeStructuredOutput(final String model) {
+        return Natives.modelStructures(handle, model.getBytes(StandardCharsets.UTF_8)) != 0;
+    }
+
     /**
      * Begins a call. Cancelling its future cancels it. It fails by a {@link ModelException} for what a model or the way to it did not
-     * do, by an {@link IllegalStateException} for the rest.
+     * do, by an {@link McpException} for the same of a tool server, by an {@link IllegalStateException} for the rest.
      *
      * @param request JSON
      * @param reader run by the thread that completes the future

@@ -178,6 +178,10 @@ public final class Natives {
 
     static native byte[] modelParameters(byte[] setting);
 
+    static native int modelStructures(long handle, byte[] model);
+
+    static native int modelClients();
+
     static native void modelCall(long handle, long call, byte[] request);
 
     static native void modelCancel(long call);

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.resource.ResourceContext;
@@ -16,7 +17,8 @@ import org.apache.flink.agents.core.ModelClient;
 /**
  * A native client of one resource, with what is said to it and by it as JSON.
  *
- * <p><i>Threads</i>: any, and several at once.
+ * <p><i>Lifecycle</i>: a connection is opened by {@link #open()}, or by its first call; so one that is only made holds nothing that
+ * would have to be closed. <i>Threads</i>: any, and several at once.
  */
 public final class NativeClient implements AutoCloseable {
     private static final TypeReference<LinkedHashMap<String, Object>> MAP = new TypeReference<>() {};
@@ -24,18 +26,22 @@ public final class NativeClient implements AutoCloseable {
     /** Has seen the user's classes, so it must not outlive the resource. */
     private final ObjectMapper mapper = UserJson.newMapper();
 
-    private final ModelClient client;
+    private final byte[] opening;
+
+    // Guarded by this.
+    private ModelClient client;
+    private boolean closed;
 
     private NativeClient(final Map<String, Object> opening) {
-        client = ModelClient.open(write(mapper, opening));
+        this.opening = write(mapper, opening);
     }
 
     /**
-     * Opens a connection to models.
+     * Returns a connection to models, not open yet.
      *
      * @param kind {@code chat} or {@code embedding}
      * @param provider whose protocol it speaks
-     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
+     * @throws IllegalArgumentException if an argument cannot be written as JSON
      */
     public static NativeClient connect(
             final String kind,
@@ -45,16 +51,30 @@ public final class NativeClient implements AutoCloseable {
         final Map<String, Object> opening = new LinkedHashMap<>();
         opening.put("kind", kind);
         opening.put("provider", provider);
-        final String name = context == null ? "" : context.getResourceName();
-        opening.put("name", name.isEmpty() ? simpleName(descriptor) : name);
+        opening.put("name", nameOf(descriptor, context));
         opening.put("scope", context == null ? "" : context.getJob());
         opening.put("parallelism", context == null ? 1 : context.getParallelism());
         opening.put("arguments", descriptor.getInitialArguments());
         return new NativeClient(opening);
     }
 
-    private static String simpleName(final ResourceDescriptor descriptor) {
-        return descriptor.getClazz().substring(descriptor.getClazz().lastIndexOf('.') + 1);
+    /**
+     * Returns a tool server, with which there is no session yet.
+     *
+     * @throws IllegalArgumentException if an argument cannot be written as JSON
+     */
+    public static NativeClient toolServer(final ResourceDescriptor descriptor, @Nullable final ResourceContext context) {
+        final Map<String, Object> opening = new LinkedHashMap<>();
+        opening.put("kind", "mcp");
+        opening.put("name", nameOf(descriptor, context));
+        opening.put("arguments", descriptor.getInitialArguments());
+        return new NativeClient(opening);
+    }
+
+    /** Returns the name of a resource for messages: outside of agents it has only that of its class. */
+    public static String nameOf(final ResourceDescriptor descriptor, @Nullable final ResourceContext context) {
+        final String name = context == null ? "" : context.getResourceName();
+        return name.isEmpty() ? descriptor.getClazz().substring(descriptor.getClazz().lastIndexOf('.') + 1) : name;
     }
 
     /**
@@ -67,7 +87,34 @@ public final class NativeClient implements AutoCloseable {
         final Map<String, Object> opening = new LinkedHashMap<>();
         opening.put("kind", "vector_store");
         opening.put("path", path);
-        return new NativeClient(opening);
+        final NativeClient store = new NativeClient(opening);
+        store.open();
+        return store;
+    }
+
+    /**
+     * Checks the arguments. Nothing is sent yet.
+     *
+     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
+     * @throws IllegalStateException if this is closed
+     */
+    public void open() {
+        client();
+    }
+
+    private synchronized ModelClient client() {
+        if (closed) {
+            throw new IllegalStateException("The model client is closed: it cannot be used any more");
+        }
+        if (client == null) {
+            client = ModelClient.open(opening);
+        }
+        return client;
+    }
+
+    /** Tells whether the provider itself makes a model's answers fit a schema. */
+    public boolean nativeStructuredOutput(final String model) {
+        return client().nativeStructuredOutput(model);
     }
 
     /**
@@ -98,7 +145,20 @@ public final class NativeClient implements AutoCloseable {
      * @throws IllegalArgumentException if the request cannot be written
      */
     public <T> CompletableFuture<T> call(final Object request, final TypeReference<T> answer) {
-        return client.call(write(mapper, request), json -> mapper.readValue(json, answer));
+        return client().call(write(mapper, request), json -> mapper.readValue(json, answer));
+    }
+
+    /**
+     * Begins a call.
+     *
+     * @param request written by Jackson
+     * @param answer what is made of its answer
+     * @param made and of that; run by the thread that completes the future
+     * @throws IllegalArgumentException if the request cannot be written
+     */
+    public <T, R> CompletableFuture<R> call(
+            final Object request, final TypeReference<T> answer, final Function<T, R> made) {
+        return client().call(write(mapper, request), json -> made.apply(mapper.readValue(json, answer)));
     }
 
     /** Waits for a call, on this thread. */
@@ -116,7 +176,10 @@ public final class NativeClient implements AutoCloseable {
     }
 
     @Override
-    public void close() {
-        client.close();
+    public synchronized void close() {
+        closed = true;
+        if (client != null) {
+            client.close();
+        }
     }
 }

@@ -3,8 +3,12 @@ package org.apache.flink.agents.integrations;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.Event;
@@ -17,6 +21,7 @@ import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.event.ChatRequestEvent;
+import org.apache.flink.agents.api.event.ChatResponseEvent;
 import org.apache.flink.agents.api.event.ContextRetrievalRequestEvent;
 import org.apache.flink.agents.api.event.ContextRetrievalResponseEvent;
 import org.apache.flink.agents.api.event.ToolRequestEvent;
@@ -135,6 +140,7 @@ class BuiltInActionsTest {
             });
             assertThat(server.conversations().get(0)).contains("system: The final response should be json format");
             assertThat(server.conversations().get(1)).contains("assistant: Five!");
+            assertThat(server.requests().get(0).at("/body/format/properties/stars/type").asText()).isEqualTo("integer");
         }
     }
 
@@ -149,6 +155,86 @@ class BuiltInActionsTest {
             row.setField("stars", 5L);
             row.setField("why", "good");
             assertThat(ChatAgents.run(ChatAgents.on(server, agent), PLAIN, "Nice")).containsExactly(row);
+            assertThat(server.requests().get(0).at("/body/format/required").toString()).isEqualTo("[\"stars\",\"why\"]");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"auto, gpt-4o, true", "auto, gpt-4, false", "NATIVE, gpt-4, true", "prompt, gpt-4o, false"})
+    void theProviderIsToldOfTheSchemaWhereItCanKeepIt(final String strategy, final String model, final boolean told)
+            throws Exception {
+        final String script = "{'rules': [{'answers': [{'text': '{\\\"stars\\\": 5, \\\"why\\\": \\\"good\\\"}'}]}]}";
+        try (ModelServer server = ModelServer.start(script)) {
+            final ResourceDescriptor setup =
+                    new ResourceDescriptor(
+                            ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP,
+                            Map.of("connection", "openai", "model", model, "structured_output_strategy", strategy));
+            final ReActAgent agent = new ReActAgent(setup, null, Review.class);
+            agent.addResource(
+                    "openai",
+                    ResourceType.CHAT_MODEL_CONNECTION,
+                    new ResourceDescriptor(
+                            ResourceName.ChatModel.OPENAI_COMPLETIONS_CONNECTION,
+                            Map.of("api_base_url", server.url() + "/v1", "api_key", "k")));
+            assertThat(ChatAgents.run(agent, PLAIN, "Nice")).hasSize(1).allMatch(review -> review instanceof Review);
+            final JsonNode format = server.requests().get(0).at("/body/response_format/json_schema");
+            assertThat(format.isObject()).isEqualTo(told);
+            if (told) {
+                assertThat(format.get("name").asText()).isEqualTo("Review");
+                assertThat(format.get("strict").asBoolean()).isTrue();
+                assertThat(format.at("/schema/required").toString()).isEqualTo("[\"stars\",\"why\"]");
+            }
+        }
+    }
+
+    /** Asks for every input; the first answer, once another question has come to the server, makes the run fail. */
+    public static final class Impatient extends Agent {
+        static volatile ModelServer server;
+
+        @Action(EventType.InputEvent)
+        public static void ask(final Event event, final RunnerContext context) {
+            final String input = (String) InputEvent.fromEvent(event).getInput();
+            context.sendEvent(new ChatRequestEvent("model", List.of(ChatMessage.user(input))));
+        }
+
+        @Action(EventType.ChatResponseEvent)
+        public static void answer(final Event event, final RunnerContext context) throws Exception {
+            final ModelServer fails = server;
+            if (fails != null) {
+                while (fails.requests().size() < 2) {
+                    Thread.onSpinWait();
+                }
+                server = null;
+                throw new IllegalStateException("impatient");
+            }
+            context.sendEvent(new OutputEvent(ChatResponseEvent.fromEvent(event).getResponse().getContent()));
+        }
+    }
+
+    @Test
+    void aChatThatIsAskedAgainHasTheKeyItHad() throws Exception {
+        final Map<String, String> config =
+                Map.of(
+                        "actionStateStoreBackend", "sqlite",
+                        "sqlite.path", directory.resolve("journal.sqlite").toString());
+        final String script =
+                "{'rules': [{'when': {'contains': 'late'}, 'answers': [{'hang': true}, {'text': 'in time'}]},"
+                        + "{'answers': [{'text': 'now'}]}]}";
+        final List<Object> inputs = List.of(Map.of("key", "a", "value", "late"), Map.of("key", "b", "value", "?"));
+        try (ModelServer server = ModelServer.start(script)) {
+            Impatient.server = server;
+            assertThatThrownBy(() -> ChatAgents.run("keys", ChatAgents.on(server, new Impatient()), config, inputs))
+                    .hasStackTraceContaining("impatient");
+            assertThat(ChatAgents.run("keys", ChatAgents.on(server, new Impatient()), config, inputs))
+                    .containsExactlyInAnyOrder("in time", "now");
+            final Map<String, List<String>> keys = new HashMap<>();
+            for (final JsonNode request : server.requests()) {
+                keys.computeIfAbsent(request.at("/body/messages/0/content").asText(), asked -> new ArrayList<>())
+                        .add(request.at("/headers/idempotency-key").asText());
+            }
+            assertThat(keys.get("late")).hasSize(2);
+            assertThat(keys.get("late").get(0)).isNotEmpty().isEqualTo(keys.get("late").get(1));
+            assertThat(keys.get("?")).hasSize(1).doesNotContainAnyElementsOf(keys.get("late"));
         }
     }
 
@@ -177,22 +263,96 @@ class BuiltInActionsTest {
         }
     }
 
+    /** An agent with a model at a server that gets one second and four kilobytes. */
+    private static Agent impatient(final ModelServer server, final Map<String, Object> more, final Object... setup)
+            throws Exception {
+        final Map<String, Object> arguments = new HashMap<>(more);
+        arguments.putAll(
+                Map.of(
+                        "api_base_url", server.url() + "/v1",
+                        "max_retries", 0,
+                        "timeout", 1,
+                        "max_response_bytes", 4096));
+        arguments.putIfAbsent("api_key", "k");
+        final Map<String, Object> asked = new HashMap<>(Map.of("connection", "server", "model", "m"));
+        for (int i = 0; i < setup.length; i += 2) {
+            asked.put((String) setup[i], setup[i + 1]);
+        }
+        return new Asking()
+                .addResource(
+                        "server",
+                        ResourceType.CHAT_MODEL_CONNECTION,
+                        new ResourceDescriptor(ResourceName.ChatModel.OPENAI_COMPLETIONS_CONNECTION, arguments))
+                .addResource(
+                        "model",
+                        ResourceType.CHAT_MODEL,
+                        new ResourceDescriptor(ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, asked));
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             quoteCharacter = '"',
             value = {
+                "{'status': 400, 'error': 'no such model'} | no such model",
                 "{'status': 500, 'error': 'on fire'} | on fire",
-                "{'status': 200, 'raw': '[1, 2'} | is no JSON",
-                "{'text': 'half an answer', 'cut_after': 20} | connection",
+                "{'status': 200, 'raw': '<html>'} | ",
+                "{'text': 'half an answer', 'cut_after': 20} | ",
+                "{'text': 'half an answer', 'cut_after': 20, 'cut_cleanly': true} | ",
+                "{'text': 'x', 'role': 'wizard'} | role is 'wizard'",
+                "{'hang': true} | for 1 s",
+                "{'repeat': 5000, 'text': 'x'} | max_response_bytes",
                 "{'tool_calls': [{'name': 'add', 'arguments': 'a = 1'}]} | the arguments of the model's call of tool 'add' are no JSON object",
             })
     void aServerThatFailsFailsTheRunByName(final String answer, final String said) throws Exception {
-        try (ModelServer server = ModelServer.start("{'rules': [{'answers': [" + answer + "]}]}")) {
-            assertThatThrownBy(() -> ChatAgents.run(ChatAgents.on(server, new Asking()), PLAIN, "?"))
-                    .hasStackTraceContaining("Chat model 'model' failed for request")
-                    .hasStackTraceContaining("model 'm' of connection 'server', attempt 1 of 1")
-                    .hasStackTraceContaining(said);
+        for (final boolean stream : new boolean[] {false, true}) {
+            try (ModelServer server = ModelServer.start("{'rules': [{'answers': [" + answer + "]}]}")) {
+                assertThatThrownBy(() -> ChatAgents.run(impatient(server, Map.of("stream", stream)), PLAIN, "?"))
+                        .hasStackTraceContaining("Chat model 'model' failed for request")
+                        .hasStackTraceContaining("model 'm' of connection 'server', attempt 1 of 1")
+                        .hasStackTraceContaining(said == null ? "" : said);
+            }
+        }
+    }
+
+    @Test
+    void aKeyThatHasExpiredIsShownNowhere() throws Exception {
+        try (ModelServer server = ModelServer.start("{'rules': [{'answers': [{'text': 'x'}]}], 'keys': ['sk-right']}")) {
+            final Agent agent = impatient(server, Map.of("api_key", "sk-expired"));
+            assertThatThrownBy(() -> ChatAgents.run(agent, PLAIN, "?"))
+                    .hasStackTraceContaining("401")
+                    .hasStackTraceContaining("Check the key")
+                    .satisfies(e -> {
+                        final StringWriter trace = new StringWriter();
+                        e.printStackTrace(new PrintWriter(trace));
+                        assertThat(trace.toString()).doesNotContain("sk-expired");
+                    });
+            assertThat(ChatAgents.run(impatient(server, Map.of("api_key", "sk-right")), PLAIN, "?")).hasSize(1);
+        }
+    }
+
+    @Test
+    void aPlaceholderWithoutAValueStays() throws Exception {
+        try (ModelServer server = ModelServer.start("{'rules': [{'answers': [{'text': 'ok'}]}]}")) {
+            final Agent agent =
+                    impatient(server, Map.of(), "prompt", "prompt")
+                            .addResource("prompt", ResourceType.PROMPT, Prompt.fromText("Say {this} to {}"));
+            assertThat(ChatAgents.run(agent, PLAIN, "?")).containsExactly("ok after 0");
+            assertThat(server.conversations()).containsExactly("user: Say {this} to {} | user: ?");
+        }
+    }
+
+    @Test
+    void aToolThatSaysNothingIsToldToTheModelWithThePromptToo() throws Exception {
+        final String script =
+                "{'rules': [{'when': {'round': 0}, 'answers': [{'tool_calls': [{'name': 'silent', 'arguments': {}}]}]},"
+                        + "{'answers': [{'text': 'fine'}]}]}";
+        try (ModelServer server = ModelServer.start(script)) {
+            final Agent agent =
+                    ChatAgents.on(server, new Asking(), "prompt", "prompt", "tools", List.of("silent"))
+                            .addResource("prompt", ResourceType.PROMPT, Prompt.fromText("Be nice."));
+            assertThat(ChatAgents.run(agent, PLAIN, "?")).containsExactly("fine after 0");
+            assertThat(server.conversations().get(1)).isEqualTo("user: Be nice. | user: ? | assistant:  | tool: ");
         }
     }
 

@@ -102,6 +102,11 @@ public final class ChatAgents {
             return java.time.LocalDate.of(2026, 2, 1);
         }
 
+        @Tool(description = "Says nothing.")
+        public static String silent() {
+            return "";
+        }
+
         @Tool(description = "Never ends.")
         public static String endless() throws InterruptedException {
             new CountDownLatch(1).await();
@@ -153,6 +158,12 @@ public final class ChatAgents {
 
     /** An agent with the tools and a model at a server. */
     public static <A extends Agent> A on(final ModelServer server, final A agent, final Object... setup) throws Exception {
+        addTools(agent);
+        return withModel(server, agent, setup);
+    }
+
+    /** An agent with a model at a server. */
+    static <A extends Agent> A withModel(final ModelServer server, final A agent, final Object... setup) {
         agent.addResource(
                 "server",
                 ResourceType.CHAT_MODEL_CONNECTION,
@@ -161,7 +172,6 @@ public final class ChatAgents {
                         .addInitialArgument("max_retries", 0)
                         .build());
         agent.addResource("model", ResourceType.CHAT_MODEL, ollama(setup));
-        addTools(agent);
         return agent;
     }
 

@@ -42,7 +42,8 @@ public final class ModelServer implements AutoCloseable {
         return new ModelServer(process, url);
     }
 
-    private static Path program() throws IOException, InterruptedException {
+    /** Its program, built if it is not there. */
+    static Path program() throws IOException, InterruptedException {
         Path root = Paths.get("").toAbsolutePath();
         while (!Files.isDirectory(root.resolve("rust/model-server"))) {
             root = root.getParent();
@@ -77,6 +78,17 @@ public final class ModelServer implements AutoCloseable {
         final List<JsonNode> requests = new ArrayList<>();
         MAPPER.readTree(answer.body()).forEach(requests::add);
         return requests;
+    }
+
+    /** The bodies of the requests to chat models. */
+    public List<JsonNode> chats() throws IOException, InterruptedException {
+        final List<JsonNode> chats = new ArrayList<>();
+        for (final JsonNode request : requests()) {
+            if (request.path("body").has("messages")) {
+                chats.add(request.get("body"));
+            }
+        }
+        return chats;
     }
 
     /** What was said in the requests: roles and texts of their messages, one line for each. */

@@ -22,6 +22,7 @@ import org.apache.flink.agents.api.annotation.ChatModelConnection;
 import org.apache.flink.agents.api.annotation.ChatModelSetup;
 import org.apache.flink.agents.api.annotation.EmbeddingModelConnection;
 import org.apache.flink.agents.api.annotation.EmbeddingModelSetup;
+import org.apache.flink.agents.api.annotation.MCPServer;
 import org.apache.flink.agents.api.annotation.Tool;
 import org.apache.flink.agents.api.annotation.ToolParam;
 import org.apache.flink.agents.api.annotation.VectorStore;
@@ -38,9 +39,11 @@ import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceName;
 import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.api.tools.ToolParameters;
 import org.apache.flink.agents.api.vectorstores.BaseVectorStore;
 import org.apache.flink.agents.api.vectorstores.Document;
 import org.apache.flink.agents.integrations.chatmodels.ollama.OllamaChatModelConnection;
+import org.apache.flink.agents.integrations.mcp.MCPTool;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
@@ -82,6 +85,22 @@ class ModelsGuideTest {
         @Action(EventType.ChatResponseEvent)
         public static void answer(Event event, RunnerContext context) {
             context.sendEvent(new OutputEvent(ChatResponseEvent.fromEvent(event).getResponse().getContent()));
+        }
+    }
+
+    public static class ClockAgent extends Agent {
+        @MCPServer
+        public static ResourceDescriptor clock() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.MCP_SERVER)
+                    .addInitialArgument("endpoint", "${env:MODEL_SERVER}/mcp")
+                    .addInitialArgument("auth", Map.of("type", "bearer", "token", "${env:MODEL_KEY}"))
+                    .build();
+        }
+
+        @Action(EventType.InputEvent)
+        public static void ask(Event event, RunnerContext context) throws Exception {
+            MCPTool now = (MCPTool) context.getResource("now", ResourceType.TOOL);
+            context.sendEvent(new OutputEvent(now.call(new ToolParameters()).getResult()));
         }
     }
 
@@ -187,7 +206,7 @@ class ModelsGuideTest {
             found++;
             assertThat(code).contains(blocks.group(1).replaceAll("(?m)^(?=.)", "    "));
         }
-        assertThat(found).isEqualTo(5);
+        assertThat(found).isEqualTo(6);
     }
 
     @Test
@@ -214,6 +233,18 @@ class ModelsGuideTest {
         for (final String name : names) {
             final java.lang.reflect.Method method = of.getMethod(name, Event.class, RunnerContext.class);
             agent.addAction(method.getAnnotation(Action.class).value(), method);
+        }
+    }
+
+    @Test
+    void theToolOfAServerIsCalled() throws Exception {
+        final String script = "{'rules': [], 'mcp': {'tools': [{'name': 'now', 'description': 'Tells the time.', 'text': 'noon'}]}}";
+        try (ModelServer server = ModelServer.start(script)) {
+            final ResourceDescriptor clock = at(ClockAgent.clock(), "endpoint", server.url() + "/mcp");
+            clock.getInitialArguments().put("auth", Map.of("type", "bearer", "token", "t"));
+            final Agent agent = new Agent().addResource("clock", ResourceType.MCP_SERVER, clock);
+            actions(agent, ClockAgent.class, "ask");
+            assertThat(ChatAgents.run(agent, PLAIN, "What time is it?")).containsExactly("noon");
         }
     }
 

@@ -30,7 +30,10 @@ import org.apache.flink.agents.api.tools.ToolResponse;
 import org.apache.flink.agents.api.tools.ToolType;
 import org.apache.flink.agents.api.vectorstores.Document;
 import org.apache.flink.agents.api.vectorstores.VectorStoreQuery;
+import org.apache.flink.agents.core.ModelClient;
 import org.apache.flink.agents.core.ModelException;
+import org.apache.flink.agents.integrations.chatmodels.NativeChatModelConnection;
+import org.apache.flink.agents.integrations.embeddingmodels.NativeEmbeddingModelConnection;
 import org.apache.flink.agents.integrations.vectorstores.embedded.EmbeddedVectorStore;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -192,6 +195,40 @@ class NativeModelsTest {
     void wrongArgumentsAreFoundWhenTheConnectionIsMade(final String name, final String value, final String said) {
         assertThatThrownBy(() -> open(BaseChatModelConnection.class, ResourceName.ChatModel.OLLAMA_CONNECTION, name, value))
                 .hasMessageContaining(said);
+    }
+
+    /** A connection whose construction fails half-way. */
+    public static final class HalfMade extends NativeChatModelConnection {
+        public HalfMade(final ResourceDescriptor descriptor, final ResourceContext context) {
+            super(descriptor, context, "ollama");
+            throw new IllegalStateException("half-way");
+        }
+    }
+
+    /** An embedding connection whose opening fails half-way. */
+    public static final class HalfOpen extends NativeEmbeddingModelConnection {
+        public HalfOpen(final ResourceDescriptor descriptor, final ResourceContext context) {
+            super(descriptor, context, "ollama");
+        }
+
+        @Override
+        public void open() throws Exception {
+            super.open();
+            throw new IllegalStateException("half-way");
+        }
+    }
+
+    @Test
+    void whatIsMadeOrOpenedHalfWayLeavesNoClient() throws Exception {
+        final int before = ModelClient.openClients();
+        assertThatThrownBy(() -> open(BaseChatModelConnection.class, HalfMade.class.getName(), "endpoint", "http://127.0.0.1:9"))
+                .hasMessage("half-way");
+        assertThat(ModelClient.openClients()).isEqualTo(before);
+        assertThatThrownBy(() -> open(BaseEmbeddingModelConnection.class, HalfOpen.class.getName(), "host", "http://127.0.0.1:9"))
+                .hasMessage("half-way");
+        assertThat(ModelClient.openClients()).isEqualTo(before + 1);
+        close();
+        assertThat(ModelClient.openClients()).isEqualTo(before);
     }
 
     @Test

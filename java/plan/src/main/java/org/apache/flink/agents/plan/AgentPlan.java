@@ -39,7 +39,7 @@ public final class AgentPlan {
      * @throws IllegalArgumentException if a member of the agent cannot be part of a plan; the message
      *     names it and says how to mend it
      * @throws IllegalStateException if an {@code @Action} names half a Python function
-     * @throws UnsupportedOperationException if the agent has an MCP server
+     * @throws UnsupportedOperationException if an MCP server is to be asked by Python's client
      */
     public static AgentPlan compile(
             Agent agent, @Nullable String agentName, AgentConfiguration config) {
@@ -56,7 +56,7 @@ public final class AgentPlan {
      * @throws IllegalArgumentException if a member of the agent cannot be part of a plan; the message
      *     names it and says how to mend it
      * @throws IllegalStateException if an {@code @Action} names half a Python function
-     * @throws UnsupportedOperationException if there is an MCP server
+     * @throws UnsupportedOperationException if an MCP server is to be asked by Python's client
      */
     public static AgentPlan compile(
             Agent agent,

@@ -62,9 +62,12 @@ final class ResourceCompiler {
     private final Map<String, org.apache.flink.agents.api.skills.Skills> skills =
             new LinkedHashMap<>();
 
+    private final McpServers servers;
+
     ResourceCompiler(Agent agent, String agentName) {
         this.agent = agent;
         this.agentName = agentName;
+        this.servers = new McpServers(agent.getClass().getClassLoader());
     }
 
     Map<ResourceType, Map<String, PlanResource>> compile(
@@ -83,7 +86,21 @@ final class ResourceCompiler {
                                     }
                                 }));
         addSkills();
+        servers.forEachListed(this::addListed);
         return resources;
+    }
+
+    private void addListed(ResourceType type, String name, SerializableResource listed, String owner) {
+        if (isDeclared(type, name)) {
+            throw new IllegalArgumentException(
+                    owner
+                            + " has a "
+                            + type.getValue()
+                            + " '"
+                            + name
+                            + "', and so has the agent already. Rename that of the agent.");
+        }
+        ofType(type).put(name, PlanResource.serialized(name, type, listed, owner + ", " + type.getValue() + " '" + name + "'"));
     }
 
     /** Merges all skills into one resource and adds the tools by which models use them. */
@@ -146,8 +163,9 @@ final class ResourceCompiler {
         }
         final String origin =
                 "declared by method " + AgentClass.describe(method) + " of agent " + agentName;
-        if (type == ResourceType.MCP_SERVER) {
-            throw noMcpServers("Resource '" + method.getName() + "' " + origin);
+        final MCPServer server = method.getAnnotation(MCPServer.class);
+        if (server != null) {
+            McpServers.checkLanguage(server.lang(), "Resource '" + method.getName() + "' " + origin);
         }
         addMember(
                 method,
@@ -225,14 +243,13 @@ final class ResourceCompiler {
 
     private PlanResource compile(ResourceType type, String name, Object instance, String origin) {
         final String owner = "Resource '" + name + "' of type " + type.getValue() + " " + origin;
-        if (type == ResourceType.MCP_SERVER) {
-            throw noMcpServers(owner);
-        }
         if (instance instanceof FunctionTool && type == ResourceType.TOOL) {
             return compileTool(name, (FunctionTool) instance, owner);
         }
         if (instance instanceof ResourceDescriptor) {
-            return PlanResource.described(name, type, (ResourceDescriptor) instance, owner);
+            final ResourceDescriptor descriptor = (ResourceDescriptor) instance;
+            return PlanResource.described(
+                    name, type, type == ResourceType.MCP_SERVER ? servers.add(name, descriptor, owner) : descriptor, owner);
         }
         if (!(instance instanceof SerializableResource)) {
             throw new IllegalArgumentException(
@@ -252,13 +269,6 @@ final class ResourceCompiler {
                             + "; declare it as that.");
         }
         return PlanResource.serialized(name, type, resource, owner);
-    }
-
-    private static UnsupportedOperationException noMcpServers(String owner) {
-        return new UnsupportedOperationException(
-                owner
-                        + " is an MCP server, which this release of flink-agents-rs does not support yet;"
-                        + " a later release will. Remove it until then.");
     }
 
     private static PlanResource compileTool(String name, FunctionTool declared, String owner) {

@@ -3,8 +3,11 @@ package org.apache.flink.agents.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.ChatModelConnection;
@@ -17,13 +20,20 @@ import org.apache.flink.agents.api.annotation.VectorStore;
 import org.apache.flink.agents.api.function.JavaFunction;
 import org.apache.flink.agents.api.function.PythonFunction;
 import org.apache.flink.agents.api.prompt.Prompt;
+import org.apache.flink.agents.api.resource.Resource;
+import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceName;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.api.resource.SerializableResource;
 import org.apache.flink.agents.api.tools.FunctionTool;
+import org.apache.flink.agents.api.tools.ToolMetadata;
 import org.apache.flink.agents.api.tools.ToolParameterInjection;
 import org.apache.flink.agents.api.tools.ToolParameterSource;
+import org.apache.flink.agents.api.tools.ToolParameters;
+import org.apache.flink.agents.api.tools.ToolResponse;
+import org.apache.flink.agents.api.tools.ToolServer;
+import org.apache.flink.agents.api.tools.ToolType;
 import org.junit.jupiter.api.Test;
 
 class ResourceCompilerTest {
@@ -105,21 +115,120 @@ class ResourceCompilerTest {
                 .hasMessageContaining("api.skills.Skills");
     }
 
+    /** A tool server without a server. */
+    public static class Shelf extends Resource implements ToolServer {
+        static int open;
+
+        private final ResourceDescriptor descriptor;
+
+        public Shelf(ResourceDescriptor descriptor, ResourceContext context) {
+            super(descriptor, context);
+            this.descriptor = descriptor;
+        }
+
+        @Override
+        public void open() {
+            open++;
+            if (descriptor.getArgument("empty", false)) {
+                throw new IllegalStateException("nobody is at home");
+            }
+        }
+
+        @Override
+        public void close() {
+            open--;
+        }
+
+        @Override
+        public ResourceType getResourceType() {
+            return ResourceType.MCP_SERVER;
+        }
+
+        @Override
+        public List<Hammer> listTools() {
+            return List.of(new Hammer(new ToolMetadata("hammer", "Hits.", "{}")));
+        }
+
+        @Override
+        public Map<String, Prompt> promptsByName() {
+            return Map.of("greeting", Prompt.fromText("Hello from " + resourceContext.getResourceName()));
+        }
+    }
+
+    /** Its tool. */
+    public static class Hammer extends org.apache.flink.agents.api.tools.Tool {
+        @JsonCreator
+        public Hammer(@JsonProperty("metadata") ToolMetadata metadata) {
+            super(metadata);
+        }
+
+        @Override
+        public ToolType getToolType() {
+            return ToolType.MCP;
+        }
+
+        @Override
+        public ToolResponse call(ToolParameters parameters) {
+            throw new AssertionError("must not be called");
+        }
+    }
+
     public static class WithMcp extends Agent {
         @MCPServer
-        public static ResourceDescriptor server() {
+        public static ResourceDescriptor shelf() {
+            return new ResourceDescriptor(Shelf.class.getName(), Map.of());
+        }
+    }
+
+    public static class WithPythonsClient extends Agent {
+        @MCPServer(lang = "python")
+        public static ResourceDescriptor shelf() {
+            throw new AssertionError("must not be called");
+        }
+    }
+
+    public static class WithStrangeClient extends Agent {
+        @MCPServer(lang = "cobol")
+        public static ResourceDescriptor shelf() {
             throw new AssertionError("must not be called");
         }
     }
 
     @Test
-    void mcpServersWaitForALaterRelease() {
-        assertThatThrownBy(() -> compile(new WithMcp()))
+    void toolsAndPromptsOfAServerAreTheAgents() throws Exception {
+        final Agent added =
+                new Agent().addResource("shelf", ResourceType.MCP_SERVER, new ResourceDescriptor(Shelf.class.getName(), Map.of()));
+        for (final Agent agent : List.of(new WithMcp(), added)) {
+            final JsonNode resources = json(compile(agent)).get("resource_providers");
+            assertThat(resources.at("/mcp_server/shelf/descriptor/target_clazz").asText()).isEqualTo(Shelf.class.getName());
+            assertThat(resources.at("/tool/hammer/serializedResource").asText()).contains("Hits.");
+            assertThat(resources.at("/prompt/greeting/serializedResource").asText()).contains("Hello from shelf");
+        }
+        assertThat(Shelf.open).isZero();
+    }
+
+    @Test
+    void whatAServerCannotBeIsRefusedByName() {
+        refused(
+                new WithMcp().addResource("hammer", ResourceType.TOOL, descriptor("a.B")),
+                "'shelf'", "has a tool 'hammer', and so has the agent", "WithMcp.shelf()");
+        refused(
+                new Agent()
+                        .addResource(
+                                "s", ResourceType.MCP_SERVER, new ResourceDescriptor(Shelf.class.getName(), Map.of("empty", true))),
+                "'s' of type mcp_server", "asked for when the agent is applied, and that failed: nobody is at home");
+        refused(
+                new Agent().addResource("s", ResourceType.MCP_SERVER, descriptor("a.B")),
+                "'s' of type mcp_server", "a.B", "Use ResourceName.MCP_SERVER");
+        refused(
+                new Agent().addResource("s", ResourceType.MCP_SERVER, descriptor(ResourceName.MCP_SERVER)),
+                "org.apache.flink.agents.integrations.mcp.MCPServer");
+        refused(new WithStrangeClient(), "WithStrangeClient.shelf()", "may be \"auto\" or \"java\"");
+        assertThatThrownBy(() -> compile(new WithPythonsClient()))
                 .isInstanceOf(UnsupportedOperationException.class)
-                .hasMessageContaining("WithMcp.server()")
-                .hasMessageContaining("a later release");
-        final Agent added = new Agent().addResource("s", ResourceType.MCP_SERVER, descriptor("a.B"));
-        assertThatThrownBy(() -> compile(added)).isInstanceOf(UnsupportedOperationException.class);
+                .hasMessageContaining("WithPythonsClient.shelf()")
+                .hasMessageContaining("Leave 'lang' out");
+        assertThat(Shelf.open).isZero();
     }
 
     public static class Model extends Agent {

@@ -58,6 +58,14 @@ public abstract class Prompt extends SerializableResource {
     public abstract List<ChatMessage> formatMessages(
             MessageRole defaultRole, Map<String, String> args);
 
+    /**
+     * Tells whether this prompt is filled in elsewhere, so that whoever wants it has to wait. An addition to the reference's API.
+     */
+    @JsonIgnore
+    public boolean isRemote() {
+        return false;
+    }
+
     @Override
     @JsonIgnore
     public ResourceType getResourceType() {

@@ -46,6 +46,11 @@ public abstract class Resource {
         return resourceContext;
     }
 
+    /** INTERNAL: gives a resource that travels in the plan the access to other resources, where it runs. */
+    public final void belongTo(ResourceContext context) {
+        resourceContext = context;
+    }
+
     /** Sets where this resource counts what it does: the group of the action that uses it. */
     @JsonIgnore
     public void setMetricGroup(@Nullable FlinkAgentsMetricGroup metricGroup) {

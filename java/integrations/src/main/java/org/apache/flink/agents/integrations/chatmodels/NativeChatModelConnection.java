@@ -11,6 +11,8 @@ import javax.annotation.Nullable;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.model.AsyncChatModelConnection;
 import org.apache.flink.agents.api.chat.model.BaseChatModelConnection;
+import org.apache.flink.agents.api.context.CurrentDurableCall;
+import org.apache.flink.agents.api.context.DurableCallContext;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.tools.Tool;
@@ -29,10 +31,9 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
     private final NativeClient client;
 
     /**
-     * Opens the client; nothing is sent yet.
+     * Reads the arguments; {@link #open()} checks them.
      *
      * @param provider whose protocol it speaks
-     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
      */
     protected NativeChatModelConnection(
             final ResourceDescriptor descriptor, @Nullable final ResourceContext context, final String provider) {
@@ -40,9 +41,34 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
         client = NativeClient.connect("chat", provider, descriptor, context);
     }
 
+    /**
+     * Checks the arguments. Nothing is sent yet.
+     *
+     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
+     */
+    @Override
+    public void open() throws Exception {
+        super.open();
+        client.open();
+    }
+
+    @Override
+    protected boolean supportsNativeStructuredOutput(@Nullable final String model) {
+        return client.nativeStructuredOutput(model == null ? "" : model);
+    }
+
     @Override
     public ChatMessage chat(final List<ChatMessage> messages, final List<Tool> tools, final Map<String, Object> modelParams) {
-        return ModelClient.await(begin(messages, tools, modelParams));
+        return chat(messages, tools, modelParams, null);
+    }
+
+    @Override
+    public ChatMessage chat(
+            final List<ChatMessage> messages,
+            final List<Tool> tools,
+            final Map<String, Object> modelParams,
+            @Nullable final Object outputSchema) {
+        return ModelClient.await(begin(messages, tools, modelParams, outputSchema));
     }
 
     @Override
@@ -51,16 +77,14 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
             final List<Tool> tools,
             final Map<String, Object> modelParams,
             @Nullable final Object outputSchema) {
-        if (outputSchema != null) {
-            throw new UnsupportedOperationException(
-                    getClass().getSimpleName()
-                            + " is not yet asked for answers that the provider makes fit a schema; give the schema in the prompt.");
-        }
-        return begin(messages, tools, modelParams);
+        return begin(messages, tools, modelParams, outputSchema);
     }
 
     private CompletableFuture<ChatMessage> begin(
-            final List<ChatMessage> messages, @Nullable final List<Tool> tools, final Map<String, Object> modelParams) {
+            final List<ChatMessage> messages,
+            @Nullable final List<Tool> tools,
+            final Map<String, Object> modelParams,
+            @Nullable final Object outputSchema) {
         final Map<String, Object> request = new LinkedHashMap<>();
         request.put("messages", messages);
         final List<Object> offered = new ArrayList<>();
@@ -73,6 +97,16 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
         }
         request.put("tools", offered);
         request.put("parameters", modelParams);
+        if (outputSchema != null) {
+            final Map<String, Object> wanted = new LinkedHashMap<>();
+            wanted.put("name", OutputSchemas.nameOf(outputSchema));
+            wanted.put("schema", OutputSchemas.jsonSchemaOf(outputSchema));
+            request.put("output_schema", wanted);
+        }
+        final DurableCallContext call = CurrentDurableCall.get();
+        if (call != null) {
+            request.put("idempotency_key", call.idempotencyKey());
+        }
         return client.call(request, ANSWER);
     }
 

@@ -31,15 +31,25 @@ public abstract class NativeEmbeddingModelConnection extends BaseEmbeddingModelC
     }
 
     /**
-     * Opens the client; nothing is sent yet.
+     * Reads the arguments; {@link #open()} checks them.
      *
      * @param provider whose protocol it speaks
-     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
      */
     protected NativeEmbeddingModelConnection(
             final ResourceDescriptor descriptor, @Nullable final ResourceContext context, final String provider) {
         super(descriptor, context);
         client = NativeClient.connect("embedding", provider, descriptor, context);
+    }
+
+    /**
+     * Checks the arguments. Nothing is sent yet.
+     *
+     * @throws IllegalArgumentException if an argument is unknown, missing or does not fit
+     */
+    @Override
+    public void open() throws Exception {
+        super.open();
+        client.open();
     }
 
     @Override

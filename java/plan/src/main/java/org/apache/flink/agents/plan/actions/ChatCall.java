@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.model.BaseChatModelSetup;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
@@ -17,18 +17,21 @@ class ChatCall implements DurableCallable<Map> {
     final BaseChatModelSetup setup;
     final List<ChatMessage> messages;
     final Map<String, Object> promptArgs;
+    @Nullable final Object outputSchema;
     private final JsonNode command;
 
-    private ChatCall(BaseChatModelSetup setup, JsonNode command) {
+    private ChatCall(BaseChatModelSetup setup, JsonNode command, @Nullable Object outputSchema) {
         this.setup = setup;
         this.command = command;
+        this.outputSchema = outputSchema;
         messages = PlainJson.messages(command.get("messages"));
         promptArgs = PlainJson.map(command.get("prompt_args"));
     }
 
     /** A call that needs no thread, where the model can do without. */
     static ChatCall of(BaseChatModelSetup setup, JsonNode command) {
-        return setup.isAsync() ? new WithoutThread(setup, command) : new ChatCall(setup, command);
+        final Object schema = StructuredOutput.type(command.path("output_schema"));
+        return setup.isAsync() ? new WithoutThread(setup, command, schema) : new ChatCall(setup, command, schema);
     }
 
     @Override
@@ -54,7 +57,7 @@ class ChatCall implements DurableCallable<Map> {
 
     @Override
     public Map call() throws Exception {
-        return plain(setup.chat(messages, promptArgs, Map.of()));
+        return plain(setup.chat(messages, promptArgs, Map.of(), outputSchema));
     }
 
     private static Map plain(ChatMessage message) {
@@ -62,33 +65,13 @@ class ChatCall implements DurableCallable<Map> {
     }
 
     private static final class WithoutThread extends ChatCall implements AsyncDurableCallable<Map> {
-        WithoutThread(BaseChatModelSetup setup, JsonNode command) {
-            super(setup, command);
+        WithoutThread(BaseChatModelSetup setup, JsonNode command, @Nullable Object outputSchema) {
+            super(setup, command, outputSchema);
         }
 
         @Override
         public CompletionStage<Map> callAsync() {
-            final CompletableFuture<ChatMessage> asked = setup.chatAsync(messages, promptArgs, Map.of()).toCompletableFuture();
-            final CompletableFuture<Map> answer = new CompletableFuture<>() {
-                @Override
-                public boolean cancel(boolean mayInterrupt) {
-                    asked.cancel(mayInterrupt);
-                    return super.cancel(mayInterrupt);
-                }
-            };
-            asked.whenComplete((message, thrown) -> {
-                if (thrown != null) {
-                    answer.completeExceptionally(thrown);
-                    return;
-                }
-                try {
-                    answer.complete(plain(message));
-                } catch (RuntimeException | Error e) {
-                    // Nobody would be told of it here.
-                    answer.completeExceptionally(e);
-                }
-            });
-            return answer;
+            return Derived.of(setup.chatAsync(messages, promptArgs, Map.of(), outputSchema), ChatCall::plain);
         }
 
         @Override

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.agents.OutputSchema;
 import org.apache.flink.agents.api.event.ChatRequestEvent;
@@ -22,9 +23,7 @@ final class StructuredOutput {
      * @throws IllegalStateException if there is no such class
      */
     static Object parse(JsonNode schema, JsonNode value) {
-        final Map<String, Object> attributes = new LinkedHashMap<>();
-        attributes.put("output_schema", PlainJson.value(schema));
-        final Object type = new ChatRequestEvent(null, attributes).getOutputSchema();
+        final Object type = type(schema);
         final ObjectMapper mapper = UserJson.newMapper(Thread.currentThread().getContextClassLoader());
         if (type instanceof Class) {
             final Object made = mapper.convertValue(value, (Class<?>) type);
@@ -33,8 +32,24 @@ final class StructuredOutput {
             }
             return made;
         }
-        if (type instanceof OutputSchema) {
-            return row(mapper, ((OutputSchema) type).getSchema(), value);
+        return row(mapper, ((OutputSchema) type).getSchema(), value);
+    }
+
+    /**
+     * Returns the class or {@link OutputSchema}; null for a text.
+     *
+     * @throws IllegalStateException if there is no such class
+     */
+    @Nullable
+    static Object type(JsonNode schema) {
+        if (schema.isMissingNode() || schema.isNull()) {
+            return null;
+        }
+        final Map<String, Object> attributes = new LinkedHashMap<>();
+        attributes.put("output_schema", PlainJson.value(schema));
+        final Object type = new ChatRequestEvent(null, attributes).getOutputSchema();
+        if (type instanceof Class || type instanceof OutputSchema) {
+            return type;
         }
         throw new IllegalStateException("The output schema " + schema + " is neither a class nor a row type of Java.");
     }

@@ -5,7 +5,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.apache.flink.agents.api.context.AsyncDurableCallable;
 import org.apache.flink.agents.api.context.DurableCallable;
+import org.apache.flink.agents.api.tools.AsyncTool;
 import org.apache.flink.agents.api.tools.Tool;
 import org.apache.flink.agents.api.tools.ToolExecutionMetadataProvider;
 import org.apache.flink.agents.api.tools.ToolParameters;
@@ -17,7 +22,7 @@ import org.apache.flink.agents.api.trace.ToolExecutionMetadataKeys;
  * throws is a result, too, for the model to be told.
  */
 @SuppressWarnings("rawtypes") // the class of the result has no type arguments
-final class ToolCall implements DurableCallable<Map> {
+class ToolCall implements DurableCallable<Map> {
     /** Stands for a response where the tool has thrown: class and message. */
     static final String THROWN = "thrown";
 
@@ -27,11 +32,19 @@ final class ToolCall implements DurableCallable<Map> {
     private final Map<String, Object> metadata = new LinkedHashMap<>();
 
     /**
+     * A call that needs no thread, where the tool can do without.
+     *
      * @param call what the core wants
      * @param arguments by name, also those that the model does not see
      * @param request id of the tool request
      */
-    ToolCall(Tool tool, JsonNode call, Map<String, Object> arguments, UUID request) {
+    static ToolCall of(Tool tool, JsonNode call, Map<String, Object> arguments, UUID request) {
+        return tool instanceof AsyncTool
+                ? new WithoutThread(tool, call, arguments, request)
+                : new ToolCall(tool, call, arguments, request);
+    }
+
+    private ToolCall(Tool tool, JsonNode call, Map<String, Object> arguments, UUID request) {
         this.tool = tool;
         this.call = call;
         this.arguments = arguments;
@@ -86,13 +99,46 @@ final class ToolCall implements DurableCallable<Map> {
     @Override
     public Map call() {
         try {
-            final ToolResponse response = tool.call(new ToolParameters(arguments));
-            if (response == null) {
-                throw new IllegalStateException("it gave null instead of a ToolResponse");
-            }
-            return (Map) PlainJson.plain(response);
+            return plain(tool.call(new ToolParameters(arguments)));
         } catch (RuntimeException e) {
             return Map.of(THROWN, ToolCalls.told(e));
+        }
+    }
+
+    private static Map plain(ToolResponse response) {
+        if (response == null) {
+            throw new IllegalStateException("it gave null instead of a ToolResponse");
+        }
+        return (Map) PlainJson.plain(response);
+    }
+
+    private static final class WithoutThread extends ToolCall implements AsyncDurableCallable<Map> {
+        private final AsyncTool tool;
+        private final Map<String, Object> arguments;
+
+        WithoutThread(Tool tool, JsonNode call, Map<String, Object> arguments, UUID request) {
+            super(tool, call, arguments, request);
+            this.tool = (AsyncTool) tool;
+            this.arguments = arguments;
+        }
+
+        @Override
+        public CompletionStage<Map> callAsync() {
+            try {
+                return Derived.of(tool.callAsync(new ToolParameters(arguments)), ToolCall::plain, e -> {
+                    if (e instanceof Exception && !(e instanceof CancellationException)) {
+                        return Map.of(THROWN, ToolCalls.told((Exception) e));
+                    }
+                    return null;
+                });
+            } catch (RuntimeException e) {
+                return CompletableFuture.completedFuture(Map.of(THROWN, ToolCalls.told(e)));
+            }
+        }
+
+        @Override
+        public Map call() {
+            return super.call();
         }
     }
 }

@@ -147,7 +147,7 @@ final class ToolCalls {
                 arguments.put(injected.getKey(), injected(context, injected.getKey(), injected.getValue()));
             }
         }
-        return new ToolCall(tool, call, arguments, request.getId());
+        return ToolCall.of(tool, call, arguments, request.getId());
     }
 
     private static Object injected(RunnerContext context, String name, ToolParameterInjection from) throws Exception {

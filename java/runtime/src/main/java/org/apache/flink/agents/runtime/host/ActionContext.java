@@ -10,6 +10,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
+import org.apache.flink.agents.api.context.CurrentDurableCall;
 import org.apache.flink.agents.api.context.DurableCallTimeoutException;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.MemoryObject;
@@ -422,7 +423,8 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         calling = true;
         final long began = System.nanoTime();
         try {
-            return callable.call(new RandomKey());
+            final RandomKey key = new RandomKey();
+            return CurrentDurableCall.during(key, () -> callable.call(key));
         } finally {
             host.metrics().called(action, System.nanoTime() - began);
             calling = false;

@@ -8,6 +8,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
+import org.apache.flink.agents.api.context.CurrentDurableCall;
 import org.apache.flink.agents.api.context.DurableCallContext;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.slf4j.Logger;
@@ -112,7 +113,7 @@ final class Call<T> implements Runnable {
         T made = null;
         Throwable thrown = null;
         try {
-            made = instead == null ? callable.call(context) : instead.call();
+            made = CurrentDurableCall.during(context, () -> instead == null ? callable.call(context) : instead.call());
         } catch (final Throwable e) {
             thrown = e;
         }
@@ -134,7 +135,7 @@ final class Call<T> implements Runnable {
         }
         final CompletionStage<? extends T> begun;
         try {
-            begun = ((AsyncDurableCallable<? extends T>) callable).callAsync(context);
+            begun = CurrentDurableCall.during(context, () -> ((AsyncDurableCallable<? extends T>) callable).callAsync(context));
             if (begun == null) {
                 throw new IllegalStateException("callAsync() of durable call '" + id() + "' returned null instead of a stage");
             }

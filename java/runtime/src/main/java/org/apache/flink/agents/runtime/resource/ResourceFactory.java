@@ -44,6 +44,7 @@ final class ResourceFactory {
                 break;
             case "JavaSerializableResourceProvider":
                 made = read(provider, what);
+                made.belongTo(context);
                 break;
             case "PythonResourceProvider":
             case "PythonSerializableResourceProvider":

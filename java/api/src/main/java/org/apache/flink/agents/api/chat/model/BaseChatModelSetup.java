@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
@@ -26,6 +27,11 @@ import org.apache.flink.agents.api.tools.Tool;
  * {@code structured_output_strategy} ({@code AUTO}, {@code NATIVE}, {@code PROMPT}).
  */
 public abstract class BaseChatModelSetup extends Resource {
+    private static final String DEPLOYED_MODEL = "model_of_azure_deployment";
+
+    /** An answer may have tool calls alone, and each of those wants its result. */
+    private static final Set<MessageRole> KEPT_WITHOUT_TEXT = Set.of(MessageRole.ASSISTANT, MessageRole.TOOL);
+
     /** Whether a class asks the model in its own way. */
     private static final ClassValue<Boolean> CHATS_ITSELF =
             new ClassValue<Boolean>() {
@@ -181,7 +187,7 @@ public abstract class BaseChatModelSetup extends Resource {
 
     /**
      * Asks the model. With a prompt, that comes first, followed by those of the messages that are
-     * not empty or come from the model.
+     * not empty or come from the model or a tool.
      *
      * @param messages what is said to it
      * @param promptArgs values for the placeholders of the prompt, turned into text
@@ -192,16 +198,50 @@ public abstract class BaseChatModelSetup extends Resource {
             List<ChatMessage> messages,
             @Nullable Map<String, Object> promptArgs,
             @Nullable Map<String, Object> parameters) {
+        return ask(messages, promptArgs, parameters, null);
+    }
+
+    /**
+     * Asks the model for an answer in the shape of a schema. The service is told of the schema where {@code
+     * structured_output_strategy} says so; whatever it is told, the messages have to say what is wanted, too. A class with a {@code
+     * chat} of its own is asked by that, without the schema. An addition to the reference's API.
+     *
+     * @param outputSchema a class or {@code OutputSchema}; null means a text
+     * @throws IllegalStateException if {@link #open()} has not been called
+     */
+    public ChatMessage chat(
+            List<ChatMessage> messages,
+            @Nullable Map<String, Object> promptArgs,
+            @Nullable Map<String, Object> parameters,
+            @Nullable Object outputSchema) {
+        return CHATS_ITSELF.get(getClass())
+                ? chat(messages, promptArgs, parameters)
+                : ask(messages, promptArgs, parameters, outputSchema);
+    }
+
+    private ChatMessage ask(
+            List<ChatMessage> messages,
+            @Nullable Map<String, Object> promptArgs,
+            @Nullable Map<String, Object> parameters,
+            @Nullable Object outputSchema) {
         final List<ChatMessage> all = withPrompt(messages, promptArgs);
-        return connection.chat(all, tools, withOwn(parameters));
+        final Map<String, Object> modelParams = withOwn(parameters);
+        final Object schema = forService(outputSchema, modelParams);
+        // Connections may have the first form only.
+        return schema == null
+                ? connection.chat(all, tools, modelParams)
+                : connection.chat(all, tools, modelParams, schema);
     }
 
     /**
      * Tells whether {@link #chatAsync} asks the same as {@link #chat(List, Map, Map)}: the connection is an {@link
-     * AsyncChatModelConnection}, and this class has no {@code chat} of its own. An addition to the reference's API.
+     * AsyncChatModelConnection}, no prompt has to be waited for, and this class has no {@code chat} of its own. An addition to the
+     * reference's API.
      */
     public boolean isAsync() {
-        return connection instanceof AsyncChatModelConnection && !CHATS_ITSELF.get(getClass());
+        return connection instanceof AsyncChatModelConnection
+                && !(prompt instanceof Prompt && ((Prompt) prompt).isRemote())
+                && !CHATS_ITSELF.get(getClass());
     }
 
     /**
@@ -213,6 +253,21 @@ public abstract class BaseChatModelSetup extends Resource {
             List<ChatMessage> messages,
             @Nullable Map<String, Object> promptArgs,
             @Nullable Map<String, Object> parameters) {
+        return chatAsync(messages, promptArgs, parameters, null);
+    }
+
+    /**
+     * Does the same for an answer in the shape of a schema; see {@link #chat(List, Map, Map, Object)}. An addition to the reference's
+     * API.
+     *
+     * @param outputSchema a class or {@code OutputSchema}; null means a text
+     * @throws IllegalStateException if {@link #open()} has not been called, or the connection only has {@code chat}
+     */
+    public CompletionStage<ChatMessage> chatAsync(
+            List<ChatMessage> messages,
+            @Nullable Map<String, Object> promptArgs,
+            @Nullable Map<String, Object> parameters,
+            @Nullable Object outputSchema) {
         final List<ChatMessage> all = withPrompt(messages, promptArgs);
         if (!(connection instanceof AsyncChatModelConnection)) {
             throw new IllegalStateException(
@@ -220,7 +275,23 @@ public abstract class BaseChatModelSetup extends Resource {
                             + connectionName
                             + "' is no AsyncChatModelConnection; ask by chat.");
         }
-        return ((AsyncChatModelConnection) connection).chatAsync(all, tools, withOwn(parameters), null);
+        final Map<String, Object> modelParams = withOwn(parameters);
+        return ((AsyncChatModelConnection) connection)
+                .chatAsync(all, tools, modelParams, forService(outputSchema, modelParams));
+    }
+
+    /** Returns the schema if the service is to be told of it, else null. */
+    @Nullable
+    private Object forService(@Nullable Object outputSchema, Map<String, Object> modelParams) {
+        if (outputSchema == null) {
+            return null;
+        }
+        // A deployment on Azure may have any name.
+        final Object deployed = modelParams.get(DEPLOYED_MODEL);
+        final Object asked = deployed == null ? modelParams.getOrDefault("model", getModel()) : deployed;
+        final boolean capable =
+                connection.supportsNativeStructuredOutput(asked == null ? null : asked.toString());
+        return structuredOutputStrategy.resolvesToNative(capable) ? outputSchema : null;
     }
 
     private List<ChatMessage> withPrompt(
@@ -241,7 +312,7 @@ public abstract class BaseChatModelSetup extends Resource {
             }
             all.addAll(((Prompt) prompt).formatMessages(MessageRole.USER, texts));
             for (final ChatMessage message : messages) {
-                if (!message.getContent().isEmpty() || message.getRole() == MessageRole.ASSISTANT) {
+                if (!message.getContent().isEmpty() || KEPT_WITHOUT_TEXT.contains(message.getRole())) {
                     all.add(message);
                 }
             }
