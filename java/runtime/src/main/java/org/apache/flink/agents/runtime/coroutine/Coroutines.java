@@ -3,8 +3,6 @@ package org.apache.flink.agents.runtime.coroutine;
 import java.util.ArrayDeque;
 import java.util.Map;
 import java.util.concurrent.Executor;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.agents.core.VirtualThreads;
@@ -34,7 +32,7 @@ public final class Coroutines implements AutoCloseable {
     private final Carrier carrier = new Carrier(NAME + "-carrier");
     private int platformThreads;
     private final AtomicInteger names = new AtomicInteger();
-    private ThreadPoolExecutor helpers;
+    private CallThreads helpers;
     /** Flink has the job's id here, on the thread of the subtask; null where there is nothing. */
     private final Map<String, String> logContext;
 
@@ -118,9 +116,9 @@ public final class Coroutines implements AutoCloseable {
         }
     }
 
-    private synchronized ThreadPoolExecutor helpers() {
+    private synchronized CallThreads helpers() {
         if (helpers == null) {
-            helpers = new ThreadPoolExecutor(bound, bound, patience, TimeUnit.NANOSECONDS, new LinkedBlockingQueue<>(), task -> {
+            helpers = new CallThreads(bound, patience, task -> {
                 final Thread thread = new Thread(() -> {
                     entersThread();
                     task.run();
@@ -128,7 +126,6 @@ public final class Coroutines implements AutoCloseable {
                 thread.setDaemon(true);
                 return thread;
             });
-            helpers.allowCoreThreadTimeOut(true);
         }
         return helpers;
     }

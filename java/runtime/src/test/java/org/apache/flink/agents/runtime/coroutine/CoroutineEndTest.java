@@ -143,6 +143,51 @@ class CoroutineEndTest {
         assertThat(most.get()).isEqualTo(kind == Kind.VIRTUAL ? many : bound);
     }
 
+    @Test
+    void aCallTakesAThreadThatIsIdle() throws Exception {
+        try (Coroutines coroutines = Coroutines.onPlatformThreads(100)) {
+            final List<Thread> threads = new ArrayList<>();
+            for (int call = 0; call < 50; call++) {
+                final CountDownLatch done = new CountDownLatch(1);
+                coroutines.start(() -> {
+                    threads.add(Thread.currentThread());
+                    done.countDown();
+                });
+                await(done);
+                // Until it waits for the next one.
+                while (threads.get(call).getState() != Thread.State.TIMED_WAITING) {
+                    Thread.onSpinWait();
+                }
+            }
+            assertThat(threads).hasSize(50).containsOnly(threads.get(0));
+        }
+    }
+
+    @Test
+    void whereAllThreadsAreBusyCallsWaitForTheFirstThatIsNot() throws Exception {
+        try (Coroutines coroutines = Coroutines.onPlatformThreads(2)) {
+            final CountDownLatch release = new CountDownLatch(1);
+            final CountDownLatch begun = new CountDownLatch(2);
+            final CountDownLatch done = new CountDownLatch(20);
+            final AtomicInteger atOnce = new AtomicInteger();
+            final AtomicInteger most = new AtomicInteger();
+            for (int call = 0; call < 20; call++) {
+                coroutines.start(() -> {
+                    most.accumulateAndGet(atOnce.incrementAndGet(), Math::max);
+                    begun.countDown();
+                    await(release);
+                    atOnce.decrementAndGet();
+                    done.countDown();
+                });
+            }
+            await(begun);
+            assertThat(done.getCount()).isEqualTo(20);
+            release.countDown();
+            await(done);
+            assertThat(most).hasValue(2);
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("kinds")
     void nothingIsLeftAfterFiftyRounds(final Kind kind) throws Exception {
