@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn all_parts_together_leave_room_for_the_rest_of_a_record() {
-        for record in [64 << 10, 1 << 20, 16 << 20] {
-            let record = Some(record);
+        for size in [64 << 10, 1 << 20, 16 << 20] {
+            let record = Some(size);
             let parts = Part::Input.most(record) + Part::Event.most(record) + Part::Trace.most(record);
-            assert!(parts + 2 * Part::Text.most(record) < record.unwrap() - record.unwrap() / 16);
+            assert!(parts + 2 * Part::Text.most(record) < size - size / 16);
         }
     }
 }
