@@ -7,8 +7,9 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from checks import Suite
 
@@ -19,17 +20,20 @@ def _stop(number: int, _: object) -> None:
 
 
 def run_suite(
-    title: str, prefix: str, run: Callable[[Suite, Path, argparse.Namespace], None], **texts: str,
+    title: str, prefix: str, run: Callable[[Suite, Path, argparse.Namespace], None], flags: Mapping[str, str] = MappingProxyType({}),
+    **texts: str,
 ) -> int:
     """Runs all of a test; returns the exit status.
 
     ``run`` gets the suite, a new directory whose name begins with ``prefix``, and the options of the command line: those
-    that each test has, and one that takes a text for each of ``texts``, a name with its help. The directory is removed unless something failed.
+    that each test has, one without a value for each of ``flags``, and one that takes a text for each of ``texts``, each a name with its help. The directory is removed unless something failed.
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--long", action="store_true", help="more variants")
     parser.add_argument("--keep", action="store_true", help="keep logs and outputs")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the scenarios whose name contains TEXT")
+    for name, text in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     for name, text in texts.items():
         parser.add_argument(f"--{name}", default="", metavar="TEXT", help=text)
     options = parser.parse_args()

@@ -4,7 +4,7 @@
 Usage: check_operations.py [--keep] [--only TEXT] [--docs]
   --keep   keep the directory with logs and outputs (it is kept anyway if something failed)
   --only   only the parts whose name contains TEXT
-  --docs   also write the pictures of docs/operations/monitoring.md, which takes a Chromium (see e2e-test/trace/browser.py)
+  --docs   only write the pictures of docs/operations/monitoring.md anew, which takes a Chromium (see e2e-test/trace/browser.py)
 
 The commands find a Flink of their own in FLINK_HOME, and in the directory where they are run what the documents say is there: the
 project of docs/getting-started-java.md, built, and the modules of docs/getting-started-python.md. Ports are free ones in place of
@@ -50,6 +50,7 @@ OTHERS = ["OutOfMemoryError: Metaspace", "Reference count must not be negative"]
 # The job of the guide ends at once; what is looked at while it runs is another one.
 GUIDE_JOB = "-c example.FridgeJob target/fridges-1.0.jar"
 STEADY_JOB = "-c jobs.Steady steady.jar --keys 10 --rate 20"
+PICTURED_JOB = "-c jobs.Steady steady.jar --keys 500 --rate 120 --parallelism 2 --moment 400"
 # Of agents, of which alarms speak.
 FEWEST_ALARMS = 12
 
@@ -264,7 +265,7 @@ def going_live(stage: Stage) -> None:
             stage.suite.contains(f"{name} looked", text, ("library", "java", "config"))
 
 
-def start_steady(stage: Stage) -> None:
+def start_steady(stage: Stage, arguments: str = STEADY_JOB, **settings: str) -> None:
     """A cluster with a job that does not end, has a journal and an event log, and calls."""
     config = stage.flink / "conf" / "config.yaml"
     shown = next(block for block in blocks(OPERATIONS / "monitoring.md") if block.language == "yaml" and "metrics.reporter.prom" in block.text)
@@ -278,14 +279,14 @@ def start_steady(stage: Stage) -> None:
     more = {
         "agent.actionStateStoreBackend": "sqlite", "agent.sqlite.path": stage.project / "journal.sqlite", "agent.baseLogDir": stage.project / "logs",
         "agent.action-state.retention": "10s", "agent.action.refuse.on-failure": "dead-letter",
-        "execution.checkpointing.dir": (stage.base / "checkpoints").as_uri(),
+        "execution.checkpointing.dir": (stage.base / "checkpoints").as_uri(), **settings,
     }
     config.write_text(config.read_text() + text + flat + "".join(f"{key}: {value}\n" for key, value in more.items()))
     for script in ("jobmanager.sh", "taskmanager.sh"):
         subprocess.run([str(stage.flink / "bin" / script), "start"], env=stage.environment, check=True, stdout=subprocess.DEVNULL)
     stage.cluster.rest.base = f"http://{stage.replaced['localhost:8081']}"
     wait_for("slots", 60, lambda: (stage.cluster.rest.overview() or {}).get("slots-total", 0) > 0)
-    done = subprocess.run([str(stage.flink / "bin" / "flink"), "run", "-d", "-p", "2", *STEADY_JOB.split()], env=stage.environment,
+    done = subprocess.run([str(stage.flink / "bin" / "flink"), "run", "-d", *arguments.split()], env=stage.environment,
                           cwd=stage.project, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
     if done.returncode:
         raise RuntimeError(done.stdout)
@@ -339,9 +340,11 @@ def pictures(stage: Stage) -> None:
     """The WebUI, as docs/operations/monitoring.md shows it."""
     from webui import take_pictures
 
-    if not stage.cluster.rest.overview():
-        start_steady(stage)
-    take_pictures(stage.cluster.rest, OPERATIONS)
+    with stage.suite.scenario("pictures"):
+        # Calls that take a while, and curves of more than a moment.
+        start_steady(stage, PICTURED_JOB, **{"web.refresh-interval": "1000", "agent.action-state.retention": "60s"})
+        for picture in take_pictures(stage.cluster.rest, OPERATIONS):
+            stage.suite.check(f"{picture.name}: {picture.stat().st_size} bytes")
 
 
 def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
@@ -357,7 +360,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     stage = Stage(suite, cluster, python, jars, base, replaced)
     make_flink(stage)
     make_project(stage)
-    parts = [marks, quotes, settings, deployment, going_live, monitoring, runbook, *([pictures] if "--docs" in DOCS else [])]
+    parts = [pictures] if options.docs else [marks, quotes, settings, deployment, going_live, monitoring, runbook]
     try:
         for part in parts:
             if options.only in part.__name__:
@@ -367,6 +370,4 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    # The suite's own options do not have it.
-    DOCS = [sys.argv.pop(sys.argv.index("--docs"))] if "--docs" in sys.argv else []
-    sys.exit(run_suite(__doc__.splitlines()[0], "flink-agents-operations-", run))
+    sys.exit(run_suite(__doc__.splitlines()[0], "flink-agents-operations-", run, flags={"docs": "only write the pictures anew"}))

@@ -18,11 +18,11 @@ def process_numbers(pid: int) -> dict[str, int]:
 
 
 def jvm_numbers(cluster: Cluster, name: str, pid: int) -> dict[str, int]:
-    """The same of a JVM after full garbage collections, with what it has on its heap and beside it."""
+    """The same of a JVM after full garbage collections, with what it has on its heap and beside it; threads of agents apart."""
     # What is free already in the C library's heap would count as used, as much as the JVM's compiler once needed.
     jcmd(cluster.java_home, pid, "System.trim_native_heap")
     held = holdings(cluster.java_home, pid)
-    numbers = {**process_numbers(pid), "heap KiB": held.heap // KIB, "metaspace KiB": held.metaspace // KIB,
+    numbers = {**process_numbers(pid), "threads": held.threads - held.ours, "heap KiB": held.heap // KIB, "metaspace KiB": held.metaspace // KIB,
                "beside the heap KiB": held.beside // KIB, "threads of agents": held.ours, "sockets": held.sockets,
                "class loaders of jobs": held.loaders}
     return {f"{name}: {what}": number for what, number in numbers.items()}
