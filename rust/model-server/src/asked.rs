@@ -18,6 +18,8 @@ pub struct Asked {
     pub round: usize,
     /// Text of the last message, a tool's result too.
     pub last: String,
+    /// Text of the first message of a user.
+    pub first: String,
     /// Words of the whole question.
     pub words: u64,
 }
@@ -62,6 +64,12 @@ impl Asked {
             .last()
             .into_iter()
             .for_each(|message| texts(message, &mut last));
+        let mut first = String::new();
+        messages
+            .iter()
+            .find(|message| message["role"] == "user")
+            .into_iter()
+            .for_each(|message| texts(message, &mut first));
         let words = all.split_whitespace().count() as u64;
         Some(Self {
             protocol,
@@ -69,6 +77,7 @@ impl Asked {
             streamed,
             round,
             last: last.trim().to_owned(),
+            first: first.trim().to_owned(),
             words,
         })
     }

@@ -28,4 +28,4 @@ mod server;
 pub use asked::Asked;
 pub use mcp::{McpPrompt, McpScript, McpTool};
 pub use script::{Answer, Call, Protocol, Rule, Script, Usage, When};
-pub use server::{ModelServer, Seen, StartError};
+pub use server::{Chat, ModelServer, Seen, StartError};

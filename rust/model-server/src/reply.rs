@@ -11,13 +11,17 @@ struct Said<'a> {
     asked: &'a Asked,
     answer: &'a Answer,
     text: String,
-    calls: Vec<(String, &'a Call)>,
+    calls: Vec<(String, Call)>,
     usage: Usage,
 }
 
 /// The pieces of a body: one if it is not streamed.
 pub(crate) fn body(asked: &Asked, answer: &Answer) -> Vec<Vec<u8>> {
-    let text = answer.text.replace("$last", &asked.last).repeat(answer.repeat.max(1));
+    let text = answer
+        .text
+        .replace("$last", &asked.last)
+        .replace("$first", &asked.first);
+    let text = text.repeat(answer.repeat.max(1));
     let usage = answer.usage.unwrap_or_else(|| Usage {
         prompt: asked.words,
         completion: text.split_whitespace().count() as u64,
@@ -28,7 +32,10 @@ pub(crate) fn body(asked: &Asked, answer: &Answer) -> Vec<Vec<u8>> {
             call.id
                 .clone()
                 .unwrap_or_else(|| format!("call_{}_{place}", asked.round)),
-            call,
+            Call {
+                arguments: filled(&call.arguments, &asked.last),
+                ..call.clone()
+            },
         )
     });
     let calls = calls.collect();
@@ -97,6 +104,23 @@ fn written(arguments: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Null => "{}".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// Arguments with the last message in the place of `$last`.
+fn filled(arguments: &Value, last: &str) -> Value {
+    match arguments {
+        Value::String(text) => text.replace("$last", last).into(),
+        Value::Array(values) => values.iter().map(|value| filled(value, last)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            Value::Object(
+                fields
+                    .map(|(name, value)| (name.clone(), filled(value, last)))
+                    .collect(),
+            )
+        }
+        other => other.clone(),
     }
 }
 

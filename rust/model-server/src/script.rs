@@ -41,6 +41,9 @@ pub struct Script {
     /// What the tool server at `/mcp` has.
     #[serde(default)]
     pub mcp: McpScript,
+    /// Whether nothing is kept of what was asked, for measurements.
+    #[serde(default)]
+    pub forgets: bool,
 }
 
 impl Script {
@@ -113,7 +116,7 @@ impl When {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Answer {
-    /// The text. `$last` in it stands for the text of the last message.
+    /// The text. `$last` in it stands for the text of the last message, `$first` for that of the user's first.
     pub text: String,
     /// What the model thinks before.
     pub reasoning: Option<String>,
@@ -216,7 +219,7 @@ impl Answer {
 pub struct Call {
     /// The tool.
     pub name: String,
-    /// Its arguments; text is sent as it is, so that it may be malformed.
+    /// Its arguments; text is sent as it is, so that it may be malformed. `$last` stands for the last message here, too.
     #[serde(default)]
     pub arguments: Value,
     /// The provider's id; made of the round and the place if absent.

@@ -6,17 +6,17 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
 use crate::asked::Asked;
@@ -28,6 +28,8 @@ use crate::script::{Answer, Protocol, Script};
 
 /// Of the requests, the last so many are kept.
 const KEPT: usize = 1000;
+/// Of the chats, the first so many.
+const CHATS: usize = 100_000;
 
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +50,26 @@ pub struct Seen {
     pub body: Value,
 }
 
+/// A chat that was asked for, with an answer or without. Times are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chat {
+    /// Its header `Idempotency-Key`.
+    pub key: Option<String>,
+    /// Text of the conversation's first message of a user.
+    pub first: String,
+    /// How often the model has spoken in it before.
+    pub round: usize,
+    /// When the question was here.
+    pub asked: f64,
+    /// When the answer was ready to leave; `None` while it is held back, and if who asked has gone meanwhile.
+    pub answered: Option<f64>,
+}
+
 /// A running server. It runs in a thread of its own and ends when this is dropped.
 ///
-/// Besides the protocols it answers `GET /_requests` with what it was asked, `DELETE /_requests` forgets that,
-/// and `PUT /_script` gives it another script.
+/// Besides the protocols it answers `GET /_requests` with what it was asked, `GET /_chats` with which chats when;
+/// `DELETE /_requests` forgets both. `PUT /_script` gives it another script, and `PUT /_gate` with `{"held": true}` holds
+/// back the answers of chats until it is told `{"held": false}`.
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -61,6 +79,8 @@ pub struct ModelServer {
 
 struct Shared {
     state: Mutex<State>,
+    /// Whether answers are held back.
+    held: watch::Sender<bool>,
 }
 
 struct State {
@@ -68,6 +88,9 @@ struct State {
     /// How often each rule has answered.
     used: Vec<usize>,
     seen: VecDeque<Seen>,
+    chats: Vec<Chat>,
+    /// How often the chats were forgotten: a chat that is answered later is none of those that are there.
+    age: u64,
     count: u64,
     open: u64,
     most_open: u64,
@@ -96,12 +119,15 @@ impl ModelServer {
             script,
             used,
             seen: VecDeque::new(),
+            chats: Vec::new(),
+            age: 0,
             count: 0,
             open: 0,
             most_open: 0,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
+            held: watch::Sender::new(false),
         });
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -141,6 +167,11 @@ impl ModelServer {
     /// What it was asked, the last thousand requests.
     pub fn requests(&self) -> Vec<Seen> {
         self.shared.lock().seen.iter().cloned().collect()
+    }
+
+    /// Which chats it was asked for, and when.
+    pub fn chats(&self) -> Vec<Chat> {
+        self.shared.lock().chats.clone()
     }
 
     /// How many requests came in all.
@@ -216,9 +247,29 @@ impl Shared {
                 let seen = self.lock().seen.iter().cloned().collect::<Vec<_>>();
                 return json_response(200, &json!(seen));
             }
+            (&Method::GET, "/_chats") => {
+                let chats = self.lock().chats.clone();
+                return json_response(200, &json!(chats));
+            }
             (&Method::DELETE, "/_requests") => {
-                self.lock().seen.clear();
+                let mut state = self.lock();
+                state.seen.clear();
+                state.chats.clear();
+                state.age += 1;
                 return json_response(200, &json!({}));
+            }
+            (&Method::PUT, "/_gate") => {
+                let told = serde_json::from_slice::<Value>(&body).ok();
+                return match told.and_then(|told| told["held"].as_bool()) {
+                    Some(held) => {
+                        self.held.send_replace(held);
+                        json_response(200, &json!({}))
+                    }
+                    None => json_response(
+                        400,
+                        &json!({"error": {"message": "a gate is told {\"held\": true} or false"}}),
+                    ),
+                };
             }
             (&Method::PUT, "/_script") => {
                 return match serde_json::from_slice(&body) {
@@ -243,24 +294,13 @@ impl Shared {
     }
 
     async fn model(&self, parts: &hyper::http::request::Parts, path: &str, body: &Bytes) -> Response<Pieces> {
-        let headers = parts.headers.iter().map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        });
-        let whole = parts.uri.path_and_query().map_or(path, |path| path.as_str()).to_owned();
-        let seen = Seen {
-            path: whole,
-            headers: headers.collect(),
-            body: serde_json::from_slice(body).unwrap_or(Value::Null),
-        };
-        let asked = Asked::read(path, &seen.body);
+        let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let asked = Asked::read(path, &body);
         let protocol = asked.as_ref().map_or(Protocol::Completions, |asked| asked.protocol);
-        let (answer, dimensions, wrong_key) = {
+        let (answer, dimensions, wrong_key, chat) = {
             let mut state = self.lock();
             let answer = asked.as_ref().and_then(|asked| state.next(asked));
-            let wrong_key = state.wrong_key(&seen.headers);
+            let wrong_key = state.wrong_key(&parts.headers);
             let dimensions = if state.script.dimensions == 0 {
                 64
             } else {
@@ -269,25 +309,34 @@ impl Shared {
             state.count += 1;
             state.open += 1;
             state.most_open = state.most_open.max(state.open);
-            if state.seen.len() == KEPT {
-                state.seen.pop_front();
+            let mut chat = None;
+            if !state.script.forgets {
+                state.keep(parts, path, &body);
+                chat = asked.as_ref().and_then(|asked| state.begin(&parts.headers, asked));
             }
-            state.seen.push_back(seen.clone());
-            (answer, dimensions, wrong_key)
+            (answer, dimensions, wrong_key, chat)
         };
         let _open = Open(self);
         if path == "/mcp" && wrong_key.is_none() {
-            return self.tool(&seen.body).await;
+            return self.tool(&body).await;
         }
         let refuse = |status: u16, message: &str| json_response(status, &reply::error(protocol, status, message));
         if let Some(key) = wrong_key {
             return refuse(401, &format!("Incorrect API key provided: {key}"));
         }
-        if let Some(vectors) = embed::answer(path, &seen.body, dimensions) {
+        if let Some(vectors) = embed::answer(path, &body, dimensions) {
             return json_response(200, &vectors);
         }
         match (asked, answer) {
-            (Some(asked), Some(answer)) => say(&asked, &answer).await,
+            (Some(asked), Some(answer)) => {
+                let said = say(&asked, &answer).await;
+                // Nobody closes the gate for good: its sender is here.
+                let _ = self.held.subscribe().wait_for(|held| !held).await;
+                if let Some(chat) = chat {
+                    self.lock().end(chat);
+                }
+                said
+            }
             (Some(asked), None) => refuse(
                 400,
                 &format!("no rule of the script fits '{}', round {}", asked.last, asked.round),
@@ -331,20 +380,66 @@ impl State {
         rule.answers.get(turn).cloned()
     }
 
+    fn keep(&mut self, parts: &hyper::http::request::Parts, path: &str, body: &Value) {
+        let headers = parts.headers.iter().map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        });
+        if self.seen.len() == KEPT {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(Seen {
+            path: parts.uri.path_and_query().map_or(path, |path| path.as_str()).to_owned(),
+            headers: headers.collect(),
+            body: body.clone(),
+        });
+    }
+
+    /// Writes a chat down; returns its age and place, if there is room for it.
+    fn begin(&mut self, headers: &HeaderMap, asked: &Asked) -> Option<(u64, usize)> {
+        if self.chats.len() == CHATS {
+            return None;
+        }
+        self.chats.push(Chat {
+            key: header(headers, "idempotency-key").map(str::to_owned),
+            first: asked.first.clone(),
+            round: asked.round,
+            asked: now(),
+            answered: None,
+        });
+        Some((self.age, self.chats.len() - 1))
+    }
+
+    fn end(&mut self, (age, place): (u64, usize)) {
+        if age == self.age
+            && let Some(chat) = self.chats.get_mut(place)
+        {
+            chat.answered = Some(now());
+        }
+    }
+
     /// The key of a request that the script does not know.
-    fn wrong_key(&self, headers: &BTreeMap<String, String>) -> Option<String> {
+    fn wrong_key(&self, headers: &HeaderMap) -> Option<String> {
         if self.script.keys.is_empty() {
             return None;
         }
-        let bearer = headers
-            .get("authorization")
-            .map(|value| value.trim_start_matches("Bearer "));
+        let bearer = header(headers, "authorization").map(|value| value.trim_start_matches("Bearer "));
         let others = ["x-api-key", "api-key", "x-goog-api-key"]
             .iter()
-            .find_map(|name| headers.get(*name));
-        let key = bearer.or(others.map(String::as_str)).unwrap_or("none");
+            .find_map(|name| header(headers, name));
+        let key = bearer.or(others).unwrap_or("none");
         (!self.script.keys.iter().any(|known| known == key)).then(|| key.to_owned())
     }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn now() -> f64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64()
 }
 
 async fn say(asked: &Asked, answer: &Answer) -> Response<Pieces> {

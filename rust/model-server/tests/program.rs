@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use flink_agents_model_server::Script;
+use flink_agents_model_server::{Answer, ModelServer, Rule, Script};
 use serde_json::{Value, json};
 
 /// The status and the body of an answer.
@@ -70,4 +70,34 @@ fn the_program_answers_by_its_script_until_its_input_ends() {
 
     drop(program.stdin.take());
     assert!(program.wait().unwrap().success());
+}
+
+#[test]
+fn a_gate_holds_chats_back_and_what_was_asked_when_is_told() {
+    let call = Answer::call("weigh", json!({"what": "the $last", "again": ["$last"]}));
+    let server = ModelServer::start(Script::of([Rule::round(0, call)])).unwrap();
+    let address = server.url();
+    assert_eq!(ask(&address, "PUT", "/_gate", &json!({"hold": true})).0, 400);
+    assert_eq!(ask(&address, "PUT", "/_gate", &json!({"held": true})).0, 200);
+    let question = json!({"model": "m", "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "kettle"}]});
+    let asking = std::thread::spawn({
+        let address = address.clone();
+        move || ask(&address, "POST", "/v1/chat/completions", &question)
+    });
+    let limit = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while server.chats().is_empty() && std::time::Instant::now() < limit {
+        std::thread::yield_now();
+    }
+    let held = server.chats();
+    assert_eq!((held.len(), held[0].first.as_str(), held[0].round), (1, "kettle", 0));
+    assert_eq!((held[0].answered, asking.is_finished()), (None, false));
+    ask(&address, "PUT", "/_gate", &json!({"held": false}));
+    let (_, answer) = asking.join().unwrap();
+    let arguments = &answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"];
+    let arguments: Value = serde_json::from_str(arguments.as_str().unwrap()).unwrap();
+    assert_eq!(arguments, json!({"what": "the kettle", "again": ["kettle"]}));
+    let (_, chats) = ask(&address, "GET", "/_chats", &Value::Null);
+    assert!(chats[0]["answered"].as_f64() >= chats[0]["asked"].as_f64(), "{chats}");
+    ask(&address, "DELETE", "/_requests", &Value::Null);
+    assert_eq!(ask(&address, "GET", "/_chats", &Value::Null).1, json!([]));
 }
