@@ -117,7 +117,9 @@ class BuiltIn:
 class ChatClient:
     """A connection to chat models. Requests, answers and arguments are JSON; all threads may use it at once."""
 
-    def __init__(self, provider_name: str, name: str, arguments: str) -> None: ...
+    def __init__(self, provider_name: str, name: str, arguments: str, parallelism: int = 1) -> None:
+        """Open it; limits are divided by ``parallelism``."""
+
     def chat(self, request: str) -> str:
         """Ask, and wait for the answer, a message; ``ModelError`` if there is none."""
 
@@ -130,7 +132,9 @@ class ChatClient:
 class EmbeddingClient:
     """A connection to embedding models."""
 
-    def __init__(self, provider_name: str, name: str, arguments: str) -> None: ...
+    def __init__(self, provider_name: str, name: str, arguments: str, parallelism: int = 1) -> None:
+        """Open it; limits are divided by ``parallelism``."""
+
     def embed(self, texts: list[str], parameters: str) -> tuple[list[list[float]], int | None]:
         """Return the vectors of texts, and how many tokens those had, if the provider said; ``ModelError`` if there are none."""
 

@@ -29,3 +29,8 @@ class ResourceContext(ABC):
     @abstractmethod
     def get_skill_dirs(self, *skill_names: str) -> List[str]:
         """Return the directories of skills."""
+
+    @property
+    def parallelism(self) -> int:
+        """How many processes share the limits of the job's connections. An addition to the reference's API."""
+        return 1

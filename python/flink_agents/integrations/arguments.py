@@ -39,3 +39,8 @@ def arguments_of(resource: Resource, *besides: str) -> str:
 def name_of(resource: Resource) -> str:
     """Return the name of a resource for messages: outside of agents it has only that of its class."""
     return resource._resource_name or type(resource).__name__
+
+
+def parallelism_of(resource: Resource) -> int:
+    """Return how many processes share the limits of a resource."""
+    return getattr(resource.resource_context, "parallelism", 1)

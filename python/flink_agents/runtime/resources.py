@@ -22,13 +22,20 @@ class ResourceCache(ResourceContext):
     ----------
     plan
         Has their recipes.
+    parallelism
+        How many processes have such a cache for the same job.
     """
 
-    def __init__(self, plan: AgentPlan) -> None:
+    def __init__(self, plan: AgentPlan, parallelism: int = 1) -> None:
         self._plan = plan
+        self._parallelism = parallelism
         self._made: dict[tuple[ResourceType, str], Resource] = {}
         self._in_making: list[tuple[ResourceType, str]] = []
         self._closed = False
+
+    @property
+    def parallelism(self) -> int:
+        return self._parallelism
 
     def get_resource(self, name: str, resource_type: ResourceType) -> Resource:
         """Return a resource, made and opened.

@@ -242,7 +242,7 @@ def _make(link: _core.Worker) -> tuple[WorkerExecutor, WorkerMetrics, ResourceCa
 
     plan = AgentPlan.from_json(link.plan)
     metrics = WorkerMetrics()
-    resources = ResourceCache(plan)
+    resources = ResourceCache(plan, int(os.environ.get("FLINK_AGENTS_WORKERS", "1")))
     executor = WorkerExecutor(
         link,
         actions_of(plan),

@@ -126,6 +126,23 @@ def test_a_schema_goes_to_the_provider_where_it_can_be_kept(model_server):
         assert ("response_format" in server.chats()[-1]) is sent
 
 
+def test_limits_are_divided_by_the_processes_that_share_them(model_server):
+    class Shared(Others):
+        parallelism = 3
+
+    server = model_server({"answers": [{"text": "ok", "delay_ms": 200}]})
+    arguments = {"max_concurrent_requests": 3, "api_base_url": "{}/v1"}
+    connection = made(CHAT.OPENAI_COMPLETIONS_CONNECTION, server.url, resource_context=Shared(), **arguments)
+
+    async def three():
+        await asyncio.gather(*(connection.chat_async([ChatMessage(content="?")], model="m") for _ in range(3)))
+
+    began = time.monotonic()
+    asyncio.run(three())
+    # One at a time: what the others of the job may use is left to them.
+    assert time.monotonic() - began >= 0.6
+
+
 def test_arguments_are_checked_when_the_resource_is_opened():
     with pytest.raises(ModelError, match="argument 'bas_url' of the ollama connection: is unknown"):
         made(CHAT.OLLAMA_CONNECTION, bas_url="x").open()

@@ -16,6 +16,7 @@ from flink_agents.api.decorators import action
 from flink_agents.api.events.chat_event import ChatRequestEvent, ChatResponseEvent
 from flink_agents.api.events.event import InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from flink_agents.api.prompts.prompt import Prompt
 from flink_agents.api.resource import ResourceDescriptor, ResourceName, ResourceType
 from flink_agents.api.tools.tool import Tool
 from flink_agents.plan.configuration import AgentConfiguration
@@ -41,12 +42,15 @@ class Asks(Agent):
         ctx.send_event(OutputEvent(output=told))
 
 
-def asks(server, tools=(), **arguments):
+def asks(server, tools=(), prompt=None, **arguments):
     agent = Asks()
+    if prompt is not None:
+        agent.add_resource("prompt", ResourceType.PROMPT, prompt)
     arguments = {"max_retries": 0, **arguments}
     agent.add_resource("server", ResourceType.CHAT_MODEL_CONNECTION, test_react.connection(server, **arguments))
     setup = ResourceDescriptor(
-        clazz=ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, connection="server", model="m1", tools=list(tools)
+        clazz=ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, connection="server", model="m1", tools=list(tools),
+        prompt=None if prompt is None else "prompt",
     )
     agent.add_resource("model", ResourceType.CHAT_MODEL, setup)
     return agent
@@ -60,15 +64,18 @@ TROUBLE = {
     "no arguments": ({"tool_calls": [{"name": "later", "arguments": "{no"}]}, "no JSON object"),
     "silent": ({"hang": True}, "for 1 s"),
     "too large": ({"text": "x" * 5000}, "max_response_bytes"),
+    "another role": ({"text": "x", "role": "wizard"}, "role is 'wizard'"),
+    "cut cleanly": ({"text": "half of it", "cut_after": 20, "cut_cleanly": True}, "attempt 1 of 1"),
 }
 
 
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("kind", TROUBLE)
-def test_a_call_that_fails_names_connection_model_and_attempt(model_server, run, kind):
+def test_a_call_that_fails_names_connection_model_and_attempt(model_server, run, kind, stream):
     answer, told = TROUBLE[kind]
     server = model_server({"answers": [answer]})
     with pytest.raises(RuntimeError, match="model 'm1' of connection 'server', attempt 1 of 1") as failed:
-        run([("k", "?")], asks(server, timeout=1, max_response_bytes=4096))
+        run([("k", "?")], asks(server, timeout=1, max_response_bytes=4096, stream=stream))
     assert told in str(failed.value) and "action 'chat_model_action', key 'k'" in str(failed.value)
     assert failed.value.__cause__.kind
 
@@ -80,6 +87,19 @@ def test_keys_are_told_to_nobody(model_server, run, caplog):
         run([("k", "?")], asks(server, api_key="sk-expired"))
     assert "sk-expired" not in f"{failed.value}{failed.value.__cause__!r}{caplog.text}"
     assert run([("k", "?")], asks(server, api_key="sk-right")) == [("k", ["ok", 0, None])]
+
+
+def test_tools_that_there_are_not_are_told_to_the_model(model_server, run):
+    calls = [{"name": "no_such", "arguments": {}}]
+    server = model_server({"when": {"round": 0}, "answers": [{"tool_calls": calls}]}, {"answers": [{"text": "$last"}]})
+    assert run([("k", "?")], asks(server)) == [("k", ["Tool `no_such` does not exist.", 0, None])]
+
+
+def test_a_placeholder_without_a_value_stays(model_server, run):
+    server = model_server({"answers": [{"text": "ok"}]})
+    agent = asks(server, prompt=Prompt.from_text("Say {this} to {}"))
+    assert run([("k", "?")], agent) == [("k", ["ok", 0, None])]
+    assert [message["content"] for message in server.chats()[0]["messages"]] == ["Say {this} to {}", "?"]
 
 
 SECRETS = {

@@ -39,6 +39,14 @@ fn provider(name: &str) -> PyResult<Provider> {
     Provider::of_name(name).ok_or_else(|| wrong(format!("there is no provider '{name}'")))
 }
 
+/// A connection of this name that is one of so many with the same limits.
+fn options(name: &str, parallelism: u32) -> ConnectionOptions {
+    ConnectionOptions {
+        parallelism,
+        ..ConnectionOptions::named(name)
+    }
+}
+
 /// The parameters of a chat setup's calls, of its arguments: defaults filled in, what is unknown refused.
 #[pyfunction]
 pub(crate) fn chat_parameters(provider_name: &str, arguments: &str) -> PyResult<String> {
@@ -62,10 +70,11 @@ pub(crate) struct ChatClient {
 #[pymethods]
 impl ChatClient {
     #[new]
-    fn new(provider_name: &str, name: &str, arguments: &str) -> PyResult<Self> {
+    #[pyo3(signature = (provider_name, name, arguments, parallelism = 1))]
+    fn new(provider_name: &str, name: &str, arguments: &str, parallelism: u32) -> PyResult<Self> {
         let (provider, arguments) = (provider(provider_name)?, read::<Value>(arguments)?);
         let _entered = runtime()?.enter();
-        let opened = ChatConnection::open(provider, &ConnectionOptions::named(name), &arguments);
+        let opened = ChatConnection::open(provider, &options(name, parallelism), &arguments);
         Ok(Self {
             connection: Arc::new(opened.map_err(model_error)?),
         })
@@ -104,10 +113,11 @@ fn vectors(embeddings: Embeddings) -> (Vec<Vec<f32>>, Option<u64>) {
 #[pymethods]
 impl EmbeddingClient {
     #[new]
-    fn new(provider_name: &str, name: &str, arguments: &str) -> PyResult<Self> {
+    #[pyo3(signature = (provider_name, name, arguments, parallelism = 1))]
+    fn new(provider_name: &str, name: &str, arguments: &str, parallelism: u32) -> PyResult<Self> {
         let (provider, arguments) = (provider(provider_name)?, read::<Value>(arguments)?);
         let _entered = runtime()?.enter();
-        let opened = EmbeddingConnection::open(provider, &ConnectionOptions::named(name), &arguments);
+        let opened = EmbeddingConnection::open(provider, &options(name, parallelism), &arguments);
         Ok(Self {
             connection: opened.map_err(model_error)?,
         })

@@ -223,7 +223,9 @@ class BaseChatModelSetup(Resource):
         parameters = {**self.model_kwargs, **kwargs}
         schema = parameters.pop("output_schema", None)
         if schema is not None:
-            capable = connection.supports_native_structured_output(parameters.get("model"))
+            # A deployment on Azure may have any name.
+            model = parameters.get("model_of_azure_deployment") or parameters.get("model")
+            capable = connection.supports_native_structured_output(model)
             if self.structured_output_strategy.resolves_to_native(capable):
                 parameters["output_schema"] = schema
         return {**parameters, "tools": self.tools}

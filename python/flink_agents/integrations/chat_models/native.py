@@ -13,7 +13,7 @@ from flink_agents.api.chat_message import ChatMessage
 from flink_agents.api.chat_models.chat_model import BaseChatModelConnection, BaseChatModelSetup
 from flink_agents.api.durable_call import _CURRENT
 from flink_agents.api.tools.tool import Tool
-from flink_agents.integrations.arguments import NATIVE, arguments_of, name_of
+from flink_agents.integrations.arguments import NATIVE, arguments_of, name_of, parallelism_of
 
 if TYPE_CHECKING:
     from flink_agents.api.agents.types import OutputSchema
@@ -38,7 +38,9 @@ class NativeChatModelConnection(BaseChatModelConnection):
     def client(self) -> _core.ChatClient:
         """The native client."""
         if self._client is None:
-            self._client = _core.ChatClient(self.PROVIDER, name_of(self), arguments_of(self))
+            self._client = _core.ChatClient(
+                self.PROVIDER, name_of(self), arguments_of(self), parallelism_of(self)
+            )
         return self._client
 
     @override

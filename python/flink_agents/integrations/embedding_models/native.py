@@ -15,7 +15,7 @@ from flink_agents.api.embedding_models.embedding_model import (
     EmbeddingResult,
     EmbeddingTokenUsage,
 )
-from flink_agents.integrations.arguments import NATIVE, arguments_of, name_of
+from flink_agents.integrations.arguments import NATIVE, arguments_of, name_of, parallelism_of
 
 
 class NativeEmbeddingModelConnection(BaseEmbeddingModelConnection):
@@ -31,7 +31,9 @@ class NativeEmbeddingModelConnection(BaseEmbeddingModelConnection):
     def client(self) -> _core.EmbeddingClient:
         """The native client."""
         if self._client is None:
-            self._client = _core.EmbeddingClient(self.PROVIDER, name_of(self), arguments_of(self))
+            self._client = _core.EmbeddingClient(
+                self.PROVIDER, name_of(self), arguments_of(self), parallelism_of(self)
+            )
         return self._client
 
     @override

@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.host;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.agents.core.PythonWorker;
 import org.apache.flink.agents.core.PythonWorkerSettings;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -9,6 +10,9 @@ import org.apache.flink.util.IOUtils;
 
 /** The workers of a subtask, with the Python that was prepared for them. */
 public final class PythonProcesses implements AutoCloseable {
+    /** Tells a worker how many of its kind the job has: they share the limits of model connections. */
+    private static final String WORKERS = "FLINK_AGENTS_WORKERS";
+
     private static final List<String> MODULE = List.of("-m", "flink_agents.runtime.worker");
 
     private final PythonEnvironment.Prepared python;
@@ -43,11 +47,13 @@ public final class PythonProcesses implements AutoCloseable {
             final Runnable wake)
             throws Exception {
         final PythonProcesses processes = new PythonProcesses(environment.prepare(context, temporaryDirectories));
+        final int ofTheJob = context.getTaskInfo().getNumberOfParallelSubtasks() * count;
         try {
             for (int number = 1; number <= count; number++) {
                 final PythonWorkerSettings settings =
                         processes
                                 .settings()
+                                .environment(Map.of(WORKERS, Integer.toString(ofTheJob)))
                                 .temporary(temporaryDirectories[0])
                                 .names(agent, count == 1 ? task : task + ", worker " + number + " of " + count);
                 processes.workers.add(PythonWorker.begin(settings, plan, wake));
