@@ -868,7 +868,7 @@ fn a_snapshot_of_version_3_is_read_as_it_was_written() {
     let written = busy();
     assert_eq!(written[4], 3);
     let committed = SNAPSHOT_3.lines().filter(|line| !line.starts_with('#'));
-    assert_eq!(hex(&written), committed.clone().last().unwrap());
+    assert_eq!(hex(&written), committed.clone().next_back().unwrap());
     for end in 0..written.len() {
         assert!(RestorePlan::parse(&written[..end]).is_err(), "cut at {end}");
     }
