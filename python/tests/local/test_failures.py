@@ -177,6 +177,20 @@ def test_a_letter_that_would_be_too_large_for_the_journal_is_cut_and_says_so(tmp
     assert letters[0]["input"] == large
 
 
+def test_the_store_in_memory_has_room_for_a_letter_of_any_size() -> None:
+    large = "x" * 3_000_000
+    store = {"actionStateStoreBackend": "memory"}
+    _, letters, _ = run(Refusing(), [large], "any size", on__failure="dead-letter", **store)
+    assert letters[0]["input"] == large
+
+
+def test_letters_as_a_stream_or_table_are_refused_without_flink_by_what_to_use() -> None:
+    builder = AgentsExecutionEnvironment.get_execution_environment().from_list([{"value": 1}]).apply(Refusing())
+    for method in (builder.get_dead_letters, builder.dead_letters_to_table):
+        with pytest.raises(NotImplementedError, match=r"use dead_letters_to_list\(\)"):
+            method()
+
+
 class Gathering(Agent):
     @action(InputEvent.EVENT_TYPE)
     @staticmethod

@@ -7,6 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.apache.flink.agents.api.AgentBuilder;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.agents.api.DeadLetter;
@@ -22,21 +25,29 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.CloseableIterator;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Failure policies on Flink: waits are timers, dead letters a side output, and both are state. */
 class FailuresTest {
     private static final long SECOND = 1_000;
+
+    /** Inputs, each as often as it was tried. */
+    private static final Queue<String> TRIED = new ConcurrentLinkedQueue<>();
 
     /** Fails for inputs that end in an exclamation mark. */
     public static class Failing extends Agent {
         @Action("_input_event")
         public static void act(final Event event, final RunnerContext ctx) throws Exception {
             final String input = (String) InputEvent.fromEvent(event).getInput();
+            TRIED.add(input);
             final MemoryObject memory = ctx.getShortTermMemory();
             final MemoryObject known = memory.get("runs");
             final int runs = known == null ? 1 : (Integer) known.getValue() + 1;
@@ -46,6 +57,11 @@ class FailuresTest {
                 throw new IllegalArgumentException("what is " + input);
             }
         }
+    }
+
+    @BeforeEach
+    void forget() {
+        TRIED.clear();
     }
 
     private static Harness.Job<String, String> job() {
@@ -94,6 +110,51 @@ class FailuresTest {
             assertThat(letter.errorMessage).isEqualTo("what is a!");
             assertThat(flink.storedInFlight()).isZero();
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1,3", "3,2"})
+    void rescalingInsideABackoffLosesAndRepeatsNothing(final int from, final int to) throws Exception {
+        final Harness.Job<String, String> job = job();
+        final List<String> keys = List.of("a", "b", "c", "d", "e", "f", "g", "h");
+        final OperatorSubtaskState[] states = new OperatorSubtaskState[from];
+        for (int subtask = 0; subtask < from; subtask++) {
+            try (Harness<String, String> flink = job.open(null, from, subtask)) {
+                for (final String key : keys) {
+                    if (Harness.subtaskOf(key, from) == subtask) {
+                        flink.in(key + "!", 7);
+                        flink.in(key + " after", 8);
+                    }
+                }
+                flink.mails();
+                assertThat(flink.out()).isEmpty();
+                states[subtask] = flink.snapshot(1);
+            }
+        }
+        assertThat(TRIED).hasSameSizeAs(keys);
+        final OperatorSubtaskState merged = AbstractStreamOperatorTestHarness.repackageState(states);
+        final List<Object> outputs = new ArrayList<>();
+        final List<String> letters = new ArrayList<>();
+        for (int subtask = 0; subtask < to; subtask++) {
+            final OperatorSubtaskState own =
+                    AbstractStreamOperatorTestHarness.repartitionOperatorState(merged, Harness.MAX_PARALLELISM, from, to, subtask);
+            try (Harness<String, String> flink = job.open(own, to, subtask)) {
+                flink.mails();
+                assertThat(flink.out()).as("the wait goes on").isEmpty();
+                flink.flink().setProcessingTime(3_600 * SECOND + 1);
+                flink.mails();
+                outputs.addAll(flink.out());
+                letters(flink).forEach(letter -> letters.add(letter.key + letter.attempts + letter.input));
+                assertThat(flink.storedInFlight()).isZero();
+            }
+        }
+        assertThat(outputs).containsExactlyInAnyOrderElementsOf(lines(keys, key -> key + " after as number 1"));
+        assertThat(letters).containsExactlyInAnyOrderElementsOf(lines(keys, key -> key + "2\"" + key + "!\""));
+        assertThat(TRIED).hasSize(3 * keys.size());
+    }
+
+    private static List<String> lines(final List<String> keys, final UnaryOperator<String> line) {
+        return keys.stream().map(line).collect(Collectors.toList());
     }
 
     @Test
