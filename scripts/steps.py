@@ -89,7 +89,7 @@ STEPS: tuple[Step, ...] = (
     # Five minutes of little work, beside the others.
     Step("soak: a steady load, and nothing that grows", (*PYTHON, "e2e-test/soak/run.py"), 25, "line",
          long_argv=(*PYTHON, "e2e-test/soak/run.py", "--long"), beside="clusters"),
-    Step("documents for operators, word for word", (*PYTHON, "e2e-test/docs/check_operations.py"), 15, "line", beside="clusters"),
+    Step("documents for operators, word for word", (*PYTHON, "e2e-test/docs/check_operations.py"), 20, "line", beside="clusters"),
     Step("failover: what judges it", (*PYTHON, "e2e-test/failover/check_oracle.py"), 2, "line"),
     Step("failover: processes killed under jobs with a journal", (*PYTHON, "e2e-test/failover/run.py"), 15, "line",
          long_argv=(*PYTHON, "e2e-test/failover/run.py", "--long")),

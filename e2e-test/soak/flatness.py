@@ -44,7 +44,7 @@ def problem(times: Sequence[float], values: Sequence[float], limit: Limit) -> st
 
 
 def finds_a_leak(times: Sequence[float], values: Sequence[float], limit: Limit) -> bool:
-    """Whether a leak of twice the limit, on top of these very samples with all their noise, would be found."""
-    leak = 2 * limit.of(median(values))
+    """Whether a leak of twice the limit, on top of these very samples with all their noise, would be found. What shrinks hides as much more."""
+    leak = 2 * limit.of(median(values)) - min(0.0, growth(times, values))
     span = times[-1] - times[0]
     return problem(times, [value + leak * (time - times[0]) / span for time, value in zip(times, values, strict=True)], limit) != ""
