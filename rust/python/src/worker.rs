@@ -277,7 +277,7 @@ impl Worker {
     }
 
     /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
-    /// An int is a suspended task that may go on. None: nothing can run now.
+    /// An int is a suspended task that may go on, a dictionary what `observers.py` is to be told. None: nothing can run now.
     fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.owner.is_here();
         loop {

@@ -7,6 +7,7 @@ from flink_agents.api.trace.execution_reporter import (
     ExecutionReporter,
     ExecutionReporters,
 )
+from flink_agents.api.trace.execution_trace_context import ExecutionTraceContext
 from flink_agents.api.trace.llm_execution_metadata_keys import LLMExecutionMetadataKeys
 from flink_agents.api.trace.tool_execution_metadata_keys import ToolExecutionMetadataKeys
 
@@ -16,6 +17,7 @@ __all__ = [
     "ExecutionProblemCategories",
     "ExecutionReporter",
     "ExecutionReporters",
+    "ExecutionTraceContext",
     "LLMExecutionMetadataKeys",
     "ToolExecutionMetadataKeys",
 ]

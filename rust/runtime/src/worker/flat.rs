@@ -35,8 +35,9 @@
 //! | 7 forget | slot | |
 //! | 8 name | number | blob of text |
 //! | 9 call ready | task | call `u32`; step `u8` (0 execute, 1 reconcile, 2 return, 3 raise); blob of the call's key; blob |
+//! | 10 observed | microseconds since 1970 | flags `u8` (1 for the logger, 2 upstream); id; with upstream as above; name of the type; blob of attributes; blob of the trace |
 
-use super::frames::{Change, FromWorker, Known, Name, Node, Run, Space, Step, ToWorker, Upstream};
+use super::frames::{Change, FromWorker, Known, Name, Node, Observed, Observer, Run, Space, Step, ToWorker, Upstream};
 use super::stream::{self, FrameError};
 
 /// Appends a frame of the worker's. `Ready`, `Refused` and `Beat` are no concern of the host and leave nothing.
@@ -318,6 +319,7 @@ pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<u32, FlatEr
                 key: reader.text()?,
                 payload: reader.blob()?,
             },
+            10 => ToWorker::Observed(observed(number, &mut reader)?),
             _ => return Err(FlatError::Malformed(reader.at - 9)),
         };
         stream::put(&frame, out)?;
@@ -330,14 +332,7 @@ fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
     let slot = reader.u32()?;
     let flags = reader.u8()?;
     let event = reader.id()?;
-    let upstream = if flags & 2 != 0 {
-        Some(Upstream {
-            event: reader.id()?,
-            action: reader.name()?,
-        })
-    } else {
-        None
-    };
+    let upstream = upstream(flags, reader)?;
     let key = reader.text()?;
     let kind = reader.name()?;
     Ok(Run {
@@ -351,6 +346,35 @@ fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
         attributes: reader.blob()?,
         upstream,
         known: known(reader)?,
+    })
+}
+
+fn upstream<'a>(flags: u8, reader: &mut Reader<'a>) -> Result<Option<Upstream<'a>>, FlatError> {
+    if flags & 2 == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Upstream {
+        event: reader.id()?,
+        action: reader.name()?,
+    }))
+}
+
+fn observed<'a>(micros: u64, reader: &mut Reader<'a>) -> Result<Observed<'a>, FlatError> {
+    let flags = reader.u8()?;
+    let event = reader.id()?;
+    let upstream = upstream(flags, reader)?;
+    Ok(Observed {
+        observer: if flags & 1 == 0 {
+            Observer::Listeners
+        } else {
+            Observer::Logger
+        },
+        micros,
+        event,
+        upstream,
+        kind: reader.name()?,
+        attributes: reader.blob()?,
+        trace: reader.blob()?,
     })
 }
 
@@ -464,6 +488,39 @@ mod tests {
         );
         let unknown = record(9, 7, b"\x03\0\0\0\x04");
         assert_eq!(to_frames(&unknown, &mut Vec::new()), Err(FlatError::Malformed(13)));
+    }
+
+    #[test]
+    fn an_event_that_was_processed_becomes_a_frame_and_runs_nothing() {
+        let mut rest = vec![3];
+        rest.extend_from_slice(&1_u64.to_le_bytes());
+        rest.extend_from_slice(&2_u64.to_le_bytes());
+        rest.extend_from_slice(&[0; 16]);
+        put_name(&Name::Text("act"), &mut rest);
+        put_name(&Name::Text("e1"), &mut rest);
+        put_blob(&[12, 0], &mut rest);
+        put_blob(b"trace", &mut rest);
+        let mut bytes = Vec::new();
+        assert_eq!(to_frames(&record(10, 1_000_001, &rest), &mut bytes), Ok(0));
+        let mut received = stream::Received::default();
+        received.room()[..bytes.len()].copy_from_slice(&bytes);
+        received.filled(bytes.len());
+        let frame = received.frame().unwrap().unwrap();
+        assert_eq!(
+            stream::read::<ToWorker<'_>>(frame).unwrap(),
+            ToWorker::Observed(Observed {
+                observer: Observer::Logger,
+                micros: 1_000_001,
+                event: 1 << 64 | 2,
+                kind: Name::Text("e1"),
+                attributes: &[12, 0],
+                upstream: Some(Upstream {
+                    event: 0,
+                    action: Name::Text("act"),
+                }),
+                trace: b"trace",
+            })
+        );
     }
 
     #[test]

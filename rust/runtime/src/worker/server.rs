@@ -422,7 +422,18 @@ impl Worker {
             return;
         };
         let mut bytes = Vec::new();
-        if stream::put(&ToWorker::Stop, &mut bytes).is_ok() {
+        let said = stream::put(&ToWorker::Stop, &mut bytes).is_ok();
+        let mut outgoing = lock(&self.shared.outgoing);
+        if said && (outgoing.sending || !outgoing.bytes.is_empty()) && !outgoing.closed {
+            // Behind what is on its way: listeners are told of everything.
+            outgoing.bytes.append(&mut bytes);
+            self.shared.outgoing_changed.notify_one();
+            drop(outgoing);
+            self.ending = Some((process, Instant::now() + self.shared.settings.grace));
+            return;
+        }
+        drop(outgoing);
+        if said {
             let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
             // Where the socket is full, the end of the stream says the same.
             let _ = rustix::net::send(&self.shared.socket, &bytes, flags);

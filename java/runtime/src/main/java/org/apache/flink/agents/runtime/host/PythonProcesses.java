@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.host;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.agents.core.PythonWorker;
 import org.apache.flink.agents.core.PythonWorkerSettings;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -27,6 +28,7 @@ public final class PythonProcesses implements AutoCloseable {
      * @param agent name of the agent
      * @param task name of the task, for logs and messages
      * @param plan the plan, JSON in UTF-8; its options limit each worker
+     * @param place variables that tell workers which job, task and subtask they belong to
      * @param count how many workers, at least one
      * @param wake called by another thread when a worker has something to say
      * @throws InterruptedException if the thread is interrupted, as Flink does when it cancels; nothing is left then
@@ -39,6 +41,7 @@ public final class PythonProcesses implements AutoCloseable {
             final String agent,
             final String task,
             final byte[] plan,
+            final Map<String, String> place,
             final int count,
             final Runnable wake)
             throws Exception {
@@ -48,6 +51,8 @@ public final class PythonProcesses implements AutoCloseable {
                 final PythonWorkerSettings settings =
                         processes
                                 .settings()
+                                .environment(place)
+                                .environment(Map.of("FLINK_AGENTS_WORKER", Integer.toString(number)))
                                 .temporary(temporaryDirectories[0])
                                 .names(agent, count == 1 ? task : task + ", worker " + number + " of " + count);
                 processes.workers.add(PythonWorker.begin(settings, plan, wake));
