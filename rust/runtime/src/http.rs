@@ -206,12 +206,11 @@ fn failed(error: &reqwest::Error) -> RequestError {
     RequestError::Broken(text)
 }
 
-/// It may be wrapped into an error of I/O, whose `source` is not it but what is behind it.
+/// It may be wrapped into errors of I/O, whose `source` is not it but what is behind it.
 fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-        inner.downcast_ref::<rustls::Error>()
-    })
+    error
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
 
 /// What led to it, without the address, which whoever asks knows.
