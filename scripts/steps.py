@@ -58,11 +58,16 @@ STEPS: tuple[Step, ...] = (
          ("cargo", "test", "--release", "--locked", "-p", "flink-agents-testkit", "--test", "durable_model", "--",
           "--nocapture"), 10, "cargo", long_only=True,
          env={"FLINK_AGENTS_CRASH_CASES": "100", "FLINK_AGENTS_CRASHES": "10000000"}),
-    Step("Python tests", ("target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
+    Step("a server of Chroma",
+         ("scripts/chroma-server", "run", "--", "cargo", "test", "--quiet", "--locked", "-p", "flink-agents-models",
+          "--features", "chroma-tests", "--test", "chroma_server"), 10, "cargo"),
+    # Some tests of both languages ask that server, too.
+    Step("Python tests",
+         ("scripts/chroma-server", "run", "--", "target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
     Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line"),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
     Step("mvn verify",
-         ("mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
+         ("scripts/chroma-server", "run", "--", "mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
           "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire"),
     # With the classes that Maven has just built.
     Step("waiting actions on other Java runtimes", (*PYTHON, "e2e-test/lines/async_run.py"), 10, "line"),

@@ -164,37 +164,17 @@ class McpClient:
         """The same as a future of the running loop."""
 
 class VectorStore:
-    """A vector store in a file, or in memory without one. Documents, filters and metadata are JSON.
+    """A vector store of the kind ``embedded`` or ``chroma``. Calls and answers are JSON.
 
-    ``OSError`` if the file cannot be used; ``ValueError`` for collections that are not there and vectors of another length.
+    ``ValueError`` for arguments, for collections that are not there and vectors of another length; ``OSError`` if the file cannot be
+    used; ``RuntimeError`` for what the server did not do.
     """
 
-    def __init__(self, path: str | None = None) -> None: ...
-    def create_collection(self, name: str, metadata: str) -> None:
-        """Make a collection; one that is there stays as it is."""
+    def __init__(self, kind: str, name: str, arguments: str) -> None: ...
+    def ask(self, call: str) -> str:
+        """Ask, and wait for the answer: ``{"do": "add", "collection": …, …}``."""
 
-    def delete_collection(self, name: str) -> bool:
-        """Delete a collection; returns whether it was there."""
-
-    def collections(self) -> list[str]:
-        """Return the names of all collections, sorted."""
-
-    def add(self, collection: str, documents: str) -> list[str]:
-        """Add documents with their vectors, and replace those whose id is there; returns their ids."""
-
-    def update(self, collection: str, documents: str) -> None:
-        """Replace documents, each of which has an id."""
-
-    def get(self, collection: str, ids: list[str] | None, filters: str, limit: int | None) -> str:
-        """Return documents by their ids, or all, that filters let through, without their vectors."""
-
-    def delete(self, collection: str, ids: list[str] | None, filters: str) -> int:
-        """Delete them; returns how many there were."""
-
-    def query(self, collection: str, vector: list[float], limit: int, filters: str) -> str:
-        """Return the documents nearest to a vector, the nearest first."""
-
-    def query_async(self, collection: str, vector: list[float], limit: int, filters: str) -> asyncio.Future[str]:
+    def ask_async(self, call: str) -> asyncio.Future[str]:
         """The same as a future of the running loop."""
 
 def shown_key(text: str, how: str) -> str | None:

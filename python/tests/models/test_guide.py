@@ -20,6 +20,11 @@ SCRIPTS = {
         {"when": {"contains": "19.5"}, "answers": [{"text": '{"stars": 4, "why": "it boils"}'}]},
     ],
     "answer_agent": [{"when": {"contains": "How much"}, "answers": [{"text": "two litres"}]}],
+    "panel_agent": [
+        {"when": {"contains": "about the price"}, "answers": [{"text": "too high", "delay_ms": 300}]},
+        {"when": {"contains": "about the quality"}, "answers": [{"text": "good", "delay_ms": 200}]},
+        {"when": {"contains": "about the delivery"}, "answers": [{"text": "late", "delay_ms": 100}]},
+    ],
     "ask": [{"answers": [{"text": "Hello, too", "usage": {"prompt": 9, "completion": 3}}]}],
     "clock_agent": [
         {"when": {"round": 0}, "answers": [{"tool_calls": [{"name": "time", "arguments": {}}]}]},

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import pickle
 import threading
 import time
@@ -252,12 +253,44 @@ def test_adding_makes_the_collection_where_that_is_wanted(tmp_path):
     assert [document.id for place in ("documents", "more") for document in fixed.get(collection_name=place)] == ["1", "1"]
 
 
-def test_a_server_of_chroma_is_refused_by_name(tmp_path):
-    with pytest.raises(ValueError, match="argument 'host' of ChromaVectorStore"):
-        made(STORE.CHROMA_VECTOR_STORE, host="localhost")
+def test_arguments_of_stores_are_checked_when_they_are_opened(tmp_path):
     (tmp_path / "chroma.sqlite3").touch()
     with pytest.raises(ValueError, match="has files of Chroma itself"):
-        made(STORE.CHROMA_VECTOR_STORE, persist_directory=str(tmp_path))
+        made(STORE.CHROMA_VECTOR_STORE, persist_directory=str(tmp_path)).open()
+    with pytest.raises(ValueError, match="argument 'hots' of Chroma's vector store: is unknown"):
+        made(STORE.CHROMA_VECTOR_STORE, hots="localhost").open()
+    with pytest.raises(ValueError, match="'client_settings' of ChromaVectorStore: settings of Chroma's Python client"):
+        made(STORE.CHROMA_VECTOR_STORE, client_settings=object())
+    nowhere = made(STORE.CHROMA_VECTOR_STORE, host="127.0.0.1", port=9, max_retries=0)
+    with pytest.raises(RuntimeError, match="vector store 'ChromaVectorStore' at http://127.0.0.1:9: .*Check host"):
+        nowhere.get()
+
+
+@pytest.mark.skipif("FLINK_AGENTS_CHROMA" not in os.environ, reason="scripts/chroma-server run starts a server for it")
+def test_a_server_of_chroma_keeps_documents():
+    place = {"host": os.environ["FLINK_AGENTS_CHROMA"], "collection": f"python-{os.getpid()}"}
+    store = made(STORE.CHROMA_VECTOR_STORE, **place)
+    assert store.get() == []
+    add = [
+        Document(id="a", content="rust", metadata={"year": 2015, "kind": "language"}, embedding=[1.0, 0.0]),
+        Document(id="b", content="ulm", metadata={"year": 850}, embedding=[0.0, 1.0]),
+    ]
+    assert store.add(add) == ["a", "b"]
+    other = made(STORE.CHROMA_VECTOR_STORE, **place)
+    assert [document.content for document in other.get("b")] == ["ulm"]
+    nearest = asyncio.run(other._query_embedding_async([0.9, 0.1], limit=1))
+    assert [(document.id, document.metadata["kind"]) for document in nearest] == [("a", "language")]
+    assert [document.id for document in other._query_embedding([0.9, 0.1], filters={"year": 850})] == ["b"]
+    store.update(Document(id="a", content="oxide", embedding=[1.0, 0.0]))
+    assert [(document.content, document.metadata) for document in other.get("a")] == [("oxide", {})]
+    store.delete(filters={"year": 850})
+    assert [document.id for document in other.get()] == ["a"]
+    store.create_collection_if_not_exists("python-other", metadata={"of": "tests"})
+    assert store.get(collection_name="python-other") == []
+    store.delete_collection("python-other")
+    with pytest.raises(ValueError, match="no collection 'python-other'"):
+        store.get(collection_name="python-other")
+    store.delete_collection(place["collection"])
 
 
 class Retrieves(Agent):

@@ -9,15 +9,14 @@ use crate::cold::plain;
 use crate::env::Env;
 use crate::errors::{self, Failure};
 use flink_agents_models::{
-    ChatConnection, ChatRequest, ConnectionOptions, Document, EmbeddingConnection, Filters, McpError, McpErrorKind,
-    McpServer, ModelError, Parameters, Provider, VectorStore, VectorStoreError,
+    ChatConnection, ChatRequest, ConnectionOptions, EmbeddingConnection, McpError, McpErrorKind, McpServer, ModelError,
+    Parameters, Provider, Store, StoreCall, StoreKind, VectorStoreError,
 };
 use flink_agents_runtime::secrets;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,7 +32,7 @@ enum Opening {
     Chat(Connecting),
     Embedding(Connecting),
     Mcp { name: String, arguments: Value },
-    VectorStore { path: Option<String> },
+    VectorStore(Storing),
 }
 
 #[derive(Deserialize)]
@@ -42,6 +41,13 @@ struct Connecting {
     name: String,
     scope: String,
     parallelism: u32,
+    arguments: Value,
+}
+
+#[derive(Deserialize)]
+struct Storing {
+    store: StoreKind,
+    name: String,
     arguments: Value,
 }
 
@@ -69,55 +75,18 @@ enum Serving {
     Prompt { prompt: String, arguments: Parameters },
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-enum Storing {
-    CreateCollection {
-        collection: String,
-        metadata: Map<String, Value>,
-    },
-    DeleteCollection {
-        collection: String,
-    },
-    Add {
-        collection: String,
-        documents: Vec<Document>,
-    },
-    Update {
-        collection: String,
-        documents: Vec<Document>,
-    },
-    Get {
-        collection: String,
-        ids: Option<Vec<String>>,
-        filters: Filters,
-        limit: Option<usize>,
-    },
-    Delete {
-        collection: String,
-        ids: Option<Vec<String>>,
-        filters: Filters,
-    },
-    Query {
-        collection: String,
-        embedding: Vec<f32>,
-        limit: usize,
-        filters: Filters,
-    },
-}
-
 enum Client {
     Chat(ChatConnection),
     Embedding(EmbeddingConnection),
     Mcp(McpServer),
-    Store(VectorStore),
+    Store(Store),
 }
 
 enum Call {
     Chat(ChatRequest),
     Embedding(Embedding),
     Mcp(Serving),
-    Store(Storing),
+    Store(StoreCall),
 }
 
 /// What a call brought: JSON.
@@ -191,12 +160,14 @@ impl Client {
                     .map(Client::Mcp)
                     .map_err(|error| Failure::argument(error.to_string()))
             }
-            Opening::VectorStore { path } => match path {
-                Some(path) => VectorStore::open(Path::new(&path)),
-                None => VectorStore::in_memory(),
+            Opening::VectorStore(mut storing) => {
+                resolve("vector store", &storing.name, &mut storing.arguments)?;
+                let opened = Store::open(storing.store, &storing.name, &storing.arguments);
+                opened.map(Client::Store).map_err(|error| match error {
+                    VectorStoreError::Arguments(_) => Failure::argument(error.to_string()),
+                    _ => Failure::state(error.to_string()),
+                })
             }
-            .map(Client::Store)
-            .map_err(|error| Failure::state(error.to_string())),
         }
     }
 
@@ -224,16 +195,7 @@ impl Client {
                 Serving::Call { tool, arguments } => written(&server.call(&tool, arguments).await?),
                 Serving::Prompt { prompt, arguments } => written(&server.prompt(&prompt, &arguments).await?),
             },
-            (Client::Store(_), Call::Store(storing)) => {
-                // SQLite blocks.
-                let blocking = tokio::task::spawn_blocking(move || match &*self {
-                    Client::Store(store) => storing.apply(store),
-                    _ => Err(mismatch()),
-                });
-                blocking.await.unwrap_or_else(|error| {
-                    Err(Wrong::Other(format!("A call of the vector store ended early: {error}")))
-                })
-            }
+            (Client::Store(store), Call::Store(call)) => Ok(store.call(call).await?.into_bytes()),
             _ => Err(mismatch()),
         }
     }
@@ -272,36 +234,6 @@ fn resolve(kind: &str, name: &str, value: &mut Value) -> Result<(), Failure> {
         Value::Array(values) => values.iter_mut().try_for_each(|value| resolve(kind, name, value)),
         Value::Object(values) => values.values_mut().try_for_each(|value| resolve(kind, name, value)),
         _ => Ok(()),
-    }
-}
-
-impl Storing {
-    fn apply(self, store: &VectorStore) -> Brought {
-        match self {
-            Storing::CreateCollection { collection, metadata } => {
-                written(&store.create_collection(&collection, &metadata)?)
-            }
-            Storing::DeleteCollection { collection } => written(&store.delete_collection(&collection)?),
-            Storing::Add { collection, documents } => written(&store.add(&collection, &documents)?),
-            Storing::Update { collection, documents } => written(&store.update(&collection, &documents)?),
-            Storing::Get {
-                collection,
-                ids,
-                filters,
-                limit,
-            } => written(&store.get(&collection, ids.as_deref(), &filters, limit)?),
-            Storing::Delete {
-                collection,
-                ids,
-                filters,
-            } => written(&store.delete(&collection, ids.as_deref(), &filters)?),
-            Storing::Query {
-                collection,
-                embedding,
-                limit,
-                filters,
-            } => written(&store.query(&collection, &embedding, limit, &filters)?),
-        }
     }
 }
 

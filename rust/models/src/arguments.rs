@@ -147,6 +147,33 @@ const MCP: &[Argument] = &[
     arg(&["cwd"], Kind::Text, ""),
 ];
 
+/// What every vector store has.
+const EVERY_STORE: &[Argument] = &[
+    arg(&["auto_create_collection"], Kind::Flag, "true"),
+    arg(&["collection_metadata"], Kind::Object, ""),
+];
+const EMBEDDED_STORE: &[Argument] = &[
+    arg(&["path"], Kind::Text, ""),
+    arg(&["collection"], Kind::Text, "\"documents\""),
+];
+/// A server's, or those of a store without one.
+const CHROMA_STORE: &[Argument] = &[
+    arg(&["collection"], Kind::Text, "\"flink_agents_chroma_collection\""),
+    arg(&["persist_directory"], Kind::Text, ""),
+    arg(&["host"], Kind::Text, ""),
+    arg(&["port"], Kind::Number(1.0, 65535.0), "8000"),
+    arg(&["api_key"], Kind::Text, ""),
+    arg(&["tenant"], Kind::Text, "\"default_tenant\""),
+    arg(&["database"], Kind::Text, "\"default_database\""),
+    arg(&["timeout"], SECONDS, "60"),
+    arg(&["max_retries"], Kind::Whole(0), "3"),
+    arg(&["connect_timeout"], SECONDS, "10"),
+    arg(&["default_headers", "headers"], Kind::Headers, ""),
+    arg(&["proxy"], Kind::Text, ""),
+    arg(&["ca_file"], Kind::Text, ""),
+    arg(&["max_response_bytes"], Kind::Whole(1), "268435456"),
+];
+
 /// What connections for embeddings have besides.
 const EMBEDDINGS: &[Argument] = &[
     arg(&["timeout", "request_timeout"], SECONDS, "30"),
@@ -375,6 +402,18 @@ pub(crate) fn mcp_arguments(given: &Value) -> Result<Parameters, ArgumentError> 
     read("the MCP server", &[MCP], &[], given)
 }
 
+/// Reads the arguments of a vector store in a file or in memory.
+pub(crate) fn embedded_store_arguments(given: &Value) -> Result<Parameters, ArgumentError> {
+    let tables = [EVERY_STORE, EMBEDDED_STORE];
+    read("the embedded vector store", &tables, &["embedding_model"], given)
+}
+
+/// Reads the arguments of Chroma's vector store.
+pub(crate) fn chroma_store_arguments(given: &Value) -> Result<Parameters, ArgumentError> {
+    let tables = [EVERY_STORE, CHROMA_STORE];
+    read("Chroma's vector store", &tables, &["embedding_model"], given)
+}
+
 /// Camel case or underscores: the same name.
 fn plain(name: &str) -> String {
     name.chars()
@@ -502,6 +541,9 @@ mod tests {
             OLLAMA_SETUP,
             EMBEDDINGS,
             MCP,
+            EVERY_STORE,
+            EMBEDDED_STORE,
+            CHROMA_STORE,
             OLLAMA_EMBEDDING_SETUP,
         ];
         for argument in tables

@@ -6,7 +6,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, Url, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response, Url, redirect};
 use serde_json::Value;
 
 use crate::error::{Failure, ModelErrorKind, excerpt};
@@ -67,8 +67,13 @@ impl Http {
 
     /// Sends a call and reads the whole answer.
     pub async fn whole(&self, call: &Call) -> Result<Value, Failure> {
+        self.whole_by(Method::POST, call).await
+    }
+
+    /// The same by another method; a null body is none.
+    pub async fn whole_by(&self, method: Method, call: &Call) -> Result<Value, Failure> {
         let exchange = async {
-            let mut response = self.send(call).await?;
+            let mut response = self.send(method, call).await?;
             let mut body = Vec::new();
             while let Some(bytes) = self.more(&mut response, body.len()).await? {
                 body.extend_from_slice(&bytes);
@@ -94,7 +99,7 @@ impl Http {
         mut take: impl FnMut(&str, &str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let silent = |_| self.too_late(call, "nothing");
-        let mut response = tokio::time::timeout(self.timeout, self.send(call))
+        let mut response = tokio::time::timeout(self.timeout, self.send(Method::POST, call))
             .await
             .map_err(silent)??;
         let mut lines = Lines::new(framing);
@@ -109,8 +114,12 @@ impl Http {
         }
     }
 
-    async fn send(&self, call: &Call) -> Result<Response, Failure> {
-        let mut request = self.client.post(format!("{}{}", self.base, call.path));
+    async fn send(&self, method: Method, call: &Call) -> Result<Response, Failure> {
+        let mut request = self.client.request(method, format!("{}{}", self.base, call.path));
+        if call.body.is_null() {
+            let response = request.send().await.map_err(|e| self.broken(call, &e))?;
+            return self.accepted(call, response).await;
+        }
         request = request.header("content-type", "application/json");
         let body = serde_json::to_vec(&call.body)
             .map_err(|e| Failure::arguments(format!("the request cannot be written as JSON: {e}")))?;
@@ -118,6 +127,10 @@ impl Http {
             request = request.header("idempotency-key", idempotency::key(key, &call.path, &body));
         }
         let response = request.body(body).send().await.map_err(|e| self.broken(call, &e))?;
+        self.accepted(call, response).await
+    }
+
+    async fn accepted(&self, call: &Call, response: Response) -> Result<Response, Failure> {
         if response.status().is_success() {
             Ok(response)
         } else {
@@ -340,6 +353,12 @@ fn causes(error: &reqwest::Error) -> String {
 fn message(body: &Value) -> Option<&str> {
     let body = body.get(0).unwrap_or(body);
     let error = body.get("error").unwrap_or(body);
+    // Some name the kind of the error, and say what it is beside it.
+    if error.is_string()
+        && let Some(message) = body.get("message").and_then(Value::as_str)
+    {
+        return Some(message);
+    }
     error
         .as_str()
         .or_else(|| error.get("message")?.as_str())
@@ -467,6 +486,7 @@ mod tests {
             json!({"detail": "no"}),
             json!([{"error": {"message": "no"}}]),
             json!({"message": "no", "object": "error"}),
+            json!({"error": "NotFoundError", "message": "no"}),
         ] {
             assert_eq!(message(&body), Some("no"), "{body}");
         }

@@ -1,4 +1,4 @@
-//! Clients of models, once for every host: chat and embedding models, tool servers (MCP) and an embedded vector store.
+//! Clients of models, once for every host: chat and embedding models, tool servers (MCP) and vector stores, embedded and Chroma's.
 //!
 //! All is asynchronous on tokio and knows neither Java nor Python: requests and answers are plain values that serde
 //! writes as the JSON both languages use for their chat messages ([`Message`]). A host makes a [`ChatConnection`] from
@@ -22,6 +22,7 @@
 //! `Debug` output and are cut out of everything a server says before it becomes part of an error.
 
 pub mod arguments;
+mod chroma;
 mod connection;
 mod embedding;
 mod error;
@@ -37,6 +38,7 @@ mod retry;
 mod schema;
 mod secret;
 mod server;
+mod stores;
 mod vector_store;
 mod wire;
 
@@ -49,4 +51,5 @@ pub use message::{FunctionCall, Message, Role, ToolCall};
 pub use request::{ChatRequest, ChatResponse, FinishReason, OutputSchema, Parameters, Partial, ToolDefinition, Usage};
 pub use schema::strict_schema;
 pub use secret::Secret;
+pub use stores::{Store, StoreCall, StoreKind};
 pub use vector_store::{Document, Filters, VectorStore, VectorStoreError};

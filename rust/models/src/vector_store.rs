@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::random;
+use crate::stores::nothing_to_update;
 
 const LAYOUT: i64 = 1;
 const TABLES: &str = "
@@ -51,7 +51,8 @@ pub struct Document {
     /// Its vector; needed when it is written, left out when it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<Vec<f32>>,
-    /// Only in answers to queries: the cosine of the angle to the query, 1 for the same direction.
+    /// Only in answers to queries: the cosine of the angle to the query, 1 for the same direction. Of collections that
+    /// a server measures otherwise another number, greater for what is nearer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
 }
@@ -102,6 +103,16 @@ pub enum VectorStoreError {
         what: String,
         /// Its numbers.
         found: usize,
+    },
+    /// A server did not do what it was asked for.
+    #[error("vector store {place}: {what}. {advice}.")]
+    Server {
+        /// The store's name and its server.
+        place: String,
+        /// What happened.
+        what: String,
+        /// How to mend it.
+        advice: &'static str,
     },
     /// The call cannot be.
     #[error("{0}")]
@@ -212,9 +223,7 @@ impl VectorStore {
     /// As [`VectorStore::add`]; no documents, or one without an id.
     pub fn update(&self, collection: &str, documents: &[Document]) -> Result<()> {
         if documents.is_empty() {
-            return Err(VectorStoreError::Arguments(
-                "there are no documents to update".to_owned(),
-            ));
+            return Err(nothing_to_update());
         }
         self.put(collection, documents, false).map(|_| ())
     }
@@ -222,19 +231,8 @@ impl VectorStore {
     fn put(&self, collection: &str, documents: &[Document], name_them: bool) -> Result<Vec<String>> {
         let mut rows = Vec::with_capacity(documents.len());
         for (place, document) in documents.iter().enumerate() {
-            let id = match &document.id {
-                Some(id) => id.clone(),
-                None if name_them => random::uuid(),
-                None => {
-                    return Err(VectorStoreError::Arguments(format!(
-                        "document {place} to update has no id"
-                    )));
-                }
-            };
-            let Some(vector) = document.embedding.as_deref().filter(|vector| !vector.is_empty()) else {
-                let what = format!("document '{id}' has no embedding. Give the store an embedding model.");
-                return Err(VectorStoreError::Arguments(what));
-            };
+            let id = document.id_or(place, name_them)?;
+            let vector = document.vector(&id)?;
             rows.push((id, document, vector));
         }
         let ids = rows.iter().map(|(id, ..)| id.clone()).collect();

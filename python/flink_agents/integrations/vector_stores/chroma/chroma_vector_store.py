@@ -1,49 +1,55 @@
-"""Stores that are declared as Chroma's without a server: here they are the embedded store."""
+"""Servers of Chroma, and stores that are declared as Chroma's without a server: these are the embedded store."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Dict
+from typing import Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
-from flink_agents.integrations.vector_stores.embedded import EmbeddedVectorStore
+from flink_agents.integrations.vector_stores.native import NativeVectorStore
 
 DEFAULT_COLLECTION = "flink_agents_chroma_collection"
 
 
-class ChromaVectorStore(EmbeddedVectorStore):
-    """The embedded store with the arguments of Chroma's; servers of Chroma cannot be used in this release.
+class ChromaVectorStore(NativeVectorStore):
+    """A database of a server of Chroma, 1.0 or later; without ``host`` and ``api_key`` the embedded store.
 
     Attributes
     ----------
+    host
+        The server, or its address, such as ``https://chroma.example.com``.
+    port
+        Its port, if ``host`` is no address.
+    api_key
+        Sent as ``x-chroma-token``; without ``host`` that of Chroma's cloud.
+    tenant
+        Whose database it is.
+    database
+        The database.
     persist_directory
-        Where the store's file is, ``flink_agents_vectors.sqlite``; without one, the store is in memory. Files of Chroma itself
-        are not read.
+        Without a server: where the store's file is, ``flink_agents_vectors.sqlite``; without that, too, the store is in memory. Files
+        of Chroma itself are not read.
+    client_settings
+        Not taken: settings of Chroma's Python client mean nothing here.
     """
 
+    KIND: ClassVar[str] = "chroma"
+
+    host: str | None = Field(default=None)
+    port: int | None = Field(default=8000)
+    api_key: str | None = Field(default=None)
+    tenant: str = Field(default="default_tenant")
+    database: str = Field(default="default_database")
     persist_directory: str | None = Field(default=None)
+    client_settings: Any = Field(default=None)
     collection: str | None = Field(default=DEFAULT_COLLECTION)
 
-    @model_validator(mode="before")
+    @field_validator("client_settings", mode="before")
     @classmethod
-    def _embedded_only(cls, arguments: Any) -> Any:
-        given: Dict[str, Any] = dict(arguments)
-        for name in ("host", "client_settings"):
-            if given.get(name) is not None:
-                msg = (
-                    f"argument '{name}' of ChromaVectorStore: servers of Chroma cannot be used in this release. Leave it out "
-                    "for a store without a server, or write a BaseVectorStore of your own that asks the server."
-                )
-                raise ValueError(msg)
-        directory = given.get("persist_directory")
-        if directory is not None:
-            if (Path(directory) / "chroma.sqlite3").exists():
-                msg = (
-                    f"argument 'persist_directory' of ChromaVectorStore: {directory} has files of Chroma itself, which this "
-                    "release cannot read. Name another directory, and add the documents to it."
-                )
-                raise ValueError(msg)
-            Path(directory).mkdir(parents=True, exist_ok=True)
-            given["path"] = str(Path(directory) / "flink_agents_vectors.sqlite")
-        return given
+    def _no_settings(cls, settings: Any) -> None:
+        if settings is not None:
+            msg = (
+                "argument 'client_settings' of ChromaVectorStore: settings of Chroma's Python client mean nothing here. Give host, "
+                "port, api_key, tenant, database, default_headers, timeout or ca_file instead."
+            )
+            raise ValueError(msg)

@@ -80,16 +80,20 @@ public final class NativeClient implements AutoCloseable {
     /**
      * Opens a vector store.
      *
-     * @param path its file; null keeps it in memory
-     * @throws IllegalStateException if the file cannot be opened
+     * @param store {@code embedded} or {@code chroma}
+     * @param name of the resource, for messages
+     * @throws IllegalArgumentException if an argument is unknown or does not fit
+     * @throws IllegalStateException if it cannot be opened
      */
-    public static NativeClient vectorStore(@Nullable final String path) {
+    public static NativeClient vectorStore(final String store, final String name, final ResourceDescriptor descriptor) {
         final Map<String, Object> opening = new LinkedHashMap<>();
         opening.put("kind", "vector_store");
-        opening.put("path", path);
-        final NativeClient store = new NativeClient(opening);
-        store.open();
-        return store;
+        opening.put("store", store);
+        opening.put("name", name);
+        opening.put("arguments", descriptor.getInitialArguments());
+        final NativeClient client = new NativeClient(opening);
+        client.open();
+        return client;
     }
 
     /**

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -29,6 +30,7 @@ import org.apache.flink.agents.api.annotation.VectorStore;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.model.AsyncChatModelConnection;
 import org.apache.flink.agents.api.chat.model.BaseChatModelConnection;
+import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.event.ChatRequestEvent;
 import org.apache.flink.agents.api.event.ChatResponseEvent;
@@ -111,6 +113,37 @@ class ModelsGuideTest {
 
     static ReActAgent judge(ResourceDescriptor setup) {
         return new ReActAgent(setup, Prompt.fromText("Judge this review: {input}"), Verdict.class);
+    }
+
+    public static class Panel extends Agent {
+        static final List<String> TOPICS = List.of("price", "quality", "delivery");
+
+        @Action(EventType.InputEvent)
+        public static void ask(Event event, RunnerContext context) throws Exception {
+            Object review = InputEvent.fromEvent(event).getInput();
+            for (String topic : TOPICS) {
+                String question = "What does this review say about the " + topic + "? " + review;
+                ChatRequestEvent request = new ChatRequestEvent("model", List.of(ChatMessage.user(question)));
+                context.getSensoryMemory().set("asked." + request.getId(), topic);
+                context.sendEvent(request);
+            }
+        }
+
+        @Action(EventType.ChatResponseEvent)
+        public static void gather(Event event, RunnerContext context) throws Exception {
+            ChatResponseEvent response = ChatResponseEvent.fromEvent(event);
+            MemoryObject memory = context.getSensoryMemory();
+            Object topic = memory.get("asked." + response.getRequestId()).getValue();
+            memory.set("said." + topic, response.getResponse().getContent());
+            Map<String, Object> said = new LinkedHashMap<>();
+            for (String one : TOPICS) {
+                if (!memory.isExist("said." + one)) {
+                    return;
+                }
+                said.put(one, memory.get("said." + one).getValue());
+            }
+            context.sendEvent(new OutputEvent(said));
+        }
     }
 
     public static class Librarian extends Agent {
@@ -254,6 +287,18 @@ class ModelsGuideTest {
             final List<Object> outputs = ChatAgents.run(ChatAgents.on(server, judge(ChatAgents.ollama())), PLAIN, "Good");
             assertThat(((Verdict) outputs.get(0)).stars).isEqualTo(4);
             assertThat(server.conversations().get(0)).contains("Judge this review: Good");
+        }
+    }
+
+    @Test
+    void severalChatsAreGathered() throws Exception {
+        final String script =
+                "{'rules': [{'when': {'contains': 'about the price'}, 'answers': [{'text': 'too high', 'delay_ms': 300}]},"
+                        + "{'when': {'contains': 'about the quality'}, 'answers': [{'text': 'good', 'delay_ms': 200}]},"
+                        + "{'when': {'contains': 'about the delivery'}, 'answers': [{'text': 'late', 'delay_ms': 100}]}]}";
+        try (ModelServer server = ModelServer.start(script)) {
+            assertThat(ChatAgents.run(ChatAgents.on(server, new Panel()), PLAIN, "Boils fast. Came late."))
+                    .containsExactly(Map.of("price", "too high", "quality", "good", "delivery", "late"));
         }
     }
 

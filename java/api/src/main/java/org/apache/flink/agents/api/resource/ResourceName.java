@@ -129,6 +129,10 @@ public final class ResourceName {
         public static final String EMBEDDED_VECTOR_STORE =
                 "org.apache.flink.agents.integrations.vectorstores.embedded.EmbeddedVectorStore";
 
+        /** An addition to the reference's API, which has Chroma in Python alone. */
+        public static final String CHROMA_VECTOR_STORE =
+                "org.apache.flink.agents.integrations.vectorstores.chroma.ChromaVectorStore";
+
         public static final String ELASTICSEARCH_VECTOR_STORE =
                 "org.apache.flink.agents.integrations.vectorstores.elasticsearch.ElasticsearchVectorStore";
         public static final String OPENSEARCH_VECTOR_STORE =
