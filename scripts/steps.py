@@ -91,6 +91,7 @@ STEPS: tuple[Step, ...] = (
          long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long"), beside="clusters"),
     Step("standalone cluster, Python jobs", (*PYTHON, "e2e-test/cluster/python_run.py"), 20, "line",
          long_argv=(*PYTHON, "e2e-test/cluster/python_run.py", "--long"), beside="clusters"),
+    Step("failover: no chat is paid for twice", (*PYTHON, "e2e-test/failover/chats.py"), 10, "line", beside="clusters"),
     Step("failover: what judges it", (*PYTHON, "e2e-test/failover/check_oracle.py"), 2, "line"),
     Step("failover: processes killed under jobs with a journal", (*PYTHON, "e2e-test/failover/run.py"), 15, "line",
          long_argv=(*PYTHON, "e2e-test/failover/run.py", "--long")),
