@@ -28,6 +28,8 @@ AGENT = "action-execute-operator"
 WORKER = "flink_agents.runtime.worker"
 COUNT = 2000
 FIRST = 300
+# Prices of this month are refused: refused_agent.py.
+REFUSED = "Jan 1 2008"
 STEPS = 150
 # The threads of its cache of files, and the JVM's that waits for processes: docs/long-runs.md.
 HELD_BY_FLINK = 11
@@ -118,6 +120,25 @@ def table(c: PythonContext) -> None:
         c.finished(c.submit("rain_table.py", "--data", str(data), "--out", out.as_uri()))
         lines = expected.rain(data)
         c.suite.same_lines(f"{len(lines)} sums of rain", lines, out)
+
+
+def dead_letters(c: PythonContext) -> None:
+    """Inputs that an action refuses become letters, in a stream and in a table; the others come out."""
+    with c.suite.scenario("dead letters of a Python agent", c.cluster):
+        out, data = c.out(), c.file("stocks.csv")
+        policy = {"on-failure": "dead-letter", "retry.max-attempts": 2, "retry.backoff": "10ms"}
+        c.finished(c.submit("refused_quotes.py", "--data", str(data), "--out", out.as_uri(), "--parallelism", "2",
+                            options=tuple(f"-Dagent.{key}={value}" for key, value in policy.items())))
+        quotes = expected.rows(data)
+        refused = [quote for quote in quotes if quote[1] == REFUSED]
+        c.suite.check(f"{len(refused)} quotes to refuse", "" if refused else "none")
+        told = {quote[0]: f"take,3,{quote[0]},builtins.LookupError,no quotes of {REFUSED}" for quote in refused}
+        for name, lines in {
+            "taken": [f"{symbol},{month}" for symbol, month, _ in quotes if month != REFUSED],
+            "letters": [f"{told[symbol]},{int(Decimal(price) * 100)}" for symbol, _, price in refused],
+            "rows": list(told.values()),
+        }.items():
+            c.suite.same_lines(f"{len(lines)} {name}", lines, out / name)
 
 
 def thread_mode(c: PythonContext) -> None:
@@ -536,7 +557,7 @@ def nothing_left(c: PythonContext) -> None:
 
 
 SCENARIOS = [
-    datastream, table, getting_started, shipped_examples, thread_mode, configuration, doctor, interpreters_and_files,
+    datastream, table, dead_letters, getting_started, shipped_examples, thread_mode, configuration, doctor, interpreters_and_files,
     uv_environment, command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
     killed_worker, bad_actions, client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]

@@ -1,6 +1,7 @@
 //! Workers that work and workers that misbehave: what the host hears, and that nothing is left.
 #![allow(clippy::unwrap_used)]
 
+use flink_agents_runtime::worker::frames::PROTOCOL;
 use flink_agents_runtime::worker::server::Program;
 use flink_agents_runtime::worker::{Progress, Settings, Starting, Worker, WorkerError};
 use std::path::{Path, PathBuf};
@@ -364,11 +365,14 @@ fn a_worker_that_cannot_start_is_told_with_the_reason() {
     );
     assert_says(
         &refusal("other protocol", |_| {}),
-        "of another release: version 1.2.3 (protocol 6, Python 3.11.7)",
+        &format!(
+            "of another release: version 1.2.3 (protocol {}, Python 3.11.7)",
+            PROTOCOL + 1
+        ),
     );
     assert_says(
         &refusal("other build", |settings| settings.build = "1.2.4".to_owned()),
-        "where the job's jar is 1.2.4 (protocol 5). Install 1.2.4 there",
+        &format!("where the job's jar is 1.2.4 (protocol {PROTOCOL}). Install 1.2.4 there"),
     );
     assert_says(
         &refusal("no such program", |settings| {
