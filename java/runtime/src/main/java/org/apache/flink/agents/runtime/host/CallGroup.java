@@ -22,7 +22,9 @@ final class CallGroup implements Coroutine.Wait {
     private final List<? extends Call<?>> members;
     private final boolean cancelOnFailure;
     private final AtomicInteger left;
-    private final AtomicBoolean over = new AtomicBoolean();
+    private final AtomicBoolean ending = new AtomicBoolean();
+    /** Not before the rest is cancelled: an action that waits on a thread of its own looks whenever it is woken. */
+    private volatile boolean over;
 
     CallGroup(
             final Calls calls, final ActionContext context, final List<? extends Call<?>> members, final boolean cancelOnFailure) {
@@ -48,7 +50,7 @@ final class CallGroup implements Coroutine.Wait {
 
     @Override
     public boolean isOver() {
-        return over.get();
+        return over;
     }
 
     /** Waits on this thread, which nobody else can use meanwhile. */
@@ -69,12 +71,13 @@ final class CallGroup implements Coroutine.Wait {
     void ended(final boolean failed) {
         // Both are looked at: whichever comes first ends the group, and only once.
         final boolean last = left.decrementAndGet() == 0;
-        if ((last || failed && cancelOnFailure) && over.compareAndSet(false, true)) {
+        if ((last || failed && cancelOnFailure) && ending.compareAndSet(false, true)) {
             if (!last) {
                 cancelRest();
             }
+            over = true;
             calls.over(this);
-        } else if (context.isRecorded() && !isOver()) {
+        } else if (context.isRecorded() && !ending.get()) {
             calls.progressed(this);
         }
     }

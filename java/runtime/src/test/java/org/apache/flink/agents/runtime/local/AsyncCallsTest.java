@@ -381,6 +381,35 @@ class AsyncCallsTest {
     }
 
     @Test
+    void anActionThatIsWokenEarlyWaitsUntilTheRestIsCancelled() throws Exception {
+        final AtomicBoolean wentOn = new AtomicBoolean();
+        final AtomicBoolean tooEarly = new AtomicBoolean();
+        inAction(true, DEFAULTS, (event, context) -> {
+            final Thread waiting = Thread.currentThread();
+            final CompletableFuture<Object> stage = new CompletableFuture<>() {
+                @Override
+                public boolean cancel(final boolean mayInterrupt) {
+                    for (int i = 0; i < 1000 && !wentOn.get(); i++) {
+                        LockSupport.unpark(waiting);
+                        Thread.yield();
+                    }
+                    tooEarly.set(wentOn.get());
+                    return super.cancel(mayInterrupt);
+                }
+            };
+            final IOException failure = new IOException("on purpose");
+            final DurableCallable<Object> fails = call("fails", () -> {
+                throw failure;
+            });
+            assertThat(catchThrowable(() -> context.durableExecuteAllAsync(List.of(staged("stage", () -> stage), fails), true)))
+                    .isSameAs(failure);
+            wentOn.set(true);
+            assertThat(stage.isCancelled()).isTrue();
+        });
+        assertThat(tooEarly).isFalse();
+    }
+
+    @Test
     void aCallThatIgnoresItsCancellationHoldsNobodyUp() throws Exception {
         final CountDownLatch begun = new CountDownLatch(1);
         final CountDownLatch release = new CountDownLatch(1);

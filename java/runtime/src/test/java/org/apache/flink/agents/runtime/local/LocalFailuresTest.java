@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -20,7 +19,6 @@ import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
-import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.BeforeEach;
@@ -409,16 +407,5 @@ class LocalFailuresTest {
         assertThatThrownBy(() -> apply(letters("values.verify", true), "x", new Scribbling()))
                 .isInstanceOf(ActionTaskExecutionException.class)
                 .hasMessageContaining("memory path \"list\" in place");
-    }
-
-    @Test
-    void aPolicyForAnActionOfPythonIsRefused() {
-        final String plan =
-                "{\"actions\":{\"work\":{\"name\":\"work\",\"trigger_conditions\":[\"_input_event\"],\"config\":null,\"exec\":"
-                        + "{\"func_type\":\"PythonFunction\",\"module\":\"m\",\"qualname\":\"work\"}}},"
-                        + "\"config\":{\"conf_data\":{\"action.work.on-failure\":\"dead-letter\"}}}";
-        assertThatThrownBy(() -> AgentsCore.open(plan.getBytes(StandardCharsets.UTF_8)))
-                .hasMessageContaining("on-failure is set for action 'work'")
-                .hasMessageContaining("Python");
     }
 }
