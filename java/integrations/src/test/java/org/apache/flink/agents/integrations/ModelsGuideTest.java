@@ -239,7 +239,7 @@ class ModelsGuideTest {
             found++;
             assertThat(code).contains(blocks.group(1).replaceAll("(?m)^(?=.)", "    "));
         }
-        assertThat(found).isEqualTo(6);
+        assertThat(found).isEqualTo(7);
     }
 
     @Test
