@@ -93,10 +93,11 @@ class Suite:
         self.check(what, difference(right, read_output(out)))
 
     @contextmanager
-    def scenario(self, name: str, cluster: Cluster | None = None) -> Iterator[None]:
+    def scenario(self, name: str, cluster: Cluster | None = None, foreseen: re.Pattern[str] | None = None) -> Iterator[None]:
         """One scenario: an exception in it is a failure, and afterwards nothing of it may still run.
 
-        Anything in the logs that does not belong there is a failure too, unless no cluster is given.
+        Anything in the logs that does not belong there is a failure too, unless no cluster is given; ``foreseen`` are lines that
+        the scenario provokes, and counts.
         """
         self.name = name
         print(f"\n{name}", flush=True)
@@ -112,7 +113,7 @@ class Suite:
             if cluster and watch.process in cluster.replaced:
                 # What ended it stands in its log.
                 continue
-            self.check(f"log of {watch.process.name} is clean", watch.problems())
+            self.check(f"log of {watch.process.name} is clean", watch.problems(foreseen))
         if cluster:
             self.cancel_leftovers(cluster)
         print(f"  {time.monotonic() - begin:.1f} s", flush=True)
@@ -149,10 +150,11 @@ class LogWatch:
         """What was logged since."""
         return self.process.text()[self.seen:]
 
-    def problems(self) -> str:
+    def problems(self, foreseen: re.Pattern[str] | None = None) -> str:
         """The lines that do not belong there, at most five; empty if there is none."""
         text = HARMLESS_LINES.sub("", self.text())
-        found = [line for line in text.splitlines() if BAD.search(line) and not HARMLESS.search(line)]
+        found = [line for line in text.splitlines()
+                 if BAD.search(line) and not HARMLESS.search(line) and not (foreseen and foreseen.search(line))]
         return "\n         ".join([f"{len(found)} lines, such as", *(x[:500] for x in found[:5])]) if found else ""
 
 

@@ -124,7 +124,9 @@ def table(c: PythonContext) -> None:
 
 def dead_letters(c: PythonContext) -> None:
     """Inputs that an action refuses become letters, in a stream and in a table; the others come out."""
-    with c.suite.scenario("dead letters of a Python agent", c.cluster):
+    warning = re.compile(rf" WARN .* - Action 'take' .* failed for the (\d)\. time and .*: no quotes of {REFUSED}$", re.MULTILINE)
+    with c.suite.scenario("dead letters of a Python agent", c.cluster, foreseen=warning):
+        watch = LogWatch(c.cluster.task_managers[0])
         out, data = c.out(), c.file("stocks.csv")
         policy = {"on-failure": "dead-letter", "retry.max-attempts": 2, "retry.backoff": "10ms"}
         c.finished(c.submit("refused_quotes.py", "--data", str(data), "--out", out.as_uri(), "--parallelism", "2",
@@ -139,6 +141,7 @@ def dead_letters(c: PythonContext) -> None:
             "rows": list(told.values()),
         }.items():
             c.suite.same_lines(f"{len(lines)} {name}", lines, out / name)
+        c.suite.equal("each failure is told once", sorted("123" * len(refused)), sorted(warning.findall(watch.text())))
 
 
 def thread_mode(c: PythonContext) -> None:
