@@ -9,8 +9,8 @@ use crate::cold::plain;
 use crate::env::Env;
 use crate::errors::{self, Failure};
 use flink_agents_models::{
-    ChatConnection, ChatRequest, ConnectionOptions, EmbeddingConnection, McpError, McpErrorKind, McpServer, ModelError,
-    Parameters, Provider, Store, StoreCall, StoreKind, VectorStoreError,
+    ChatConnection, ChatRequest, ConnectionOptions, EmbeddingConnection, McpError, McpServer, ModelError, Parameters,
+    Provider, Store, StoreCall, StoreKind, VectorStoreError,
 };
 use flink_agents_runtime::secrets;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
@@ -113,15 +113,7 @@ impl From<ModelError> for Wrong {
 impl From<McpError> for Wrong {
     #[cold]
     fn from(error: McpError) -> Self {
-        let kind = match error.kind {
-            McpErrorKind::Arguments => "arguments",
-            McpErrorKind::Unreachable => "unreachable",
-            McpErrorKind::Gone => "gone",
-            McpErrorKind::Timeout => "timeout",
-            McpErrorKind::Refused => "refused",
-            McpErrorKind::InvalidAnswer => "invalid_answer",
-        };
-        let told = json!({"message": error.to_string(), "kind": kind, "server": error.server});
+        let told = json!({"message": error.to_string(), "kind": error.kind.name(), "server": error.server});
         Wrong::Mcp(told.to_string().into_bytes())
     }
 }

@@ -62,6 +62,20 @@ pub enum McpErrorKind {
     InvalidAnswer,
 }
 
+impl McpErrorKind {
+    /// Its name in the exceptions of both languages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Arguments => "arguments",
+            Self::Unreachable => "unreachable",
+            Self::Gone => "gone",
+            Self::Timeout => "timeout",
+            Self::Refused => "refused",
+            Self::InvalidAnswer => "invalid_answer",
+        }
+    }
+}
+
 /// A failure of a tool server. Its text names server and place, and says how to mend it; never a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct McpError {

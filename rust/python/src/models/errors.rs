@@ -1,6 +1,6 @@
 //! Exceptions of models and tool servers.
 
-use flink_agents_models::{self as models, McpErrorKind};
+use flink_agents_models as models;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -43,17 +43,9 @@ pub(super) fn model_error(error: models::ModelError) -> PyErr {
 
 pub(super) fn mcp_error(error: models::McpError) -> PyErr {
     let raised = McpError::new_err(error.to_string());
-    let kind = match error.kind {
-        McpErrorKind::Arguments => "arguments",
-        McpErrorKind::Unreachable => "unreachable",
-        McpErrorKind::Gone => "gone",
-        McpErrorKind::Timeout => "timeout",
-        McpErrorKind::Refused => "refused",
-        McpErrorKind::InvalidAnswer => "invalid_answer",
-    };
     Python::attach(|py| {
         let value = raised.value(py);
-        value.setattr("kind", kind)?;
+        value.setattr("kind", error.kind.name())?;
         value.setattr("server", &error.server)?;
         value.setattr("question", &error.question)
     })
