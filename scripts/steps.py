@@ -20,6 +20,7 @@ class Step:
     ``minutes`` is the limit after which the step is stopped and has failed; six times as long in ``make test-long``.
     ``long_only`` steps are left out of ``make test``.
     Steps that follow each other and have the same ``beside`` run at the same time: those that mostly wait for processes.
+    Of these, the ones with the same ``lane`` run one after another.
     """
 
     name: str
@@ -31,9 +32,12 @@ class Step:
     long_env: dict[str, str] = field(default_factory=dict)
     long_only: bool = False
     beside: str = ""
+    lane: str = ""
 
 
 PYTHON = ("python3", "-B")
+# Tests on an embedded Flink leave half of two cores idle.
+BESIDE_MAVEN = {"beside": "Maven", "lane": "beside Maven"}
 
 STEPS: tuple[Step, ...] = (
     Step("house rules", (*PYTHON, "scripts/check-repo"), 2, "line"),
@@ -50,25 +54,26 @@ STEPS: tuple[Step, ...] = (
     # Maven finds it there.
     Step("native library for Java", ("cargo", "build", "--quiet", "--release", "--locked", "-p", "flink-agents-jni"), 15,
          beside="tests and Java's library"),
-    Step("a real model",
-         ("scripts/real-model", "run", "--", "cargo", "test", "--quiet", "--locked", "-p", "flink-agents-models",
-          "--features", "real-model-tests", "--test", "real_model"), 10, "cargo"),
     # 10^5 of them are in the step "cargo test". Optimised, a crash takes a tenth of the time.
     Step("10,000,000 crashes with a journal",
          ("cargo", "test", "--release", "--locked", "-p", "flink-agents-testkit", "--test", "durable_model", "--",
           "--nocapture"), 10, "cargo", long_only=True,
          env={"FLINK_AGENTS_CRASH_CASES": "100", "FLINK_AGENTS_CRASHES": "10000000"}),
+    Step("a real model",
+         ("scripts/real-model", "run", "--", "cargo", "test", "--quiet", "--locked", "-p", "flink-agents-models",
+          "--features", "real-model-tests", "--test", "real_model"), 10, "cargo", **BESIDE_MAVEN),
     Step("a server of Chroma",
          ("scripts/chroma-server", "run", "--", "cargo", "test", "--quiet", "--locked", "-p", "flink-agents-models",
-          "--features", "chroma-tests", "--test", "chroma_server"), 10, "cargo"),
+          "--features", "chroma-tests", "--test", "chroma_server"), 10, "cargo", **BESIDE_MAVEN),
     # Some tests of both languages ask that server, too.
     Step("Python tests",
-         ("scripts/chroma-server", "run", "--", "target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest"),
-    Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line"),
+         ("scripts/chroma-server", "run", "--", "target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest",
+         **BESIDE_MAVEN),
+    Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line", **BESIDE_MAVEN),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
     Step("mvn verify",
          ("scripts/chroma-server", "run", "--", "mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
-          "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire"),
+          "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire", beside="Maven"),
     # With the classes that Maven has just built.
     Step("waiting actions on other Java runtimes", (*PYTHON, "e2e-test/lines/async_run.py"), 10, "line"),
     Step("licences", (*PYTHON, "scripts/check-licences"), 3, "line"),

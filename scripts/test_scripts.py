@@ -107,6 +107,19 @@ class Counting(unittest.TestCase):
                 self.assertEqual(run_tests.main(), 0)
         self.assertEqual(printed.call_args.args, ("2 passed, 0 failed",))
 
+    def test_steps_of_a_lane_run_one_after_another_beside_those_of_others(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            first, second, other = (f"{place}/{name}" for name in ("first", "second", "other"))
+            said = "echo '1 passed, 0 failed'"
+            meet = "touch $0; while [ ! -e $1 ]; do sleep 0.01; done; " + said
+            steps = (Step("first", ("sh", "-c", f"[ ! -e $0 ] && sleep 0.1 && touch $1 && {said}", second, first), 1, "line", beside="all", lane="a"),
+                     Step("other", ("sh", "-c", meet, other, second), 1, "line", beside="all"),
+                     Step("second", ("sh", "-c", f"[ -e $2 ] && {meet}", second, other, first), 1, "line", beside="all", lane="a"))
+            with mock.patch.object(run_tests, "STEPS", steps), mock.patch.object(sys, "argv", ["run-tests"]), \
+                    mock.patch.object(run_tests.signal, "signal"), mock.patch("builtins.print") as printed:
+                self.assertEqual(run_tests.main(), 0)
+        self.assertEqual(printed.call_args.args, ("3 passed, 0 failed",))
+
     def test_a_step_that_hangs_is_stopped_with_its_children(self) -> None:
         child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import threading; threading.Event().wait()'])"
         begin = time.monotonic()

@@ -7,18 +7,34 @@ Wheels are kept in ``target/wheels`` and checked by SHA-256, so that only the fi
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import hashlib
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = ROOT / "target"
 WHEELS = TARGET / "wheels"
 FLINK_VERSION = "2.3.0"
+T = TypeVar("T")
+
+
+def prepared_once(prepare: Callable[[], T]) -> Callable[[], T]:
+    """Lets one process at a time prepare what several tests share: tests run beside each other. Not to be nested."""
+    @functools.wraps(prepare)
+    def alone() -> T:
+        TARGET.mkdir(exist_ok=True)
+        with (TARGET / "preparing.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return prepare()
+    return alone
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,7 @@ def unpack(wheel: Path, below: str, folders: tuple[str, ...], to: Path) -> None:
                 shutil.copyfileobj(source, copy, 1 << 20)
 
 
+@prepared_once
 def flink_home() -> Path:
     """Returns the distribution's directory, complete; made at the first call."""
     home = TARGET / f"flink-home-{FLINK_VERSION}"
@@ -107,6 +124,7 @@ def flink_home() -> Path:
     return home
 
 
+@prepared_once
 def data_sets() -> Path:
     """Returns the directory of the data sets."""
     folder = TARGET / "vega_datasets-0.9.0"

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_home import FLINK, FLINK_VERSION, LIBRARIES, ROOT, TARGET, WHEELS, fetch, sha256
+from flink_home import FLINK, FLINK_VERSION, LIBRARIES, ROOT, TARGET, WHEELS, fetch, prepared_once, sha256
 
 # What PyFlink of this version runs on.
 VERSIONS = ((3, 10), (3, 11), (3, 12))
@@ -67,6 +67,7 @@ def find_interpreter() -> str:
     raise RuntimeError("PyFlink needs a Python 3.10, 3.11 or 3.12: install one of them")
 
 
+@prepared_once
 def python_home() -> PythonHome:
     """The environment with PyFlink and the wheel; PyFlink is installed once, the wheel whenever it is another one."""
     wheel = find_wheel()
@@ -91,6 +92,7 @@ def python_home() -> PythonHome:
     return home
 
 
+@prepared_once
 def small_home() -> PythonHome:
     """An environment with the wheel alone: what TaskManagers need for actions in Python of a job in Java."""
     wheel = find_wheel()
