@@ -28,8 +28,9 @@ JOB_ID = re.compile(r"JobID ([0-9a-f]{32})")
 # whose TaskManager died restarts in vain, again and again, until the next one has come. By default that is five minutes:
 # jobs would do the same thing or another depending on how long the scenarios before them took.
 PATIENCE = 24 * 3600 * 1000
-# A JVM that lives for seconds starts faster without the optimising compiler.
-CLIENT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m"
+# Without the optimising compiler, which costs more than it brings in JVMs that live for minutes: those of short runs.
+SHORT_LIVED_JVM = "-XX:TieredStopAtLevel=1"
+CLIENT_JVM = f"{SHORT_LIVED_JVM} -XX:+UseSerialGC -Xmx512m"
 
 # With the default refresh-interval REST tells of states and checkpoints up to three seconds late: what a test wants to
 # interrupt then is over.

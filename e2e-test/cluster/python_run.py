@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checks import Suite, ended_by_beam  # noqa: E402
-from cluster import Cluster, find_java_home  # noqa: E402
+from cluster import SHORT_LIVED_JVM, Cluster, find_java_home  # noqa: E402
 from entry import run_suite  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
@@ -33,7 +33,8 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     print(f"Flink {home}\nwheel {python.wheel} ({python.wheel.stat().st_size >> 10} KiB)\nlogs  {base}", flush=True)
     java_home = find_java_home()
     jars = build(java_home, home, base / "jars", find_built())
-    cluster = Cluster(home, base / "python", java_home, is_replaced=ended_by_beam)
+    cluster = Cluster(home, base / "python", java_home, is_replaced=ended_by_beam,
+                      jvm="" if options.long else SHORT_LIVED_JVM)
     cluster.environment["PATH"] = python.path
     # Jobs in Java bring no Python modules: those of their agents are installed where the TaskManagers run.
     cluster.environment["PYTHONPATH"] = str(FOR_JAVA)

@@ -23,7 +23,7 @@ import interruptions  # noqa: E402
 import pending_scenarios  # noqa: E402
 import submissions  # noqa: E402
 from checks import Suite  # noqa: E402
-from cluster import Cluster, find_java_home  # noqa: E402
+from cluster import SHORT_LIVED_JVM, Cluster, find_java_home  # noqa: E402
 from entry import run_suite  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
@@ -45,7 +45,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         if not chosen:
             continue
         begin = time.monotonic()
-        with Cluster(home, base / name, java_home, libraries) as cluster:
+        with Cluster(home, base / name, java_home, libraries, jvm="" if options.long else SHORT_LIVED_JVM) as cluster:
             suite.cluster = cluster
             print(f"\n=== cluster '{name}': started in {time.monotonic() - begin:.1f} s", flush=True)
             for scenario in chosen:
