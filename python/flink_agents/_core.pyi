@@ -192,7 +192,7 @@ class Link(Protocol):
     def actions(self) -> list[str]: ...
     @property
     def call_timeout(self) -> float | None: ...
-    def next(self) -> Step | int | None: ...
+    def next(self) -> Step | int | dict[str, Any] | None: ...
     def send(self, task: int, event_id: EventId, event_type: str, attributes: dict[str, Any]) -> None: ...
     def memory_get(self, task: int, memory: int, path: str) -> Any: ...
     def memory_set(self, task: int, memory: int, path: str, value: Any) -> object | None: ...
@@ -296,11 +296,16 @@ class Local:
     def max_record_size(self) -> int | None:
         """Bytes that a record may have; None without a journal."""
 
+    def unobserved(self) -> list[dict[str, Any]]:
+        """Return, at the end, what listeners and a logger of the user's own were not told yet, as ``next`` does."""
+
     def outputs(self) -> list[tuple[Any, Any]]:
         """Return the outputs since the last call as (key, output)."""
 
-    def next(self) -> Step | int | None:
+    def next(self) -> Step | int | dict[str, Any] | None:
         """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now.
+
+        A dictionary is what the user's own listeners, or event logger, are to be told: ``runtime/observers.py`` takes it.
 
         ``RuntimeError`` if the run of a key cannot go on.
         """
@@ -436,8 +441,11 @@ class Worker:
     def receive(self) -> bool:
         """Take what has come, without waiting; False when the connection has ended."""
 
-    def next(self) -> Step | int | None:
-        """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now."""
+    def next(self) -> Step | int | dict[str, Any] | None:
+        """Return the next action to run; an int is a suspended task that may go on; None: nothing can run now.
+
+        A dictionary is what the user's own listeners, or event logger, are to be told: ``runtime/observers.py`` takes it.
+        """
 
     def answered(self) -> list[int]:
         """Return the tasks whose questions have been answered since the last call."""

@@ -188,7 +188,10 @@ def _read_file(file: Path) -> str:
         msg = f"The configuration file {file} is not UTF-8 text ({error}). Save it as UTF-8."
         raise ValueError(msg) from error
     except OSError as error:
-        msg = f"The configuration file {file} cannot be read: {error}"
+        msg = (
+            f"The configuration file {file} cannot be read ({error}). Name a file, and let the user who runs this program "
+            "read it."
+        )
         raise ValueError(msg) from error
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from flink_agents.api.resource_context import ResourceContext
     from flink_agents.api.runner_context import AsyncExecutionResult
     from flink_agents.plan.agent_plan import AgentPlan
+    from flink_agents.runtime.observers import Observers
     from flink_agents.runtime.threads import CallThreads
 
 logger = logging.getLogger(__name__)
@@ -201,6 +202,8 @@ class Executor:
         self.job = ""
         self.log_keys: str = config.get_str("log.keys", "hash")
         self._runs = Runs()
+        # The user's own listeners and logger, if there are some.
+        self.observers: Observers | None = None
 
     # ---- for those who drive
 
@@ -281,6 +284,11 @@ class Executor:
                 if self._stirred or self._failure is not None or self._next_greenlet is not None:
                     break
                 continue
+            if step.__class__ is dict:
+                self.observers.told(step)  # type: ignore[union-attr]
+                if self._failure is not None:
+                    break
+                continue
             task, number, key, event_id, event_type, attributes, upstream_id, upstream_action = step
             action = actions[number]
             if action is None:
@@ -329,6 +337,8 @@ class Executor:
                 self._raise_failure()
         if self._failure is not None:
             self._raise_failure()
+        if self.observers is not None:
+            self.observers.flush()
         if self._backs_off:
             self._back_off()
 
@@ -447,6 +457,19 @@ class Executor:
                 loop.close()
             if self._threads is not None:
                 self._threads.close()
+            self._close_observers()
+
+    def _close_observers(self) -> None:
+        observers, self.observers = self.observers, None
+        if observers is None:
+            return
+        try:
+            # A worker has gone through everything that came.
+            link: Any = self.link
+            for step in link.unobserved() if hasattr(link, "unobserved") else ():
+                observers.told(step)
+        finally:
+            observers.close()
 
     def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
         import asyncio

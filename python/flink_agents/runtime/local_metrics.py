@@ -173,6 +173,8 @@ class LocalMetrics:
                 self._group.get_histogram(name).update(value)
             elif name.startswith(("numOfRuns", "numOfPending", "numOfSuspended", "numOfHeld", "numOfUnack", "journal")):
                 self._group.get_gauge(name).update(value)
+            elif name.startswith("otlp"):
+                self._set(self._group.get_counter(name), value)
             else:
                 counter = self._counted.get(name)
                 if counter is None:

@@ -9,11 +9,13 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from flink_agents import _core
+from flink_agents.api.event_logger import EventLoggerOpenParams
 from flink_agents.runtime import log_context
 from flink_agents.runtime.executor import Executor, actions_of
 from flink_agents.runtime.local_inputs import InputReader
 from flink_agents.runtime.local_metrics import LocalMetrics
 from flink_agents.runtime.metrics import MemoryMetricGroup
+from flink_agents.runtime.observers import Observers, refuse_foreign
 from flink_agents.runtime.resources import ResourceCache
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class LocalRun:
         self._reader = InputReader(source)
         self._agent = plan.agent_name
         self._total: int = len(self._inputs) if progress and hasattr(self._inputs, "__len__") else 0
+        refuse_foreign(plan.config, plan.agent_name)
         self._core = _core.Local(plan.to_json(), name, os.getcwd(), letters)
         self._progress = _Progress(plan.agent_name, self._total)
         group = MemoryMetricGroup()
@@ -91,6 +94,15 @@ class LocalRun:
             verify=True,
         )
         self._executor.job = name or "local"
+        params = EventLoggerOpenParams(
+            plan.agent_name, self._executor.job, plan.agent_name, 0, plan.config.resolving()
+        )
+        try:
+            self._executor.observers = Observers.of(plan.config, group, params, "The run")
+        except (ValueError, RuntimeError):
+            self._core.close()
+            self.metrics.close()
+            raise
         log_context.install()
         limit = plan.config.get_int("max-in-flight", 10_000)
         # What asynchronous actions of so many inputs wait for is under way at a time, and so is what the store is to write.
@@ -267,9 +279,13 @@ class LocalRun:
         try:
             self._executor.close()
         finally:
-            self.metrics.take()
-            self.metrics.close()
-            self._core.close()
+            try:
+                self.metrics.take()
+                self._core.close()
+                # What was sent at the end counts, too.
+                self.metrics.take()
+            finally:
+                self.metrics.close()
             try:
                 self._resources.close()
             except RuntimeError:

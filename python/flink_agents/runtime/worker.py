@@ -21,10 +21,12 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from flink_agents import _core
+from flink_agents.api.event_logger import EventLoggerOpenParams
 from flink_agents.runtime.context import ActionContext
 from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of, shortened, shown, valid_unicode
 from flink_agents.runtime.failures import Problem
 from flink_agents.runtime.log_context import of_action
+from flink_agents.runtime.observers import Observers
 from flink_agents.runtime.resources import ResourceCache
 from flink_agents.runtime.worker_metrics import WorkerMetrics
 
@@ -251,6 +253,17 @@ def _make(link: _core.Worker) -> tuple[WorkerExecutor, WorkerMetrics, ResourceCa
         config=plan.config.resolving(),
         metrics=metrics.root,
     )
+    environment = os.environ
+    params = EventLoggerOpenParams(
+        plan.agent_name,
+        environment.get("FLINK_AGENTS_JOB", ""),
+        environment.get("FLINK_AGENTS_TASK", link.task_name),
+        int(environment.get("FLINK_AGENTS_SUBTASK", "0")),
+        executor.config,
+    )
+    # Of several workers of a subtask the first has the logger: the host tells it of the events of all keys.
+    first = environment.get("FLINK_AGENTS_WORKER", "1") == "1"
+    executor.observers = Observers.of(plan.config, metrics.root, params, "The worker", logs=first)
     return executor, metrics, resources
 
 

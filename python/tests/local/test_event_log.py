@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -90,6 +91,29 @@ def test_a_log_that_cannot_be_written_warns_once_and_the_run_goes_on(run, tmp_pa
     warnings = [record.getMessage() for record in caplog.records if "cannot be written" in record.getMessage()]
     assert len(warnings) == 1
     assert "No space left" in warnings[0]
+
+
+def test_a_directory_that_is_read_only_is_named(run):
+    # Also for root, for whom permissions of files are none.
+    with pytest.raises(OSError, match="/sys/kernel/logs.*baseLogDir"):
+        run([("k", "a")], *ACTIONS, config={"baseLogDir": "/sys/kernel/logs"})
+
+
+def test_a_directory_that_vanishes_is_made_again(environment, tmp_path):
+    logs = tmp_path / "logs"
+    environment.get_config().set_str("baseLogDir", str(logs))
+
+    def inputs():
+        yield {"key": "k", "value": "a"}
+        logs.rename(tmp_path / "gone")
+        until = time.monotonic() + 60
+        while not logs.exists():
+            assert time.monotonic() < until
+            yield {"key": "k", "value": "b"}
+
+    outputs = list(environment.from_iterable(inputs()).apply(agent_of(*ACTIONS)).execute_stream())
+    assert all(output == {"k": "done"} for output in outputs)
+    assert {line["eventType"] for line in lines_of(logs)} == {"_input_event", "my.step", "_output_event"}
 
 
 def test_the_trace_has_records_of_actions(run, tmp_path):

@@ -27,6 +27,7 @@ class Receiver(ThreadingHTTPServer):
         self.status = status
         self.requests: list[ExportTraceServiceRequest] = []
         self.heads: list[tuple[str, str]] = []
+        self.tokens: list[str | None] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -48,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.heads.append((self.path, self.headers["Content-Type"]))
+        self.server.tokens.append(self.headers["Authorization"])
         self.server.requests.append(ExportTraceServiceRequest.FromString(body))
         self.send_response(self.server.status)
         self.end_headers()
@@ -204,6 +206,45 @@ def test_many_runs_are_sent_completely(run, receiver):
     assert len({span.trace_id for span in receiver.spans}) == 1000
 
 
+def test_headers_are_sent_with_secrets_looked_up_here_and_spans_are_counted(run, environment, receiver, monkeypatch, caplog):
+    monkeypatch.setenv("OTLP_TEST_TOKEN", "Bearer hunter2")
+    config = {"otlp.endpoint": receiver.url, "otlp.headers.Authorization": "${env:OTLP_TEST_TOKEN}"}
+    run([("k", "a")], *ACTIONS, config=config)
+    assert receiver.tokens == ["Bearer hunter2"]
+    values = environment.metrics().values()
+    assert (values["otlpSpansSent"], values["otlpSpansDropped"]) == (5, 0)
+    assert "hunter2" not in caplog.text
+
+
+def test_a_secret_that_is_not_there_is_named_at_the_start(run, receiver):
+    config = {"otlp.endpoint": receiver.url, "otlp.headers.Authorization": "${env:NO_SUCH_VARIABLE}"}
+    with pytest.raises(ValueError, match="otlp.headers.Authorization: environment variable NO_SUCH_VARIABLE"):
+        run([("k", "a")], *ACTIONS, config=config)
+
+
+def test_a_machine_without_certificates_can_send_what_is_not_encrypted(run, receiver, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+    run([("k", "a")], *ACTIONS, config={"otlp.endpoint": receiver.url})
+    assert len(receiver.spans) == 5
+
+
+def test_a_machine_without_certificates_is_told_what_to_do(run, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+    with pytest.raises(ValueError, match="Option otlp.endpoint: .*No CA certificates.*let otlp.ca-file name a file of them"):
+        run([("k", "a")], *ACTIONS, config={"otlp.endpoint": "https://localhost:1"})
+
+
+def test_spans_that_nobody_takes_are_counted_as_dropped(run, environment):
+    refusing = Receiver(status=400)
+    run([("k", "a")], *ACTIONS, config={"otlp.endpoint": refusing.url})
+    refusing.shutdown()
+    refusing.server_close()
+    values = environment.metrics().values()
+    assert (values["otlpSpansSent"], values["otlpSpansDropped"]) == (0, 5)
+
+
 def test_a_receiver_that_is_down_is_a_warning(run, caplog):
     down = Receiver()
     down.shutdown()
@@ -223,7 +264,7 @@ def test_a_receiver_that_refuses_is_a_warning(run, caplog):
     assert "401" in warning
 
 
-@pytest.mark.parametrize(("endpoint", "why"), [("localhost:4318", "must be a URL such as"), ("https://collector", "http:// only")])
+@pytest.mark.parametrize(("endpoint", "why"), [("localhost:4318", "must be a URL such as"), ("https://me:hunter2@collector", "otlp.headers.<name>")])
 def test_an_endpoint_that_is_none_is_refused_at_the_start(run, endpoint, why):
     with pytest.raises(ValueError, match=why):
         run([("k", "a")], *ACTIONS, config={"otlp.endpoint": endpoint})

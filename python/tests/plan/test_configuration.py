@@ -121,6 +121,39 @@ def test_sources_are_merged(tmp_path, caplog):
     assert caplog.text == ""
 
 
+def test_each_of_the_four_sources_wins_over_those_below_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLINK_CONF_DIR", str(tmp_path))
+    (tmp_path / "config.yaml").write_text("agent.max-retries: 4\n", encoding="utf-8")
+
+    def retries(configuration):
+        return configuration.merged().get(AgentExecutionOptions.MAX_RETRIES)
+
+    file, dynamic = flink_configuration_file(), {"agent.max-retries": "5"}
+    assert retries(EnvironmentConfiguration()) == 3
+    assert retries(EnvironmentConfiguration(file)) == 4
+    configuration = EnvironmentConfiguration(file, dynamic)
+    assert retries(configuration) == 5
+    configuration.current.set(AgentExecutionOptions.MAX_RETRIES, 6)
+    assert retries(configuration) == 6
+    # Also where it is what stands below: the value itself says nothing of where it is from.
+    configuration.current.set(AgentExecutionOptions.MAX_RETRIES, 4)
+    assert retries(configuration) == 4
+
+
+def test_a_reference_of_any_source_stays_one_until_it_is_looked_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONFIGURATION_TEST", "hush")
+    file = tmp_path / "config.yaml"
+    file.write_text("agent.file: ${env:CONFIGURATION_TEST}\n", encoding="utf-8")
+    configuration = EnvironmentConfiguration(file, {"agent.dynamic": "${env:CONFIGURATION_TEST}", "agent.gone": "${env:NO_SUCH_VARIABLE}"})
+    configuration.current.set_str("own", "${env:CONFIGURATION_TEST}")
+    merged = configuration.merged()
+    for key in ("file", "dynamic", "own"):
+        assert merged.conf_data[key] == "${env:CONFIGURATION_TEST}"
+        assert merged.resolving().get_str(key) == "hush"
+    with pytest.raises(LookupError, match="(?s)gone.*NO_SUCH_VARIABLE"):
+        merged.resolving().get_str("gone")
+
+
 def test_wrong_values_are_refused_with_their_place(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text("agent:\n  max-retries: many\n", encoding="utf-8")
@@ -133,8 +166,10 @@ def test_wrong_values_are_refused_with_their_place(tmp_path):
     file.write_bytes(b"\xff")
     with pytest.raises(ValueError, match="is not UTF-8 text"):
         EnvironmentConfiguration(file)
-    with pytest.raises(ValueError, match="cannot be read"):
-        EnvironmentConfiguration(tmp_path)
+    # Also root can read no directory as a file.
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "none.yaml", "No such file")):
+        with pytest.raises(ValueError, match=f"configuration file {path} cannot be read .*{why}.*let the user who runs this program read it"):
+            EnvironmentConfiguration(path)
 
 
 def test_the_file_is_found_by_the_environment_variable(tmp_path, monkeypatch):

@@ -64,8 +64,15 @@ impl Configuration {
             (None, Some(directory)) => in_directory(Path::new(&directory))?,
             (None, None) => return Ok(None),
         };
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| format!("the configuration file {} cannot be read: {error}", file.display()))?;
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            let remedy = if error.kind() == std::io::ErrorKind::InvalidData {
+                "save it as UTF-8"
+            } else {
+                "name a file, and let the user who runs this command read it"
+            };
+            let file = file.display();
+            format!("the configuration file {file} cannot be read ({error}): {remedy}")
+        })?;
         Ok(Some((file.display().to_string(), text)))
     }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::doctor::{agents_jar, jar, java, script, server};
+use common::doctor::{agents_jar, encrypted_server, jar, java, script, server};
 use common::{Directory, call, done, refused};
 use flink_agents_cli::{EXIT_DONE, EXIT_WRONG};
 use serde_json::Value;
@@ -552,9 +552,37 @@ fn what_is_no_cluster_is_named() {
 }
 
 #[test]
+fn an_encrypted_cluster_is_asked_if_its_certificate_is_trusted() {
+    let directory = Directory::new("doctor-encrypted");
+    let (address, certificate) =
+        encrypted_server(&[("/overview", 200, OVERVIEW), ("/jobs/overview", 200, r#"{"jobs":[]}"#)]);
+    let trusted = directory.write("ca.pem", &certificate);
+    let other = directory.write("none.pem", "nothing");
+    let ask = |more: &[&str]| {
+        let mut words = vec!["--own-python", "/nowhere", "--cluster", &address];
+        words.extend_from_slice(more);
+        findings(&words)
+    };
+    let (_, found) = ask(&["--ca-file", &trusted]);
+    says(&found, "cluster", "ok", &["2.3.0 of https://localhost:"]);
+    says(&found, "jobs", "note", &["none with an agent"]);
+    let (status, found) = ask(&[]);
+    assert_eq!(status, EXIT_WRONG);
+    says(&found, "cluster", "wrong", &[&address, "certificate", "--ca-file"]);
+    let (status, found) = ask(&["--ca-file", &other]);
+    assert_eq!(status, EXIT_WRONG);
+    says(
+        &found,
+        "cluster",
+        "wrong",
+        &["none.pem holds no certificate", "--ca-file"],
+    );
+}
+
+#[test]
 fn wrong_arguments_are_said() {
     for (words, text) in [
-        (&["doctor", "--cluster", "https://jm"][..], "kubectl port-forward"),
+        (&["doctor", "--cluster", "ftp://jm"][..], "no address such as"),
         (&["doctor", "--timeout", "soon"], "--timeout soon"),
         (&["doctor", "--fix"], "there is no option --fix"),
         (&["doctor", "here"], "there is no option here"),

@@ -291,7 +291,7 @@ fn a_wrong_value_names_key_value_and_what_is_allowed() {
         (
             "event-listeners",
             json!({"a": 1}),
-            vec!["allowed: a list of Java class names"],
+            vec!["allowed: a list of class names"],
         ),
         ("job-identifier", json!({"a": 1}), vec!["allowed: text"]),
         (

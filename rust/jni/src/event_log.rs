@@ -15,7 +15,7 @@ use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{Effect, Machine};
 use flink_agents_core::value::{self, Value};
 use flink_agents_runtime::event_log::{EventLog, Found, Headers, LineReader, OpenError, Options};
-use flink_agents_runtime::otlp::Spans;
+use flink_agents_runtime::otlp::{Exporter, Spans};
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -40,6 +40,8 @@ struct Open {
 }
 
 static LOGS: Mutex<BTreeMap<i64, Arc<Open>>> = Mutex::new(BTreeMap::new());
+/// Who sends live spans, for threads that ask how many.
+static EXPORTERS: Mutex<BTreeMap<i64, Arc<Exporter>>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicI64 = AtomicI64::new(1);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -56,6 +58,8 @@ fn open(handle: jlong) -> Result<Arc<Open>, Failure> {
 /// Ends all logs: the library is being unloaded.
 pub(crate) fn unload() {
     let left = std::mem::take(&mut *lock(&LOGS));
+    drop(left);
+    let left = std::mem::take(&mut *lock(&EXPORTERS));
     drop(left);
 }
 
@@ -298,6 +302,42 @@ handled! {
         if let Some(logged) = &mut engine.logged {
             logged.headers.end_spans(Duration::from_millis(millis.max(0) as u64));
         }
+        Ok(())
+    }
+}
+
+handled! {
+    /// A number for those that send the live spans of a core, to be freed; 0 if there are none.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogSpans(_env, engine) -> jlong = 0; {
+        let Some(exporter) = engine.logged.as_ref().and_then(|logged| logged.headers.exporter()) else {
+            return Ok(0);
+        };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        lock(&EXPORTERS).insert(number, Arc::clone(exporter));
+        Ok(number)
+    }
+}
+
+plain! {
+    /// Live spans that were sent, and those that are lost; each a u64.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogSpansFigures(
+        env, spans: jlong
+    ) -> jbyteArray = std::ptr::null_mut(); {
+        let exporter = lock(&EXPORTERS).get(&spans).cloned();
+        let exporter = exporter.ok_or_else(|| Failure::state("The event log is closed: its spans are gone"))?;
+        let figures = exporter.figures();
+        let mut out = Vec::with_capacity(16);
+        out.extend_from_slice(&figures.sent.to_le_bytes());
+        out.extend_from_slice(&figures.dropped.to_le_bytes());
+        env.new_bytes(&out)
+    }
+}
+
+plain! {
+    /// Nobody asks for these any more.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogSpansFree(_env, spans: jlong) -> () = (); {
+        let exporter = lock(&EXPORTERS).remove(&spans);
+        drop(exporter);
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod local;
 mod metrics;
 mod models;
+mod observed;
 mod plan;
 mod refusal;
 mod threads;

@@ -22,7 +22,7 @@ use crate::{Marker, plan, uuid};
 pub(crate) use calls::args_digest;
 use errors::{from_access, from_input, from_task};
 pub(crate) use errors::{from_memory, space};
-use event_log::Log;
+use event_log::{Heard, Log};
 use figures::Meter;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
 use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
@@ -143,6 +143,9 @@ pub(crate) struct Local {
     journal: Option<Journal>,
     /// Nothing if no events are logged.
     log: Option<Log>,
+    /// There are listeners, and what they are to be told.
+    listened: bool,
+    heard: VecDeque<Heard>,
     /// Only with a journal.
     queued: VecDeque<Queued>,
     /// No input follows those that are queued, which the machine has not been told.
@@ -327,6 +330,10 @@ impl Local {
         };
         let journal = choice.map(Journal::open).transpose().map_err(wrong)?;
         let log = Log::open(py, &plan, &mut machine, &agent, name)?;
+        let listened = event_log::names_listeners(&plan)?;
+        if listened {
+            machine.observe_events();
+        }
         Ok(Local {
             agent,
             action_names,
@@ -346,6 +353,8 @@ impl Local {
             owner: Owner::default(),
             journal,
             log,
+            listened,
+            heard: VecDeque::new(),
             queued: VecDeque::new(),
             ending: false,
             failed: false,
@@ -501,7 +510,7 @@ impl Local {
     }
 
     /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
-    /// An int is a suspended task that may go on. None: nothing can run now.
+    /// An int is a suspended task that may go on, a dictionary what `observers.py` is to be told. None: nothing can run now.
     fn next<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         slf.borrow_mut().owner.is_here();
         loop {
@@ -515,6 +524,15 @@ impl Local {
                 }
             }
         }
+    }
+
+    /// At the end: what listeners and a logger of the user's own were not told yet, as `next` tells it.
+    fn unobserved<'py>(&mut self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut steps = Vec::new();
+        while let Some(step) = self.next_observed(py)? {
+            steps.push(step);
+        }
+        Ok(steps)
     }
 
     /// The running action sends an event; it is frozen as it is now.

@@ -28,7 +28,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyList, PyString};
 use rustc_hash::FxHashMap;
 use slab::Slab;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Interned texts are looked through for unused ones when there are more than this, and then at twice what is left.
 const MANY_SYMBOLS: usize = 4096;
@@ -112,6 +112,11 @@ impl Worker {
             Some(entry) if entry.suspended => Err(PyRuntimeError::new_err(TaskError::NotRunning.to_string())),
             Some(_) => Ok(()),
         }
+    }
+
+    /// Gives a sign of life in the middle of a batch, if it is time.
+    fn keep_alive(&mut self, now: Instant) -> PyResult<()> {
+        self.link.keep_alive(now, Duration::from_secs_f64(self.greeting.beat))
     }
 
     fn calls(&mut self, task: u64) -> PyResult<&mut TaskCalls> {
@@ -281,7 +286,7 @@ impl Worker {
     }
 
     /// The next action to run: (task, action, key, event id, event type, attributes, upstream event id, upstream action).
-    /// An int is a suspended task that may go on. None: nothing can run now.
+    /// An int is a suspended task that may go on, a dictionary what `observers.py` is to be told. None: nothing can run now.
     fn next<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.owner.is_here();
         loop {
@@ -418,8 +423,10 @@ impl Worker {
         let warning = this.calls_under_way(slf.py(), task);
         let since = this.tasks.get(&task).map(|entry| entry.since);
         this.commit(task)?;
-        let micros = since.map_or(0, |since| since.elapsed().as_micros() as u64);
+        let now = Instant::now();
+        let micros = since.map_or(0, |since| now.duration_since(since).as_micros() as u64);
         this.link.put(&FromWorker::Finish { task, micros })?;
+        this.keep_alive(now)?;
         drop(this);
         warning.map_or(Ok(()), |text| log_warning(slf.py(), &text))
     }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod event_log;
+pub mod http;
 pub mod journal;
 pub mod metrics;
 pub mod otlp;

@@ -3,7 +3,7 @@
 
 use flink_agents_runtime::worker::frames::PROTOCOL;
 use flink_agents_runtime::worker::server::Program;
-use flink_agents_runtime::worker::{Progress, Settings, Starting, Worker, WorkerError};
+use flink_agents_runtime::worker::{Level, Progress, Settings, Starting, Worker, WorkerError};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -74,6 +74,17 @@ fn run(task: u64, attributes: &[u8]) -> Vec<u8> {
     out.extend_from_slice(&0_i32.to_le_bytes());
     out.extend(blob(attributes));
     out.push(0);
+    out
+}
+
+fn observed() -> Vec<u8> {
+    let mut out = vec![10];
+    out.extend_from_slice(&1_000_000_u64.to_le_bytes());
+    out.push(0);
+    out.extend_from_slice(&[0; 16]);
+    out.extend_from_slice(&0_i32.to_le_bytes());
+    out.extend(blob(&[]));
+    out.extend(blob(&[]));
     out
 }
 
@@ -268,6 +279,59 @@ fn a_silent_worker_is_ended_and_one_that_gives_signs_of_life_is_not() {
     assert!(worker.receive().is_ok());
     worker.stop();
     clean.check();
+}
+
+#[test]
+fn a_worker_that_blocks_where_it_tells_of_events_is_ended_though_no_action_waits() {
+    let clean = Clean::new("deaf");
+    let mut settings = settings("hang", &clean.0);
+    settings.silence = Duration::from_millis(300);
+    let (worker, woken) = start(settings);
+    let mut worker = worker.unwrap();
+    worker.send(&observed()).unwrap();
+    woken.recv_timeout(LONG).unwrap();
+    let heard = worker.receive().unwrap_err().to_string();
+    assert_says(&heard, "was silent for");
+    assert_says(&heard, "an event listener or an event logger");
+    assert_says(&heard, "python.worker.timeout");
+    assert_says(&heard, "0 of its actions were unfinished");
+    worker.stop();
+    clean.check();
+}
+
+/// What is warned of when a worker that was told of an event is stopped.
+fn warned_at_the_end(how: &str, grace: Duration, heard: bool) -> Vec<String> {
+    let clean = Clean::new(how);
+    let mut settings = settings(how, &clean.0);
+    settings.grace = grace;
+    let (worker, woken) = start(settings);
+    let mut worker = worker.unwrap();
+    worker.send(&observed()).unwrap();
+    if heard {
+        woken.recv_timeout(LONG).unwrap();
+    }
+    let log = worker.log();
+    worker.stop();
+    clean.check();
+    let mut warnings = Vec::new();
+    while let Some(lines) = log.take(LONG) {
+        warnings.extend(lines.into_iter().filter(|line| line.level == Level::Warning));
+    }
+    warnings.into_iter().map(|line| line.text).collect()
+}
+
+#[test]
+fn that_listeners_are_not_told_of_the_last_events_is_a_warning() {
+    let warned = warned_at_the_end("ignore stop", Duration::from_millis(100), false);
+    let [warning] = &warned[..] else {
+        panic!("{warned:?}");
+    };
+    assert_says(warning, "agent 'walker' (task agent (1/2)#0)");
+    assert_says(
+        warning,
+        "had not told its event listeners or event logger of the last events",
+    );
+    assert_eq!(warned_at_the_end("work", LONG, true), Vec::<String>::new());
 }
 
 #[test]

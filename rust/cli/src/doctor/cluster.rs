@@ -1,13 +1,12 @@
 //! A running cluster, by Flink's REST interface.
 
 use super::home::{judge_flink, version};
-use super::http::Address;
+use super::http::Rest;
 use super::report::Report;
 use super::settings::check_secrets;
 use flink_agents_core::config::{Sources, load};
 use flink_agents_core::plan::RawJson;
 use serde_json::Value;
-use std::time::Duration;
 
 const AREA: &str = "cluster";
 /// How agents' operators are called.
@@ -15,28 +14,20 @@ const OPERATOR: &str = "action-execute-operator";
 /// TaskManagers and jobs that are looked at one by one.
 const MOST: usize = 20;
 
-struct Rest<'a> {
-    address: &'a Address,
-    limit: Duration,
-}
-
-impl Rest<'_> {
-    /// The answer as JSON; why there is none.
-    fn get(&self, path: &str) -> Result<Value, String> {
-        let answer = self.address.get(path, self.limit).map_err(|error| error.to_string())?;
-        if answer.status != 200 {
-            let said: String = answer.text.chars().take(300).collect();
-            return Err(format!("{path} answers {}: {said}", answer.status));
-        }
-        serde_json::from_str(&answer.text).map_err(|error| format!("{path} does not answer as Flink does: {error}"))
+/// The answer as JSON; why there is none.
+fn get(rest: &Rest<'_>, path: &str) -> Result<Value, String> {
+    let answer = rest.ask(path)?;
+    if answer.status != 200 {
+        let said: String = String::from_utf8_lossy(&answer.body).chars().take(300).collect();
+        return Err(format!("{path} answers {}: {said}", answer.status));
     }
+    serde_json::from_slice(&answer.body).map_err(|error| format!("{path} does not answer as Flink does: {error}"))
 }
 
 /// Looks at a cluster. `flink`: version of the Flink on this machine.
-pub(super) fn check(address: &Address, flink: Option<&str>, limit: Duration, report: &mut Report) {
-    let rest = Rest { address, limit };
-    let place = address.shown();
-    let overview = match rest.get("/overview") {
+pub(super) fn check(rest: &Rest<'_>, flink: Option<&str>, report: &mut Report) {
+    let place = rest.place();
+    let overview = match get(rest, "/overview") {
         Ok(overview) if overview.get("flink-version").is_some() => overview,
         Ok(_) => {
             return report.wrong(
@@ -54,7 +45,7 @@ pub(super) fn check(address: &Address, flink: Option<&str>, limit: Duration, rep
         }
     };
     let told = overview["flink-version"].as_str().unwrap_or_default();
-    judge_flink(AREA, told, &place, report);
+    judge_flink(AREA, told, place, report);
     if let Some(own) = flink
         && version(own).map(|v| (v.0, v.1)) != version(told).map(|v| (v.0, v.1))
     {
@@ -65,9 +56,9 @@ pub(super) fn check(address: &Address, flink: Option<&str>, limit: Duration, rep
             remedy,
         );
     }
-    check_managers(&rest, &overview, report);
-    check_config(&rest, report);
-    check_jobs(&rest, report);
+    check_managers(rest, &overview, report);
+    check_config(rest, report);
+    check_jobs(rest, report);
 }
 
 fn check_managers(rest: &Rest<'_>, overview: &Value, report: &mut Report) {
@@ -80,7 +71,7 @@ fn check_managers(rest: &Rest<'_>, overview: &Value, report: &mut Report) {
     } else {
         report.ok(AREA, text);
     }
-    if let Ok(environment) = rest.get("/jobmanager/environment") {
+    if let Ok(environment) = get(rest, "/jobmanager/environment") {
         let paths = environment["classpath"]
             .as_array()
             .into_iter()
@@ -88,24 +79,23 @@ fn check_managers(rest: &Rest<'_>, overview: &Value, report: &mut Report) {
             .filter_map(Value::as_str);
         judge_class_path("the JobManager", &paths.collect::<Vec<_>>(), report);
     }
-    let all = rest.get("/taskmanagers").unwrap_or_default();
+    let all = get(rest, "/taskmanagers").unwrap_or_default();
     for manager in all["taskmanagers"].as_array().into_iter().flatten().take(MOST) {
         let id = manager["id"].as_str().unwrap_or_default();
         let name = format!("TaskManager {id}");
         // Its class path is in the first lines of its log.
-        match rest.address.get(&format!("/taskmanagers/{id}/log"), rest.limit) {
+        match rest.ask(&format!("/taskmanagers/{id}/log")) {
             Ok(answer) if answer.status == 200 => {
+                let text = String::from_utf8_lossy(&answer.body);
                 let line = |what: &str| {
-                    answer
-                        .text
-                        .lines()
+                    text.lines()
                         .find_map(|line| line.split_once(what).map(|(_, rest)| rest.trim()))
                 };
                 if let Some(path) = line(" Classpath: ") {
                     judge_class_path(&name, &path.split(':').collect::<Vec<_>>(), report);
                 }
                 for wanted in ["Two builds of flink-agents", "UnsatisfiedLinkError"] {
-                    if let Some(found) = answer.text.lines().find(|line| line.contains(wanted)) {
+                    if let Some(found) = text.lines().find(|line| line.contains(wanted)) {
                         report.wrong(AREA, format!("{name} has logged: {}", found.trim()), "");
                     }
                 }
@@ -148,7 +138,7 @@ fn judge_class_path(who: &str, paths: &[&str], report: &mut Report) {
 
 /// The cluster's own configuration, which clients may have another one of.
 fn check_config(rest: &Rest<'_>, report: &mut Report) {
-    let Ok(all) = rest.get("/jobmanager/config") else {
+    let Ok(all) = get(rest, "/jobmanager/config") else {
         return;
     };
     let pairs = all.as_array().into_iter().flatten();
@@ -178,7 +168,7 @@ fn check_config(rest: &Rest<'_>, report: &mut Report) {
 }
 
 fn check_jobs(rest: &Rest<'_>, report: &mut Report) {
-    let overview = match rest.get("/jobs/overview") {
+    let overview = match get(rest, "/jobs/overview") {
         Ok(overview) => overview,
         Err(error) => return report.warning("jobs", format!("they cannot be asked for: {error}"), ""),
     };
@@ -188,7 +178,7 @@ fn check_jobs(rest: &Rest<'_>, report: &mut Report) {
     let mut agents = 0;
     for job in looked_at.take(MOST) {
         let id = job["jid"].as_str().unwrap_or_default();
-        let Ok(details) = rest.get(&format!("/jobs/{id}")) else {
+        let Ok(details) = get(rest, &format!("/jobs/{id}")) else {
             continue;
         };
         let has_agent = |vertex: &Value| vertex["name"].as_str().is_some_and(|name| name.contains(OPERATOR));
@@ -206,9 +196,7 @@ fn check_jobs(rest: &Rest<'_>, report: &mut Report) {
 fn check_job(rest: &Rest<'_>, id: &str, details: &Value, report: &mut Report) {
     let state = details["state"].as_str().unwrap_or_default();
     let name = format!("'{}' ({id})", details["name"].as_str().unwrap_or_default());
-    let history = rest
-        .get(&format!("/jobs/{id}/exceptions?maxExceptions=1"))
-        .unwrap_or_default();
+    let history = get(rest, &format!("/jobs/{id}/exceptions?maxExceptions=1")).unwrap_or_default();
     let causes = causes(&history);
     let because = if causes.is_empty() {
         String::new()
@@ -224,7 +212,7 @@ fn check_job(rest: &Rest<'_>, id: &str, details: &Value, report: &mut Report) {
         }
         _ => report.wrong("jobs", format!("{name} is {state}{because}"), remedy),
     }
-    let checkpoints = rest.get(&format!("/jobs/{id}/checkpoints")).unwrap_or_default();
+    let checkpoints = get(rest, &format!("/jobs/{id}/checkpoints")).unwrap_or_default();
     let count = |key: &str| checkpoints["counts"][key].as_u64().unwrap_or(0);
     let why = checkpoints["latest"]["failed"]["failure_message"]
         .as_str()

@@ -1,159 +1,98 @@
-//! Asking Flink's REST interface: GET over HTTP/1.1, without encryption.
+//! Asking Flink's REST interface.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use flink_agents_runtime::http::{Answer, Client, Options, RequestError, Url};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Longer answers are cut: those asked for are short, but for logs, whose beginning is enough.
 const MAX_ANSWER: usize = 1 << 20;
+/// Of Flink's REST interface.
+const PORT: u16 = 8081;
 
 /// Address of a JobManager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
-    host: String,
-    port: u16,
-    prefix: String,
-}
-
-/// An answer, whatever it says.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) text: String,
+    /// Without a slash at its end.
+    base: String,
 }
 
 impl Address {
-    /// Reads `host`, `host:port`, `http://host:port/prefix`; the port is 8081 if it is left out.
+    /// Reads `host`, `host:port`, `http://host:port/prefix`; the port is 8081 if it is left out, and that of https behind
+    /// `https://`.
     ///
     /// # Errors
     /// When it is something else.
     pub(super) fn of(text: &str) -> Result<Address, String> {
-        if text.starts_with("https://") {
-            return Err(format!(
-                "{text}: encrypted REST cannot be asked; name an address behind the encryption, such as that of \
-                 `kubectl port-forward`, or of a tunnel"
-            ));
+        let none = || format!("{text} is no address such as localhost:8081 or https://flink.example.com");
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        if !["http", "https"].contains(&scheme) || rest.contains([' ', '@', '?', '#']) {
+            return Err(none());
         }
-        let rest = text.strip_prefix("http://").unwrap_or(text);
         let (place, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let (host, port) = match place.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')) {
-            Some((host, port)) if !port.ends_with(']') => {
-                let port = port.parse().map_err(|_| format!("{text}: '{port}' is no port"))?;
-                (host, port)
-            }
-            _ => (place, 8081),
+        let has_port = place
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.ends_with(':') && !port.ends_with(']'));
+        let port = if has_port || scheme == "https" {
+            String::new()
+        } else {
+            format!(":{PORT}")
         };
-        if host.is_empty() || host.contains([' ', '@']) {
-            return Err(format!("{text} is no address such as localhost:8081"));
+        let base = format!("{scheme}://{place}{port}/{prefix}")
+            .trim_end_matches('/')
+            .to_owned();
+        match Url::parse(&base) {
+            Ok(url) if url.has_host() => Ok(Address { base }),
+            Ok(_) => Err(none()),
+            Err(error) => Err(format!("{}: {error}", none())),
         }
-        let prefix = prefix.trim_end_matches('/');
-        Ok(Address {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            prefix: if prefix.is_empty() {
-                String::new()
-            } else {
-                format!("/{prefix}")
-            },
-        })
     }
 
-    pub(super) fn shown(&self) -> String {
-        format!("http://{}:{}{}", self.host, self.port, self.prefix)
+    pub(super) fn shown(&self) -> &str {
+        &self.base
     }
+}
 
-    /// Asks, and reads the answer, all within `limit`.
+/// A cluster that is asked.
+pub(super) struct Rest<'a> {
+    address: &'a Address,
+    client: Client,
+    limit: Duration,
+}
+
+impl<'a> Rest<'a> {
+    /// `ca_file`: certificates that are trusted besides those of the system; `limit`: of each request.
     ///
     /// # Errors
-    /// When there is no answer of HTTP.
-    pub(super) fn get(&self, path: &str, limit: Duration) -> io::Result<Answer> {
-        let until = Instant::now() + limit;
-        let left = || {
-            until
-                .saturating_duration_since(Instant::now())
-                .max(Duration::from_millis(1))
+    /// When that file is none.
+    pub(super) fn new(address: &'a Address, ca_file: Option<PathBuf>, limit: Duration) -> Result<Rest<'a>, String> {
+        let options = Options {
+            encrypted: address.base.starts_with("https:"),
+            ca_file,
+            ..Options::default()
         };
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let mut stream = None;
-        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, left()) {
-                Ok(connected) => {
-                    stream = Some(connected);
-                    break;
+        let client = Client::new(&options).map_err(|error| error.to_string())?;
+        Ok(Rest { address, client, limit })
+    }
+
+    pub(super) fn place(&self) -> &str {
+        self.address.shown()
+    }
+
+    /// Asks, and reads the answer, whatever it says.
+    ///
+    /// # Errors
+    /// When there is none; how to mend that.
+    pub(super) fn ask(&self, path: &str) -> Result<Answer, String> {
+        let url = Url::parse(&format!("{}{path}", self.address.base)).map_err(|error| error.to_string())?;
+        self.client
+            .get(url, self.limit, MAX_ANSWER)
+            .map_err(|error| match error {
+                RequestError::Untrusted(_) => {
+                    format!("{error}. If its certificate is of an authority of your own, let --ca-file name that one's")
                 }
-                Err(error) => last = error,
-            }
-        }
-        let mut stream = stream.ok_or(last)?;
-        stream.set_write_timeout(Some(left()))?;
-        let (host, port, prefix) = (&self.host, self.port, &self.prefix);
-        write!(
-            stream,
-            "GET {prefix}{path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-        )?;
-        let mut bytes = Vec::new();
-        let mut block = [0; 16 << 10];
-        while bytes.len() < MAX_ANSWER && !is_whole(&bytes) {
-            stream.set_read_timeout(Some(left()))?;
-            match stream.read(&mut block)? {
-                0 => break,
-                count => bytes.extend_from_slice(&block[..count]),
-            }
-            if Instant::now() >= until {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-        }
-        parse(&bytes)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "what answers there does not speak HTTP"))
+                _ => error.to_string(),
+            })
     }
-}
-
-/// Status, header and body, as far as they have come.
-fn split(bytes: &[u8]) -> Option<(u16, String, &[u8])> {
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-    let status = head.strip_prefix("http/1.")?.split(' ').nth(1)?.parse().ok()?;
-    Some((status, head, &bytes[end + 4..]))
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
-}
-
-/// Whether nothing follows, as far as the answer tells its length.
-fn is_whole(bytes: &[u8]) -> bool {
-    let length = |head: &str| header(head, "content-length")?.parse::<usize>().ok();
-    split(bytes).is_some_and(|(_, head, body)| length(&head).is_some_and(|length| body.len() >= length))
-}
-
-fn parse(bytes: &[u8]) -> Option<Answer> {
-    let (status, head, body) = split(bytes)?;
-    let chunked = header(&head, "transfer-encoding").is_some_and(|how| how.contains("chunked"));
-    let body = if chunked { joined(body) } else { body.to_vec() };
-    Some(Answer {
-        status,
-        text: String::from_utf8_lossy(&body).into_owned(),
-    })
-}
-
-/// The chunks of a body, as far as they have come.
-fn joined(mut rest: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::new();
-    while let Some(end) = rest.windows(2).position(|window| window == b"\r\n") {
-        let size = String::from_utf8_lossy(&rest[..end]);
-        let size = size
-            .split(';')
-            .next()
-            .and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
-        let Some(size) = size.filter(|size| *size > 0) else {
-            break;
-        };
-        let chunk = &rest[end + 2..];
-        whole.extend_from_slice(&chunk[..size.min(chunk.len())]);
-        rest = chunk.get(size + 2..).unwrap_or_default();
-    }
-    whole
 }
 
 #[cfg(test)]
@@ -168,23 +107,17 @@ mod tests {
             ("localhost:1", "http://localhost:1"),
             ("http://jm:8081/", "http://jm:8081"),
             ("http://proxy/flink/", "http://proxy:8081/flink"),
-            ("[::1]:80", "http://::1:80"),
+            ("[::1]:80", "http://[::1]:80"),
+            ("[::1]", "http://[::1]:8081"),
+            ("https://flink.example.com/jobs/", "https://flink.example.com/jobs"),
+            ("https://jm:8081", "https://jm:8081"),
         ] {
             assert_eq!(Address::of(text).unwrap().shown(), shown, "{text}");
         }
-        for text in ["", "https://jm", "jm:port", "http://", "user@jm"] {
+        for text in [
+            "", "ftp://jm", "jm:port", "http://", "https://", "user@jm", "jm?x", "a b",
+        ] {
             Address::of(text).unwrap_err();
         }
-    }
-
-    #[test]
-    fn answers_come_whole_in_chunks_or_cut_off() {
-        let plain = parse(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno").unwrap();
-        assert_eq!((plain.status, plain.text.as_str()), (404, "no"));
-        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
-        assert_eq!(parse(chunks).unwrap().text, "abcde");
-        assert_eq!(parse(&chunks[..chunks.len() - 8]).unwrap().text, "abcd");
-        assert!(parse(b"SSH-2.0-OpenSSH\r\n\r\n").is_none());
-        assert!(parse(b"").is_none());
     }
 }

@@ -29,7 +29,8 @@ class paths, its configuration, and its jobs with agents.
   --jar FILE           a job's jar; may be given several times
   --java FILE          the Java; else that of JAVA_HOME, else `java`
   --python FILE        the Python of workers; else python.executable of Flink's configuration, else `python`
-  --cluster ADDRESS    a running cluster: the JobManager's REST interface, such as localhost:8081
+  --cluster ADDRESS    a running cluster: the JobManager's REST interface, such as localhost:8081 or https://flink.example.com
+  --ca-file FILE       certificates in PEM form that are trusted besides those of the system, where that is encrypted
   --config FILE        a configuration file of Flink; without it the one in the directory FLINK_CONF_DIR, if that is set
   -Dagent.KEY=VALUE    an option, above that file
   --timeout DURATION   how long each program and each request may take, 30 s if it is left out
@@ -52,6 +53,7 @@ struct Request {
     own_java: Option<String>,
     own_home: Option<PathBuf>,
     cluster: Option<http::Address>,
+    ca_file: Option<PathBuf>,
     limit: Option<Duration>,
     json: bool,
     configuration: Configuration,
@@ -143,7 +145,10 @@ fn examine(request: Request) -> Report {
         Err(error) => report.wrong("config", error, "Correct it; jobs that read it are refused"),
     }
     if let Some(address) = &request.cluster {
-        cluster::check(address, flink.as_deref(), limit, &mut report);
+        match http::Rest::new(address, request.ca_file, limit) {
+            Ok(rest) => cluster::check(&rest, flink.as_deref(), &mut report),
+            Err(error) => report.wrong("cluster", error, "Let --ca-file name a file with certificates"),
+        }
     }
     report
 }
@@ -170,6 +175,8 @@ fn parse(words: &[String]) -> Result<Request, String> {
             request.own_home = Some(PathBuf::from(home));
         } else if let Some(address) = value_of("--cluster", word, &mut rest)? {
             request.cluster = Some(http::Address::of(&address)?);
+        } else if let Some(file) = value_of("--ca-file", word, &mut rest)? {
+            request.ca_file = Some(PathBuf::from(file));
         } else if let Some(limit) = value_of("--timeout", word, &mut rest)? {
             let parsed = parse_duration(&limit).filter(|limit| !limit.is_zero());
             request.limit = Some(parsed.ok_or_else(|| format!("--timeout {limit} is no duration such as 10 s"))?);

@@ -3,12 +3,17 @@
 #![allow(dead_code)] // As above.
 
 use super::Directory;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 
 /// Writes a jar with entries that are not packed.
@@ -82,14 +87,18 @@ pub fn java(directory: &Directory) -> String {
     )
 }
 
+fn owned(answers: &[(&str, u16, &str)]) -> BTreeMap<String, (u16, String)> {
+    let owned = answers
+        .iter()
+        .map(|(path, status, text)| ((*path).to_owned(), (*status, (*text).to_owned())));
+    owned.collect()
+}
+
 /// Answers requests for these paths, each a status and a text, as long as the test lasts; returns its address.
 pub fn server(answers: &[(&str, u16, &str)]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let owned = answers
-        .iter()
-        .map(|(path, status, text)| ((*path).to_owned(), (*status, (*text).to_owned())));
-    let answers: BTreeMap<String, (u16, String)> = owned.collect();
+    let answers = owned(answers);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             answer(&answers, stream);
@@ -98,11 +107,41 @@ pub fn server(answers: &[(&str, u16, &str)]) -> String {
     address
 }
 
-fn answer(answers: &BTreeMap<String, (u16, String)>, mut stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+/// The same by TLS, for `localhost`; returns its address, and its certificate in PEM form.
+pub fn encrypted_server(answers: &[(&str, u16, &str)]) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let made = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let made = made.self_signed(&key).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![made.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let answers = owned(answers);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            answer(&answers, StreamOwned::new(connection, stream));
+        }
+    });
+    (address, made.pem())
+}
+
+fn answer(answers: &BTreeMap<String, (u16, String)>, mut stream: impl Read + Write) {
+    let mut reader = BufReader::new(&mut stream);
     let mut first = String::new();
     let mut line = String::new();
-    reader.read_line(&mut first).unwrap();
+    if reader.read_line(&mut first).is_err() {
+        // Who asks does not trust the certificate.
+        return;
+    }
     while reader.read_line(&mut line).is_ok_and(|count| count > 2) {
         line.clear();
     }

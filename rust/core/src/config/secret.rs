@@ -38,6 +38,7 @@ const PARTS: &[&str] = &[
     "basicauth",
     "bearer",
     "httpheaders",
+    "otlpheaders",
     "token",
 ];
 

@@ -1,17 +1,22 @@
 //! The event log of a run in this process: to files by the runtime's writer, else to Python's logging. Lines for that are made
 //! at once and told when nothing is borrowed, as warnings are.
 
-use super::Local;
+use super::{EventData, Local};
+use crate::decode::read;
+use crate::observed::Told;
+use crate::uuid;
 use flink_agents_core::event_log::{Entry, Lines, Place, Problem, Report};
 use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::{AgentPlan, Routes};
 use flink_agents_core::run::{Effect, Machine};
+use flink_agents_core::value;
 use flink_agents_runtime::event_log::{EventLog, Headers, Keys, Options, Sink};
 use flink_agents_runtime::otlp::{Spans, traceparent_of};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-use std::time::Duration;
+use pyo3::types::{PyDict, PyString};
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Logger of lines that go to no file.
 const LOGGER: &str = "flink_agents.EventLog";
@@ -40,6 +45,11 @@ enum Target {
         lines: Lines,
         made: Vec<String>,
     },
+    /// To the user's own logger: entries with the attributes of their events, until Python asks for them.
+    Own {
+        agent: String,
+        entries: VecDeque<(Entry, Vec<u8>)>,
+    },
     /// There are live spans only.
     Nobody,
 }
@@ -63,6 +73,10 @@ impl Log {
         let spans = Spans::open(&plan.config, &place, agent).map_err(PyValueError::new_err)?;
         let target = match options.sink {
             _ if options.lines.is_off() => Target::Nobody,
+            _ if names_logger(plan)? => Target::Own {
+                agent: agent.to_owned(),
+                entries: VecDeque::new(),
+            },
             Sink::Directory(_) => {
                 let opened =
                     EventLog::open(&options, &place, agent).map_err(|error| PyOSError::new_err(error.to_string()))?;
@@ -148,8 +162,58 @@ impl Log {
                 }
                 None
             }
+            Target::Own { entries, .. } => {
+                entries.push_back((entry, attributes.to_vec()));
+                None
+            }
             Target::Nobody => None,
         }
+    }
+
+    /// What the user's own logger is to be told next.
+    pub(super) fn next_own<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Target::Own { agent, entries } = &mut self.target else {
+            return Ok(None);
+        };
+        let Some((entry, attributes)) = entries.pop_front() else {
+            return Ok(None);
+        };
+        let known = if entry.context.is_some() || entry.lifecycle.is_some() {
+            let mut bytes = Vec::new();
+            value::encode(&entry.to_value(agent), &mut bytes)
+                .map_err(|error| PyValueError::new_err(error.to_string()))?;
+            Some(read(py, &bytes)?.cast_into::<PyDict>()?)
+        } else {
+            None
+        };
+        let of_record = match &known {
+            Some(known) => known.get_item("attributes")?,
+            None => None,
+        };
+        let (upstream, action) = match &entry.upstream {
+            Some((event, action)) => (Some(uuid::to_int(py, event.0)?.into_any()), action.as_deref()),
+            None => (None, None),
+        };
+        let told = Told {
+            logged: true,
+            micros: entry.time.0.unsigned_abs() * 1_000_000 + u64::from(entry.time.1 / 1000),
+            event: uuid::to_int(py, entry.id.0)?.into_any(),
+            kind: PyString::new(py, &entry.event_type),
+            attributes: match of_record {
+                Some(attributes) => attributes,
+                None => read(py, &attributes)?,
+            },
+            upstream,
+            action: action.map(|name| PyString::new(py, name)),
+            trace: known.map(Bound::into_any),
+        };
+        told.into_step(py).map(Some)
+    }
+
+    /// Live spans that were sent, and those that are lost; nothing if there are none.
+    pub(super) fn spans(&self) -> Option<(u64, u64)> {
+        let figures = self.headers.exporter()?.figures();
+        Some((figures.sent, figures.dropped))
     }
 
     /// Whether lines should be told now.
@@ -161,7 +225,7 @@ impl Log {
     pub(super) fn take(&mut self) -> Vec<String> {
         match &mut self.target {
             Target::Logging { made, .. } => std::mem::take(made),
-            Target::File { .. } | Target::Nobody => Vec::new(),
+            Target::File { .. } | Target::Own { .. } | Target::Nobody => Vec::new(),
         }
     }
 
@@ -181,13 +245,67 @@ impl Log {
                 log.report()
                     .or_else(|| (!ended).then(|| "The event log was not written to its end in time".to_owned()))
             }
-            Target::Logging { .. } | Target::Nobody => None,
+            Target::Logging { .. } | Target::Own { .. } | Target::Nobody => None,
         }
     }
 
     /// The numbers of these texts may be given out again.
     pub(super) fn forget(&mut self, freed: &[Symbol]) {
         self.headers.forget(freed);
+    }
+}
+
+/// Whether the plan names a logger of the user's own.
+fn names_logger(plan: &AgentPlan) -> PyResult<bool> {
+    let name = plan.config.get_text("event-logger");
+    let name = name.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(name.is_some_and(|name| !name.trim().is_empty()))
+}
+
+/// Whether the plan names listeners.
+pub(super) fn names_listeners(plan: &AgentPlan) -> PyResult<bool> {
+    let names = plan.config.get_list("event-listeners");
+    let names = names.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(names.is_some_and(|names| names.iter().any(|name| !name.trim().is_empty())))
+}
+
+/// What listeners are to be told of an event that is processed now.
+pub(super) struct Heard {
+    micros: u64,
+    event: EventData,
+}
+
+impl Heard {
+    pub(super) fn of(py: Python<'_>, event: &EventData) -> Heard {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Heard {
+            micros: now.as_micros() as u64,
+            event: EventData {
+                id: event.id.clone_ref(py),
+                event_type: event.event_type.clone_ref(py),
+                attributes: event.attributes.clone(),
+                upstream: event.upstream.as_ref().map(|(id, action)| (id.clone_ref(py), *action)),
+            },
+        }
+    }
+
+    pub(super) fn into_step<'py>(self, py: Python<'py>, action_names: &[Py<PyString>]) -> PyResult<Bound<'py, PyAny>> {
+        let action = |number: usize| action_names.get(number).map(|name| name.bind(py).clone());
+        let told = Told {
+            logged: false,
+            micros: self.micros,
+            attributes: read(py, &self.event.attributes)?,
+            event: self.event.id.into_bound(py),
+            kind: self.event.event_type.into_bound(py),
+            action: self
+                .event
+                .upstream
+                .as_ref()
+                .and_then(|(_, by)| action(usize::from(by.0))),
+            upstream: self.event.upstream.map(|(id, _)| id.into_bound(py)),
+            trace: None,
+        };
+        told.into_step(py)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What metrics tell of a run: counted here, where it costs next to nothing, and asked for now and then.
 
 use super::Local;
+use super::event_log::Log;
 use flink_agents_core::ids::ActionId;
 use flink_agents_core::run::CallStep;
 use pyo3::prelude::*;
@@ -85,6 +86,10 @@ impl Local {
         told.set_item("executed", &self.meter.executed)?;
         let took: Vec<Vec<u64>> = self.meter.took.iter_mut().map(std::mem::take).collect();
         told.set_item("took", took)?;
+        if let Some((sent, dropped)) = self.log.as_ref().and_then(Log::spans) {
+            told.set_item("otlpSpansSent", sent)?;
+            told.set_item("otlpSpansDropped", dropped)?;
+        }
         if let Some(journal) = &mut self.journal {
             let figures = journal.driver().figures();
             told.set_item("numOfHeldOutputs", of_machine.held_outputs)?;

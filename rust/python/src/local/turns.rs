@@ -1,7 +1,7 @@
 //! What the core wants done: the next action for Python, and what happens without it. Warnings are kept until nothing is
 //! borrowed, since handlers of Python's logging may come back here.
 
-use super::event_log::{self, Log};
+use super::event_log::{self, Heard, Log};
 use super::{Kept, Local, Stored, calls};
 use crate::decode::read;
 use flink_agents_core::event_log::Report;
@@ -57,9 +57,14 @@ impl Local {
                 }
             }
             Effect::Processed { key, event } => {
-                if let (Some(log), Some(Stored::Event(event))) = (&mut self.log, self.values.get(event.0 as usize)) {
-                    self.warnings
-                        .extend(log.processed(key, &self.machine, &event.attributes));
+                if let Some(Stored::Event(event)) = self.values.get(event.0 as usize) {
+                    if let Some(log) = &mut self.log {
+                        self.warnings
+                            .extend(log.processed(key, &self.machine, &event.attributes));
+                    }
+                    if self.listened {
+                        self.heard.push_back(Heard::of(py, event));
+                    }
                 }
             }
             Effect::Release(handle) => self.free(handle),
@@ -155,12 +160,18 @@ impl Local {
     /// Goes on to the next action to run, or to the next warning: what has been polled is not lost if that cannot be told.
     pub(super) fn turn<'py>(&mut self, py: Python<'py>) -> PyResult<Turn<'py>> {
         self.poll_store()?;
-        while self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
+        loop {
+            if let Some(step) = self.next_observed(py)? {
+                return Ok(Turn::Step(step));
+            }
+            if !self.warnings.is_empty() || self.log.as_ref().is_some_and(Log::is_full) {
+                return Ok(Turn::Warned);
+            }
             let Some(effect) = self.machine.poll_effect(true) else {
                 if self.journal.is_some() && self.go_on(py)? {
                     continue;
                 }
-                break;
+                return Ok(Turn::Nothing);
             };
             if !matches!(effect, Effect::RunEnded { .. }) {
                 self.trace(&effect);
@@ -217,13 +228,19 @@ impl Local {
                 other => self.apply(py, other)?,
             }
         }
-        Ok(
-            if self.warnings.is_empty() && !self.log.as_ref().is_some_and(Log::is_full) {
-                Turn::Nothing
-            } else {
-                Turn::Warned
-            },
-        )
+    }
+
+    /// What listeners, or the user's own logger, are to be told before anything else happens.
+    pub(super) fn next_observed<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(log) = &mut self.log
+            && let Some(step) = log.next_own(py)?
+        {
+            return Ok(Some(step));
+        }
+        match self.heard.pop_front() {
+            Some(heard) => heard.into_step(py, &self.action_names).map(Some),
+            None => Ok(None),
+        }
     }
 }
 

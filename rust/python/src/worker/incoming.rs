@@ -5,11 +5,12 @@ use super::link::garbage;
 use super::memory::core;
 use super::{Key, Task, Worker, no_task};
 use crate::decode::read;
+use crate::observed::Told as Seen;
 use crate::uuid;
 use flink_agents_core::ids::Symbol;
 use flink_agents_core::memory::{Mirror, Node, Space};
 use flink_agents_core::symbols::Symbols;
-use flink_agents_runtime::worker::frames::{self, NAMES, Name, ToWorker};
+use flink_agents_runtime::worker::frames::{self, NAMES, Name, Observer, ToWorker};
 use flink_agents_runtime::worker::stream;
 use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
@@ -115,6 +116,11 @@ impl Worker {
                     return Ok(Taken::Step(ready.into_any()));
                 }
             }
+            ToWorker::Observed(observed) => {
+                // For those before it.
+                self.keep_alive(Instant::now())?;
+                return self.observed(py, &observed).map(Taken::Step);
+            }
             ToWorker::Hello { .. } => return Err(PyConnectionError::new_err("the TaskManager greeted twice")),
         }
         Ok(Taken::Nothing)
@@ -163,6 +169,31 @@ impl Worker {
             .into_any();
         self.tasks.insert(run.task, entry);
         Ok(step)
+    }
+
+    fn observed<'py>(&self, py: Python<'py>, observed: &frames::Observed<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let (upstream, action) = match &observed.upstream {
+            Some(upstream) => (
+                Some(uuid::to_int(py, upstream.event)?.into_any()),
+                Some(self.names.text(py, &upstream.action)?),
+            ),
+            None => (None, None),
+        };
+        let seen = Seen {
+            logged: observed.observer == Observer::Logger,
+            micros: observed.micros,
+            event: uuid::to_int(py, observed.event)?.into_any(),
+            kind: self.names.text(py, &observed.kind)?,
+            attributes: read(py, observed.attributes)?,
+            upstream,
+            action,
+            trace: if observed.trace.is_empty() {
+                None
+            } else {
+                Some(read(py, observed.trace)?)
+            },
+        };
+        seen.into_step(py)
     }
 
     fn told(&mut self, slot: u32, space: Space, path: Symbol, node: frames::Node<'_>) {

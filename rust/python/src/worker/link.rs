@@ -11,6 +11,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 /// What is sent before the batch has been worked off, so that one batch never piles up beyond measure.
 const MUCH: usize = 1 << 20;
@@ -38,6 +39,8 @@ pub(super) struct Link {
     socket: UnixStream,
     pub(super) received: Received,
     out: Vec<u8>,
+    /// When something was sent last.
+    sent: Instant,
     pub(super) ended: bool,
 }
 
@@ -82,6 +85,7 @@ impl Link {
             socket,
             received,
             out: Vec::with_capacity(64 << 10),
+            sent: Instant::now(),
             ended: false,
         };
         Ok((link, greeting))
@@ -100,7 +104,20 @@ impl Link {
     pub(super) fn send_all(&mut self) -> PyResult<()> {
         let sent = self.socket.write_all(&self.out).map_err(lost);
         self.out.clear();
+        self.sent = Instant::now();
         sent
+    }
+
+    /// Sends what there is, or a sign of life, if nothing was sent for so long: a batch of what is slow may take longer than a
+    /// worker may be silent.
+    pub(super) fn keep_alive(&mut self, now: Instant, beat: Duration) -> PyResult<()> {
+        if now.saturating_duration_since(self.sent) < beat {
+            return Ok(());
+        }
+        if self.out.is_empty() {
+            self.put(&FromWorker::Beat)?;
+        }
+        self.send_all()
     }
 
     /// Sends all there is; other threads of Python may run while the TaskManager is slow.
@@ -117,6 +134,7 @@ impl Link {
             py.detach(|| socket.write_all(&out[sent..])).map_err(lost)?;
         }
         out.clear();
+        self.sent = Instant::now();
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What hosts know of a processed event before they look at its attributes, and records of executions.
 
-use crate::otlp::Spans;
+use crate::otlp::{Exporter, Spans};
 use flink_agents_core::event_log::{Chance, Entry, Level, Levels, Problem, Report, Settings, Status, Trace};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::run::{Effect, Machine, Router};
@@ -140,6 +140,11 @@ impl Headers {
     /// Whether the trace goes live.
     pub fn has_spans(&self) -> bool {
         self.spans.is_some()
+    }
+
+    /// Who sends it there.
+    pub fn exporter(&self) -> Option<&Arc<Exporter>> {
+        self.spans.as_ref().map(Spans::exporter)
     }
 
     /// Something that who runs the job should know of the sending of spans, once.

@@ -73,7 +73,7 @@ pub const KNOWN: &[Known] = &[
         "Watermarks, and changes of idleness or record attributes, that wait for inputs before them to finish"),
     known("numOfLateCallResults", Scope::Agent, "counter", "results", "all",
         "What durable calls brought after they were given up (time limit, cancellation): dropped"),
-    known("eventListenerFailures", Scope::Agent, "counter", "failures", "Java",
+    known("eventListenerFailures", Scope::Agent, "counter", "failures", "all",
         "Exceptions that event listeners threw; the job goes on"),
     known("numOfWorkerRestarts", Scope::Agent, "gauge", "restarts", "Python on Flink",
         "How often the subtask, and with it its Python workers, was started again since the job began"),

@@ -1,28 +1,26 @@
 //! Live traces: runs, actions and what actions report as spans, sent to whoever receives OTLP over HTTP (`otlp.endpoint`).
 //!
-//! `spans.rs` makes spans of what the execution trace of the event log observes, `encode.rs` their protobuf form, `http.rs` sends
+//! `spans.rs` makes spans of what the execution trace of the event log observes, `encode.rs` their protobuf form, `endpoint.rs` sends
 //! it; this file is the queue between the thread of the machine and that of the exporter. *Lifecycle*: from [`Exporter::open`] to
 //! [`Exporter::close`]. *Constraint*: a receiver that is down, slow or refuses costs spans, which are counted, and nothing else:
 //! nobody ever waits for it but `close`, for a bounded time.
 
 mod encode;
-mod http;
+mod endpoint;
 mod spans;
 #[cfg(test)]
 mod tests;
 
-pub use http::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, OPTION, endpoint};
 pub use spans::{Spans, traceparent_of};
 
-use flink_agents_core::config::{ConfigError, ConfigMap};
+use endpoint::Receiver;
 use flink_agents_core::event_log::Place;
 use spans::Span;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Name of the option.
-pub const OPTION: &str = "otlp.endpoint";
 /// Spans that may wait.
 const MOST: usize = 16_384;
 /// Spans that are sent together.
@@ -31,19 +29,6 @@ const BATCH: usize = 512;
 const LINGER: Duration = Duration::from_secs(1);
 /// Waits after a failure: the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-
-/// The endpoint that the configuration names; nothing if it names none.
-///
-/// # Errors
-/// When it is no URL that spans can be sent to.
-pub fn endpoint(config: &ConfigMap) -> Result<Option<Endpoint>, String> {
-    let text = config
-        .get_text(OPTION)
-        .map_err(|error: ConfigError| error.to_string())?;
-    let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    text.map(|text| Endpoint::parse(text).map_err(|error| error.to_string()))
-        .transpose()
-}
 
 #[derive(Default)]
 struct State {
@@ -103,13 +88,13 @@ impl Exporter {
     ///
     /// # Errors
     /// When there is no thread for it.
-    pub fn open(endpoint: Endpoint, place: &Place, agent: &str) -> std::io::Result<Exporter> {
+    fn open(receiver: Receiver, place: &Place, agent: &str) -> std::io::Result<Exporter> {
         let shared = Arc::<Shared>::default();
         let head = encode::head(place, agent);
         let its = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("flink-agents-otlp".to_owned())
-            .spawn(move || send_all(&its, &endpoint, &head))?;
+            .spawn(move || send_all(&its, &receiver, &head))?;
         Ok(Exporter {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -168,20 +153,20 @@ impl Drop for Exporter {
     }
 }
 
-fn send_all(shared: &Shared, endpoint: &Endpoint, head: &[u8]) {
+fn send_all(shared: &Shared, receiver: &Receiver, head: &[u8]) {
     let mut lost = false;
     while let Some(batch) = next(shared) {
         let body = encode::request(head, &batch);
         let mut pause = BACKOFF.0;
         loop {
-            let failure = match endpoint.post(&body, || time_left(shared)) {
-                Ok(()) => break told(shared, endpoint, batch.len(), &mut lost),
+            let failure = match receiver.post(&body, || time_left(shared)) {
+                Ok(()) => break told(shared, receiver, batch.len(), &mut lost),
                 Err(failure) => failure,
             };
             let mut state = shared.lock();
             if !lost {
                 state.report = Some(format!(
-                    "Spans cannot be sent to {endpoint} ({OPTION}): {failure}. The job goes on; it is tried again, and spans that do not fit in the queue meanwhile are dropped"
+                    "Spans cannot be sent to {receiver} ({OPTION}): {failure}. The job goes on; it is tried again, and spans that do not fit in the queue meanwhile are dropped"
                 ));
             }
             lost = true;
@@ -198,12 +183,12 @@ fn send_all(shared: &Shared, endpoint: &Endpoint, head: &[u8]) {
     shared.changed.notify_all();
 }
 
-fn told(shared: &Shared, endpoint: &Endpoint, spans: usize, lost: &mut bool) {
+fn told(shared: &Shared, receiver: &Receiver, spans: usize, lost: &mut bool) {
     let mut state = shared.lock();
     state.sent += spans as u64;
     if *lost {
         let dropped = state.dropped;
-        state.report = Some(format!("Spans are sent to {endpoint} again; {dropped} were dropped"));
+        state.report = Some(format!("Spans are sent to {receiver} again; {dropped} were dropped"));
         *lost = false;
     }
 }

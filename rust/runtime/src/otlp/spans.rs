@@ -131,12 +131,12 @@ impl Spans {
     /// Those of an agent whose configuration names an endpoint; nothing if it names none.
     ///
     /// # Errors
-    /// When the endpoint is none, or there is no thread to send with.
+    /// When an option is wrong, a secret is not where it should be, or there is no thread to send with.
     pub fn open(config: &ConfigMap, place: &Place, agent: &str) -> Result<Option<Spans>, String> {
-        let Some(endpoint) = super::endpoint(config)? else {
+        let Some(receiver) = super::endpoint::Receiver::of(config)? else {
             return Ok(None);
         };
-        let exporter = Exporter::open(endpoint, place, agent);
+        let exporter = Exporter::open(receiver, place, agent);
         let exporter = exporter.map_err(|error| format!("Spans have no thread to be sent with: {error}"))?;
         Ok(Some(Spans::new(Arc::new(exporter), agent)))
     }

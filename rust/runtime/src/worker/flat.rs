@@ -36,8 +36,9 @@
 //! | 7 forget | slot | |
 //! | 8 name | number | blob of text |
 //! | 9 call ready | task | call `u32`; step `u8` (0 execute, 1 reconcile, 2 return, 3 raise); blob of the call's key; blob |
+//! | 10 observed | microseconds since 1970 | flags `u8` (1 for the logger, 2 upstream); id; with upstream as above; name of the type; blob of attributes; blob of the trace |
 
-use super::frames::{Change, FromWorker, Known, Name, Node, Run, Space, Step, ToWorker, Upstream};
+use super::frames::{Change, FromWorker, Known, Name, Node, Observed, Observer, Run, Space, Step, ToWorker, Upstream};
 use super::stream::{self, FrameError};
 
 /// Appends a frame of the worker's. `Ready`, `Refused` and `Beat` are no concern of the host and leave nothing.
@@ -286,19 +287,28 @@ fn node(code: u8, bytes: &[u8]) -> Node<'_> {
     }
 }
 
-/// Turns a host's records into frames, and says how many of them run a task.
+/// What a host's records are, for who watches over the worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// How many run a task.
+    pub(crate) runs: u32,
+    /// Whether listeners or a logger are told of something.
+    pub(crate) observed: bool,
+}
+
+/// Turns a host's records into frames, and says what they are.
 ///
 /// # Errors
 /// When they are malformed or one is too large; `out` then holds those before it.
-pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<u32, FlatError> {
+pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<Contents, FlatError> {
     let mut reader = Reader { bytes: records, at: 0 };
-    let mut runs = 0;
+    let mut contents = Contents::default();
     while reader.at < records.len() {
         let kind = reader.u8()?;
         let number = reader.u64()?;
         let frame = match kind {
             1 => {
-                runs += 1;
+                contents.runs += 1;
                 ToWorker::Run(run(number, &mut reader)?)
             }
             2 => ToWorker::Resume { task: number },
@@ -331,11 +341,15 @@ pub(crate) fn to_frames(records: &[u8], out: &mut Vec<u8>) -> Result<u32, FlatEr
                 key: reader.text()?,
                 payload: reader.blob()?,
             },
+            10 => {
+                contents.observed = true;
+                ToWorker::Observed(observed(number, &mut reader)?)
+            }
             _ => return Err(FlatError::Malformed(reader.at - 9)),
         };
         stream::put(&frame, out)?;
     }
-    Ok(runs)
+    Ok(contents)
 }
 
 fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
@@ -343,14 +357,7 @@ fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
     let slot = reader.u32()?;
     let flags = reader.u8()?;
     let event = reader.id()?;
-    let upstream = if flags & 2 != 0 {
-        Some(Upstream {
-            event: reader.id()?,
-            action: reader.name()?,
-        })
-    } else {
-        None
-    };
+    let upstream = upstream(flags, reader)?;
     let key = reader.text()?;
     let kind = reader.name()?;
     Ok(Run {
@@ -364,6 +371,35 @@ fn run<'a>(task: u64, reader: &mut Reader<'a>) -> Result<Run<'a>, FlatError> {
         attributes: reader.blob()?,
         upstream,
         known: known(reader)?,
+    })
+}
+
+fn upstream<'a>(flags: u8, reader: &mut Reader<'a>) -> Result<Option<Upstream<'a>>, FlatError> {
+    if flags & 2 == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Upstream {
+        event: reader.id()?,
+        action: reader.name()?,
+    }))
+}
+
+fn observed<'a>(micros: u64, reader: &mut Reader<'a>) -> Result<Observed<'a>, FlatError> {
+    let flags = reader.u8()?;
+    let event = reader.id()?;
+    let upstream = upstream(flags, reader)?;
+    Ok(Observed {
+        observer: if flags & 1 == 0 {
+            Observer::Listeners
+        } else {
+            Observer::Logger
+        },
+        micros,
+        event,
+        upstream,
+        kind: reader.name()?,
+        attributes: reader.blob()?,
+        trace: reader.blob()?,
     })
 }
 
@@ -409,7 +445,11 @@ mod tests {
         records.extend(record(1, 77, &run));
         records.extend(record(6, 9, &[]));
         let mut bytes = Vec::new();
-        assert_eq!(to_frames(&records, &mut bytes), Ok(1));
+        let one = Contents {
+            runs: 1,
+            observed: false,
+        };
+        assert_eq!(to_frames(&records, &mut bytes), Ok(one));
 
         let mut received = stream::Received::default();
         received.room()[..bytes.len()].copy_from_slice(&bytes);
@@ -460,7 +500,7 @@ mod tests {
 
         let answer = record(9, 7, b"\x03\0\0\0\x02\x01\0\0\0k\x02\0\0\0ok");
         let mut bytes = Vec::new();
-        assert_eq!(to_frames(&answer, &mut bytes), Ok(0));
+        assert_eq!(to_frames(&answer, &mut bytes), Ok(Contents::default()));
         let mut received = stream::Received::default();
         received.room()[..bytes.len()].copy_from_slice(&bytes);
         received.filled(bytes.len());
@@ -494,6 +534,43 @@ mod tests {
         );
         let texts = b"\x03\0\0\0a.B\x02\0\0\0no\x05\0\0\0B: no\0\0\0\0";
         assert_eq!(records, record(17, 7, texts));
+    }
+
+    #[test]
+    fn an_event_that_was_processed_becomes_a_frame_and_runs_nothing() {
+        let mut rest = vec![3];
+        rest.extend_from_slice(&1_u64.to_le_bytes());
+        rest.extend_from_slice(&2_u64.to_le_bytes());
+        rest.extend_from_slice(&[0; 16]);
+        put_name(&Name::Text("act"), &mut rest);
+        put_name(&Name::Text("e1"), &mut rest);
+        put_blob(&[12, 0], &mut rest);
+        put_blob(b"trace", &mut rest);
+        let mut bytes = Vec::new();
+        let observed = Contents {
+            runs: 0,
+            observed: true,
+        };
+        assert_eq!(to_frames(&record(10, 1_000_001, &rest), &mut bytes), Ok(observed));
+        let mut received = stream::Received::default();
+        received.room()[..bytes.len()].copy_from_slice(&bytes);
+        received.filled(bytes.len());
+        let frame = received.frame().unwrap().unwrap();
+        assert_eq!(
+            stream::read::<ToWorker<'_>>(frame).unwrap(),
+            ToWorker::Observed(Observed {
+                observer: Observer::Logger,
+                micros: 1_000_001,
+                event: 1 << 64 | 2,
+                kind: Name::Text("e1"),
+                attributes: &[12, 0],
+                upstream: Some(Upstream {
+                    event: 0,
+                    action: Name::Text("act"),
+                }),
+                trace: b"trace",
+            })
+        );
     }
 
     #[test]

@@ -32,6 +32,11 @@
 //! that was replayed has arrived with the [`FromWorker::Mark`] of its batch: what it set off was said before. Without a store
 //! none of these is ever sent.
 //!
+//! # Listeners and event loggers
+//!
+//! Those of the worker's language are told of processed events by [`ToWorker::Observed`], in the order of the host, before any
+//! action that such an event triggers. They answer nothing.
+//!
 //! # Names
 //!
 //! Event types and memory paths come again and again: each end may give one a number once ([`ToWorker::Name`],
@@ -40,7 +45,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -124,6 +129,38 @@ pub struct Upstream<'a> {
     /// The action that sent it; empty if it is not known.
     #[serde(borrow)]
     pub action: Name<'a>,
+}
+
+/// Who is told of a processed event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Observer {
+    /// The event listeners.
+    Listeners,
+    /// The event logger.
+    Logger,
+}
+
+/// An event that was processed, or for the logger a record of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed<'a> {
+    /// Who is told.
+    pub observer: Observer,
+    /// When, in microseconds since 1970.
+    pub micros: u64,
+    /// Id of the event.
+    #[serde(with = "postcard::fixint::le")]
+    pub event: u128,
+    /// Type of the event.
+    #[serde(borrow)]
+    pub kind: Name<'a>,
+    /// Attributes of the event, as plain data: a map with text keys.
+    #[serde(borrow, with = "serde_bytes")]
+    pub attributes: &'a [u8],
+    /// Where it comes from.
+    pub upstream: Option<Upstream<'a>>,
+    /// Its place in the execution trace, as plain data: a map with the names that lines of the log have. Empty without a trace.
+    #[serde(borrow, with = "serde_bytes")]
+    pub trace: &'a [u8],
 }
 
 /// What is to be done with a durable call.
@@ -253,6 +290,8 @@ pub enum ToWorker<'a> {
         #[serde(borrow, with = "serde_bytes")]
         payload: &'a [u8],
     },
+    /// An event was processed.
+    Observed(#[serde(borrow)] Observed<'a>),
 }
 
 /// From the worker to the host. The order of the variants is part of the format.

@@ -16,6 +16,8 @@ use std::time::Duration;
 const LAST_WORDS: usize = 20;
 /// Lines kept for a host that is slow to log them.
 const WAITING: usize = 10_000;
+/// Of lines about the worker.
+const LOGGER: &str = "flink_agents";
 /// A longer line is cut.
 const LONGEST: usize = 64 << 10;
 
@@ -89,7 +91,19 @@ impl Output {
     }
 
     fn add(&self, line: &[u8]) {
-        let line = LogLine::parse(line);
+        self.put(LogLine::parse(line));
+    }
+
+    /// Adds a line that the worker cannot write itself.
+    pub(crate) fn warn(&self, text: String) {
+        self.put(LogLine {
+            level: Level::Warning,
+            logger: LOGGER.to_owned(),
+            text,
+        });
+    }
+
+    fn put(&self, line: LogLine) {
         let mut lines = self.lines();
         if lines.last.len() == LAST_WORDS {
             lines.last.pop_front();

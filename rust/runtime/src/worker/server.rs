@@ -15,7 +15,7 @@ use super::{flat, flat::FlatError};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -100,6 +100,9 @@ struct Shared {
     /// Milliseconds from `started` to the last sign of life.
     heard: AtomicU64,
     unfinished: AtomicI64,
+    /// The last batch that listeners or a logger are told something by, and the last that the worker is through with.
+    observing: AtomicU32,
+    through: AtomicU32,
     stopping: AtomicBool,
 }
 
@@ -175,9 +178,12 @@ impl Shared {
     fn take_frames(&self, received: &mut Received, records: &mut Vec<u8>) -> Result<(), FrameError> {
         while let Some(bytes) = received.frame()? {
             let frame = stream::read::<FromWorker<'_>>(bytes)?;
-            use FromWorker::{Fail, Finish, Threw};
-            if matches!(frame, Finish { .. } | Fail { .. } | Threw { .. }) {
-                self.unfinished.fetch_sub(1, Ordering::AcqRel);
+            match frame {
+                FromWorker::Finish { .. } | FromWorker::Fail { .. } | FromWorker::Threw { .. } => {
+                    self.unfinished.fetch_sub(1, Ordering::AcqRel);
+                }
+                FromWorker::Mark { batch } => self.through.store(batch, Ordering::Release),
+                _ => {}
             }
             flat::put(&frame, records);
         }
@@ -241,13 +247,30 @@ impl Shared {
         }
     }
 
+    /// Whether listeners or a logger are still to be told of something.
+    fn is_observing(&self) -> bool {
+        let through = self.through.load(Ordering::Acquire);
+        // Numbers of batches start again at 0.
+        self.observing.load(Ordering::Acquire).wrapping_sub(through) as i32 > 0
+    }
+
+    /// Whether it has to give signs of life.
+    fn has_work(&self) -> bool {
+        self.unfinished.load(Ordering::Acquire) > 0 || self.is_observing()
+    }
+
     /// Which limit the worker has exceeded, if any.
     fn exceeded(&self) -> Option<String> {
-        if self.unfinished.load(Ordering::Acquire) > 0 {
+        if self.has_work() {
             let silent = self.now().saturating_sub(self.heard.load(Ordering::Acquire));
             if silent > self.settings.silence.as_millis() as u64 {
+                let remedy = if self.is_observing() {
+                    "If an action, an event listener or an event logger may take that long, raise option python.worker.timeout, make the action async, or have the others hand their work to a thread of their own"
+                } else {
+                    "If an action may take that long, raise option python.worker.timeout, or make it async"
+                };
                 return Some(format!(
-                    "was silent for {} s while it had work, and was ended: something in it blocks. If an action may take that long, raise option python.worker.timeout, or make it async",
+                    "was silent for {} s while it had work, and was ended: something in it blocks. {remedy}",
                     seconds(Duration::from_millis(silent))
                 ));
             }
@@ -261,6 +284,15 @@ impl Shared {
                 limit >> 20
             )
         })
+    }
+
+    fn unheard(&self) -> String {
+        format!(
+            "The Python worker of agent '{}' (task {}) had not told its event listeners or event logger of the last events {} s after its task had ended, and was ended: those are lost to them. Make them quicker, or have them hand their work to a thread of their own",
+            self.settings.agent,
+            self.settings.task,
+            seconds(self.settings.grace)
+        )
     }
 
     fn obituary(&self, what: &str) -> String {
@@ -336,6 +368,8 @@ impl Worker {
             started: Instant::now(),
             heard: AtomicU64::new(0),
             unfinished: AtomicI64::new(0),
+            observing: AtomicU32::new(0),
+            through: AtomicU32::new(0),
             stopping: AtomicBool::new(false),
         });
         let mut worker = Worker {
@@ -369,13 +403,19 @@ impl Worker {
     /// [`Worker::receive`] tells.
     pub fn send(&mut self, records: &[u8]) -> Result<u32, WorkerError> {
         self.frames.clear();
-        let runs = flat::to_frames(records, &mut self.frames)?;
+        let contents = flat::to_frames(records, &mut self.frames)?;
         self.batches = self.batches.wrapping_add(1);
         let mark = ToWorker::Mark { batch: self.batches };
         stream::put(&mark, &mut self.frames).map_err(FlatError::Frame)?;
-        if runs > 0 && self.shared.unfinished.fetch_add(i64::from(runs), Ordering::AcqRel) <= 0 {
+        if (contents.runs > 0 || contents.observed) && !self.shared.has_work() {
             // It was entitled to be silent until now.
             self.shared.heard.store(self.shared.now(), Ordering::Release);
+        }
+        self.shared
+            .unfinished
+            .fetch_add(i64::from(contents.runs), Ordering::AcqRel);
+        if contents.observed {
+            self.shared.observing.store(self.batches, Ordering::Release);
         }
         let mut outgoing = lock(&self.shared.outgoing);
         if outgoing.closed {
@@ -423,7 +463,18 @@ impl Worker {
             return;
         };
         let mut bytes = Vec::new();
-        if stream::put(&ToWorker::Stop, &mut bytes).is_ok() {
+        let said = stream::put(&ToWorker::Stop, &mut bytes).is_ok();
+        let mut outgoing = lock(&self.shared.outgoing);
+        if said && (outgoing.sending || !outgoing.bytes.is_empty()) && !outgoing.closed {
+            // Behind what is on its way: listeners are told of everything.
+            outgoing.bytes.append(&mut bytes);
+            self.shared.outgoing_changed.notify_one();
+            drop(outgoing);
+            self.ending = Some((process, Instant::now() + self.shared.settings.grace));
+            return;
+        }
+        drop(outgoing);
+        if said {
             let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
             // Where the socket is full, the end of the stream says the same.
             let _ = rustix::net::send(&self.shared.socket, &bytes, flags);
@@ -437,7 +488,11 @@ impl Worker {
     pub fn stop(&mut self) {
         self.ask_to_stop();
         if let Some((mut process, until)) = self.ending.take() {
-            process.wait(until.saturating_duration_since(Instant::now()));
+            let ended = process.wait(until.saturating_duration_since(Instant::now()));
+            if ended.is_none() && self.shared.is_observing() {
+                // Now: with the process, what it prints ends.
+                self.shared.output.warn(self.shared.unheard());
+            }
             process.kill();
         }
         let _ = self.shared.socket.shutdown(std::net::Shutdown::Both);

@@ -10,6 +10,9 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Supplier;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventContext;
@@ -19,6 +22,11 @@ import org.apache.flink.agents.api.logger.EventLoggerFactory;
 import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
 import org.apache.flink.agents.api.logger.LoggerType;
 import org.apache.flink.agents.api.trace.ExecutionTraceContext;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.LogEvent;
+import org.apache.logging.log4j.core.Logger;
+import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -127,6 +135,46 @@ class EventLoggersTest {
         harness.close();
         // Nine events, at least one flush, the end.
         assertThat(EventLogTest.counter(harness, "eventLogWriteFailures")).isGreaterThanOrEqualTo(11);
+    }
+
+    /** Waits at the first event until it has been named. */
+    public static final class Hanging extends Own {
+        static final CountDownLatch NAMED = new CountDownLatch(1);
+
+        @Override
+        public void append(final EventContext context, final Event event) throws Exception {
+            NAMED.await();
+            TOLD.add(context.getEventType());
+        }
+    }
+
+    @Test
+    void aLoggerThatHangsIsNamedAndMissesNothingWhenItComesBack() throws Exception {
+        final BlockingQueue<String> said = new LinkedBlockingQueue<>();
+        final AbstractAppender appender =
+                new AbstractAppender("captured", null, null, true, Property.EMPTY_ARRAY) {
+                    @Override
+                    public void append(final LogEvent event) {
+                        said.add(event.getLevel() + " " + event.getMessage().getFormattedMessage());
+                        Hanging.NAMED.countDown();
+                    }
+                };
+        appender.start();
+        final Logger logger = (Logger) LogManager.getLogger("org.apache.flink.agents.runtime.host.UserCodeWatch");
+        logger.addAppender(appender);
+        try (Harness<String, String> harness = open(Hanging::new, inFiles())) {
+            harness.in("k/a");
+            harness.mails();
+            assertThat(harness.out()).containsExactly("done");
+            assertThat(said.take())
+                    .startsWith("WARN Event logger " + Hanging.class.getName() + ", told of _input_event, has not come back for ")
+                    .contains("The subtask waits for it", "Hanging.append(");
+            assertThat(said.take()).contains("Event logger " + Hanging.class.getName(), "has come back, after at most ");
+            assertThat(EventLogTest.counter(harness, "eventLogWriteFailures")).isZero();
+        } finally {
+            logger.removeAppender(appender);
+        }
+        assertThat(Own.TOLD).containsSubsequence("open 0", "_input_event", "my.step", "_output_event", "close");
     }
 
     @Test

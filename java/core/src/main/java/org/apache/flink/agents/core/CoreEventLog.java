@@ -23,16 +23,21 @@ public final class CoreEventLog implements AutoCloseable {
     public static final int FAILED = 2;
 
     private static final byte[] NONE = new byte[32];
+    private static final byte[] NO_SPANS = new byte[16];
 
     private final AgentsCore core;
     private final long handle;
     private boolean ended;
     private boolean closed;
     private byte[] lastFigures = NONE;
+    /** 0 if none are sent. */
+    private final long spans;
+    private byte[] lastSpans = NO_SPANS;
 
     private CoreEventLog(final AgentsCore core, final long handle) {
         this.core = core;
         this.handle = handle;
+        spans = Natives.eventLogSpans(core.handle());
     }
 
     /**
@@ -193,11 +198,32 @@ public final class CoreEventLog implements AutoCloseable {
         return figure(3);
     }
 
+    /** Live spans that the receiver has taken. For any thread. */
+    public long spansSent() {
+        return spansFigure(0);
+    }
+
+    /** Live spans that are lost. For any thread. */
+    public long spansDropped() {
+        return spansFigure(1);
+    }
+
+    private synchronized long spansFigure(final int index) {
+        if (!closed && spans != 0) {
+            lastSpans = Natives.eventLogSpansFigures(spans);
+        }
+        return numberOf(lastSpans, index);
+    }
+
+    private static long numberOf(final byte[] figures, final int index) {
+        return ByteBuffer.wrap(figures).order(ByteOrder.LITTLE_ENDIAN).getLong(index * Long.BYTES);
+    }
+
     private synchronized long figure(final int index) {
         if (!closed && hasLines()) {
             lastFigures = Natives.eventLogFigures(handle);
         }
-        return ByteBuffer.wrap(lastFigures).order(ByteOrder.LITTLE_ENDIAN).getLong(index * Long.BYTES);
+        return numberOf(lastFigures, index);
     }
 
     /** Nobody waits for room any more: the host is being cancelled. */
@@ -226,6 +252,10 @@ public final class CoreEventLog implements AutoCloseable {
             if (ended) {
                 Natives.eventLogFree(handle);
             }
+        }
+        if (!closed && spans != 0) {
+            lastSpans = Natives.eventLogSpansFigures(spans);
+            Natives.eventLogSpansFree(spans);
         }
         closed = true;
     }

@@ -206,6 +206,12 @@ public final class Natives {
 
     static native void eventLogSpansEnd(long handle, int millis);
 
+    static native long eventLogSpans(long handle);
+
+    static native byte[] eventLogSpansFigures(long spans);
+
+    static native void eventLogSpansFree(long spans);
+
     static native byte[] eventLogEntries(long handle);
 
     static native byte[] eventLogPath(long log);

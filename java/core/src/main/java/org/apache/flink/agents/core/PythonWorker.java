@@ -98,6 +98,7 @@ public final class PythonWorker implements AutoCloseable {
     private static final int TO_FORGET = 7;
     private static final int TO_NAME = 8;
     private static final int TO_CALL_READY = 9;
+    private static final int TO_OBSERVED = 10;
     private static final int RECONCILABLE = 1;
     private static final int IN_PLACE = 2;
     private static final int HAS_DIGEST = 4;
@@ -333,6 +334,52 @@ public final class PythonWorker implements AutoCloseable {
         urgent = true;
     }
 
+    /**
+     * Tells its listeners, or its event logger, of an event that was processed. It answers nothing.
+     *
+     * @param logger whether the logger is told
+     * @param micros when, in microseconds since 1970
+     * @param type type of the event
+     * @param high upper half of the event's id
+     * @param low lower half
+     * @param attributes its attributes as plain data
+     * @param hasUpstream whether the event knows the one whose action sent it
+     * @param upstreamHigh upper half of that one's id
+     * @param upstreamLow lower half
+     * @param upstreamAction name of that action, or null
+     * @param trace its place in the execution trace, a map as plain data; of no bytes without a trace
+     */
+    public void observed(
+            final boolean logger,
+            final long micros,
+            final String type,
+            final long high,
+            final long low,
+            final byte[] attributes,
+            final boolean hasUpstream,
+            final long upstreamHigh,
+            final long upstreamLow,
+            final String upstreamAction,
+            final byte[] trace) {
+        run.reset();
+        run.writeByte(TO_OBSERVED);
+        run.writeLong(micros);
+        run.writeByte((logger ? 1 : 0) | (hasUpstream ? 2 : 0));
+        run.writeLong(high);
+        run.writeLong(low);
+        if (hasUpstream) {
+            run.writeLong(upstreamHigh);
+            run.writeLong(upstreamLow);
+            name(upstreamAction == null ? "" : upstreamAction, run);
+        }
+        name(type, run);
+        blob(attributes, run);
+        blob(trace, run);
+        out.writeRaw(run.buffer(), 0, run.size());
+        // It takes its time there, too: who is behind with many takes no more records.
+        pendingRuns++;
+    }
+
     /** Tells it that the run of a slot has ended. */
     public void runEnded(final int slot) {
         head(TO_RUN_ENDED, slot);
@@ -372,12 +419,12 @@ public final class PythonWorker implements AutoCloseable {
         to.writeInt(given);
     }
 
-    /** Whether something waits for {@link #flush} that is worth sending: a run, or an answer. */
+    /** Whether something waits for {@link #flush} that is worth sending: a run, an event that was processed, or an answer. */
     public boolean hasPending() {
         return pendingRuns > 0 || urgent;
     }
 
-    /** Runs that wait for {@link #flush}. */
+    /** Runs, and events that were processed, that wait for {@link #flush}. */
     public int pendingRuns() {
         return pendingRuns;
     }
@@ -397,7 +444,7 @@ public final class PythonWorker implements AutoCloseable {
         return begunBatch - batch >= 0;
     }
 
-    /** Runs that were sent and not begun. */
+    /** Runs, and events that were processed, that were sent and not begun. */
     public int unbegunRuns() {
         return sentRuns - begunRuns;
     }

@@ -17,7 +17,7 @@ final class ConfigValues {
     private static final List<String> SECRETS =
             List.of(
                     "password", "passphrase", "secret", "apikey", "accesskey", "privatekey", "servicekey", "credential", "jaas",
-                    "keypem", "authparams", "basicauth", "bearer", "httpheaders", "token");
+                    "keypem", "authparams", "basicauth", "bearer", "httpheaders", "otlpheaders", "token");
 
     private ConfigValues() {}
 

@@ -6,7 +6,9 @@ import java.util.TreeSet;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.plan.AgentPlan;
+import org.apache.flink.agents.runtime.host.PythonNames;
 
 /** Turns the agents of one environment into plans that the core has accepted. */
 final class AgentCompiler {
@@ -48,7 +50,7 @@ final class AgentCompiler {
             return json;
         }
 
-        /** Whether it has Python actions. */
+        /** Whether it has Python actions, listeners or an event logger of Python. */
         boolean needsPython() {
             return python;
         }
@@ -65,7 +67,8 @@ final class AgentCompiler {
             throw new IllegalArgumentException("apply(null): give an agent, or the name of one");
         }
         try {
-            final AgentPlan plan = AgentPlan.compile(agent, name, config.merged(), resources);
+            final AgentConfiguration merged = config.merged();
+            final AgentPlan plan = AgentPlan.compile(agent, name, merged, resources);
             final List<String> foreign = python ? plan.foreignResources() : plan.foreignParts();
             if (!foreign.isEmpty()) {
                 throw new UnsupportedOperationException(
@@ -80,7 +83,7 @@ final class AgentCompiler {
             return new Compiled(
                     plan.getAgentName(),
                     AgentsCore.validatePlan(plan.toJson()),
-                    plan.hasPythonActions());
+                    plan.hasPythonActions() || PythonNames.areIn(merged));
         } catch (final RuntimeException e) {
             throw new RuntimeException("Failed to create agent plan from agent", e);
         }

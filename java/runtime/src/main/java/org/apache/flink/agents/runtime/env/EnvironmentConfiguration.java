@@ -167,7 +167,14 @@ final class EnvironmentConfiguration {
         } catch (final CharacterCodingException e) {
             throw new IllegalStateException("The configuration file " + file + how + " is not UTF-8 text; save it as UTF-8", e);
         } catch (final IOException e) {
-            throw new IllegalStateException("The configuration file " + file + how + " cannot be read: " + e, e);
+            throw new IllegalStateException(
+                    "The configuration file "
+                            + file
+                            + how
+                            + " cannot be read ("
+                            + e
+                            + "). Let it name a file, and let the user who runs this program read it",
+                    e);
         }
     }
 }

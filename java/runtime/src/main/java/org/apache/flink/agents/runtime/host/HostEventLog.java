@@ -36,6 +36,9 @@ final class HostEventLog implements AutoCloseable {
     private static final int SPANS_PATIENCE_MILLIS = 3_000;
     private static final long LOOK_NANOS = 1_000_000_000;
 
+    /** The metric of events that could not be written. */
+    static final String FAILURES = "eventLogWriteFailures";
+
     private static final String LOGGER = "Event logger";
 
     /** Tag of a map with text keys, and the heads of maps with one entry. */
@@ -92,6 +95,17 @@ final class HostEventLog implements AutoCloseable {
         if (log == null) {
             return null;
         }
+        try {
+            return open(log, custom, services);
+        } catch (final Throwable e) {
+            // What sends spans has a thread.
+            log.close();
+            throw e;
+        }
+    }
+
+    private static HostEventLog open(final CoreEventLog log, @Nullable final EventLogger custom, final PlanServices services)
+            throws Exception {
         final String endpoint = services.config().getStr("otlp.endpoint", null);
         final boolean exports = endpoint != null && !endpoint.isBlank();
         if (exports) {
@@ -117,9 +131,33 @@ final class HostEventLog implements AutoCloseable {
                         bySlf4j ? LineSink.start(log, services.taskName()) : null,
                         services.watch());
         services.showCounter("eventLogTruncatedEvents", log::truncated);
-        services.showCounter("eventLogWriteFailures", () -> opened.failures + log.failures());
+        services.showCounter(FAILURES, () -> opened.failures + log.failures());
         services.showCounter("eventLogDroppedEvents", log::dropped);
+        if (exports) {
+            services.showCounter("otlpSpansSent", log::spansSent);
+            services.showCounter("otlpSpansDropped", log::spansDropped);
+        }
         return opened;
+    }
+
+    /** Says where a logger of Python is. */
+    void attach(final PythonHosts python) {
+        if (custom instanceof PythonEventLogger) {
+            ((PythonEventLogger) custom).attach(python.logger());
+        }
+    }
+
+    /** So many events did not reach where a logger of Python writes them; it has said why. */
+    @SuppressWarnings("NonAtomicOperationOnVolatileField") // as in failed
+    void failed(final long count) {
+        failures += count;
+    }
+
+    /** Tells a logger of Python what it was not told yet: its worker ends. */
+    void endOfPython() {
+        if (custom instanceof PythonEventLogger) {
+            flush();
+        }
     }
 
     /** The event of the core's present effect is to be logged. */

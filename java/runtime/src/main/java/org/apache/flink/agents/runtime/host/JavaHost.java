@@ -48,7 +48,7 @@ public final class JavaHost implements AutoCloseable {
     private final ConditionAttributes conditions;
     private final ValueChecks checks;
     private final PlainData plain = new PlainData();
-    /** Null for plans without Python actions. */
+    /** Null for plans without Python actions, listeners and loggers. */
     private final PythonHosts python;
     /** Null without a journal. */
     private final HostJournal journal;
@@ -82,7 +82,10 @@ public final class JavaHost implements AutoCloseable {
             // Last: nothing that fails after it would leave a process behind.
             eventLog = openEventLog();
             try {
-                python = actions.areAll() ? null : new PythonHosts(this, services, keys, outlet);
+                python = newPython();
+                if (eventLog != null && python != null) {
+                    eventLog.attach(python);
+                }
             } catch (final RuntimeException | Error e) {
                 if (eventLog != null) {
                     eventLog.close();
@@ -99,6 +102,23 @@ public final class JavaHost implements AutoCloseable {
     /** What lines in the log belong to. */
     LogContext log() {
         return log;
+    }
+
+    private PythonHosts newPython() {
+        if (!actions.areAll()) {
+            return new PythonHosts(this, services, keys, outlet, "has Python actions");
+        }
+        return PythonNames.areIn(services.config())
+                ? new PythonHosts(
+                        this, services, keys, outlet, "names listeners or an event logger of Python (options event-listeners, event-logger)")
+                : null;
+    }
+
+    /** So many events did not get where an event logger of Python writes them. */
+    void loggerFailed(final long count) {
+        if (eventLog != null) {
+            eventLog.failed(count);
+        }
     }
 
     private HostEventLog openEventLog() {
@@ -225,7 +245,10 @@ public final class JavaHost implements AutoCloseable {
                         eventLog.processed(core.event());
                     }
                     if (core.listened()) {
-                        services.listeners().processed(open(core.event()));
+                        services.listeners().processed(core.event());
+                        if (services.listeners().arePythons()) {
+                            services.listeners().processedInPython(python.of(slot), core.event());
+                        }
                     }
                     break;
                 case AgentsCore.REPLAY:
@@ -310,6 +333,11 @@ public final class JavaHost implements AutoCloseable {
     /** Whether so much waits for Python that no more should be taken. */
     public boolean isBehind() {
         return python != null && python.isBehind();
+    }
+
+    /** Whether Python's listeners or event logger are still to be told of something. */
+    public boolean isTelling() {
+        return python != null && python.isTelling();
     }
 
     /** Lets nothing wait for company any more. */
@@ -554,13 +582,25 @@ public final class JavaHost implements AutoCloseable {
         return conditions == null ? null : conditions.encodeToBytes(event);
     }
 
+    private void endPython() throws Exception {
+        try {
+            if (eventLog != null) {
+                eventLog.endOfPython();
+            }
+            // Listeners and loggers have not seen it yet.
+            python.flush(true);
+        } finally {
+            python.close();
+        }
+    }
+
     @Override
     public void close() throws Exception {
         try (PlanServices closing = services;
                 HostEventLog last = eventLog;
                 JavaActions ending = actions) {
             if (python != null) {
-                python.close();
+                endPython();
             }
         } finally {
             log.close();

@@ -135,13 +135,14 @@ public abstract class PlanServices implements AutoCloseable {
     }
 
     /**
-     * Starts the workers of the plan's Python actions.
+     * Starts the workers of the plan's Python actions, listeners and event logger.
      *
+     * @param what has to do with Python in the agent, for messages
      * @throws IllegalArgumentException if there is no Python here
      */
-    protected PythonProcesses startPython() {
+    protected PythonProcesses startPython(final String what) {
         throw new IllegalArgumentException(
-                "Agent '" + agentName + "' has Python actions, and there is no Python here to run them: run it on Flink");
+                "Agent '" + agentName + "' " + what + ", and there is no Python here to run them: run it on Flink");
     }
 
     /** How often what runs here was started again. */
@@ -183,14 +184,38 @@ public abstract class PlanServices implements AutoCloseable {
         return loggerType() == LoggerType.SLF4J;
     }
 
-    /** The user's own event logger for the type that the plan names; null if there is none. */
+    /** The user's own event logger, of the class or for the type that the plan names; null if there is none. */
     @Nullable
     final EventLogger newEventLogger() {
+        final String name = config.getStr(PythonNames.EVENT_LOGGER, "").trim();
+        if (PythonNames.isPython(name)) {
+            return new PythonEventLogger();
+        }
+        if (!name.isEmpty()) {
+            return newEventLogger(name);
+        }
         return EventLoggers.createCustom(
                 EventLoggerConfig.builder()
                         .loggerType(loggerType())
                         .property(EventLoggerConfig.AGENT_CONFIG_PROPERTY_KEY, plan.config())
                         .build());
+    }
+
+    private EventLogger newEventLogger(final String name) {
+        try {
+            return (EventLogger) Class.forName(name, true, userCode).getConstructor().newInstance();
+        } catch (final ReflectiveOperationException | ClassCastException e) {
+            throw new IllegalArgumentException(
+                    "Option "
+                            + PythonNames.EVENT_LOGGER
+                            + " names "
+                            + name
+                            + ", which cannot be made: it must implement EventLogger, be in the job's jar, and have a"
+                            + " public constructor without parameters ("
+                            + e
+                            + ")",
+                    e);
+        }
     }
 
     final byte[] planJson() {

@@ -1,7 +1,10 @@
 package org.apache.flink.agents.runtime.host;
 
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.core.ActionDescriptor;
@@ -126,6 +129,42 @@ final class PythonHost {
         tasks[at] = new Running(task, slot, action, event);
     }
 
+    /**
+     * Tells the listeners of an event that was processed.
+     *
+     * @throws UnsupportedValueException if Python cannot see it
+     */
+    void listen(final Object event) {
+        observe(false, event, NO_BYTES);
+    }
+
+    /**
+     * Tells the event logger of an event, or of a record of an execution.
+     *
+     * @param trace its place in the execution trace; null without one
+     * @throws UnsupportedValueException if Python cannot see it
+     */
+    void log(final Event event, @Nullable final Map<String, Object> trace) {
+        observe(true, event, trace == null ? NO_BYTES : plain.encode(trace));
+    }
+
+    private void observe(final boolean logger, final Object event, final byte[] trace) {
+        final Instant now = Instant.now();
+        final long micros = now.getEpochSecond() * 1_000_000 + now.getNano() / 1_000;
+        if (event instanceof EncodedEvent) {
+            final EncodedEvent encoded = (EncodedEvent) event;
+            worker.observed(
+                    logger, micros, encoded.type(), encoded.idHigh(), encoded.idLow(), encoded.attributes(),
+                    encoded.hasUpstream(), encoded.upstreamHigh(), encoded.upstreamLow(), encoded.upstreamAction(), trace);
+        } else {
+            final Event java = (Event) event;
+            worker.observed(
+                    logger, micros, java.getType(), EventAccess.idHi(java), EventAccess.idLo(java),
+                    plain.encode(java.getAttributes()), EventAccess.hasUpstream(java), EventAccess.upstreamHi(java),
+                    EventAccess.upstreamLo(java), java.getUpstreamActionName(), trace);
+        }
+    }
+
     /** The key as the Python API writes keys: a letter for its type, its text. */
     private String textOf(final Object key) {
         if (services.isEncoded()) {
@@ -237,6 +276,11 @@ final class PythonHost {
     /** Whether so much waits in front of the worker that no more should be taken. */
     boolean isBehind() {
         return worker.unbegunRuns() > BEHIND;
+    }
+
+    /** Whether something waits in front of the worker. */
+    boolean isTelling() {
+        return worker.pendingRuns() + worker.unbegunRuns() > 0;
     }
 
     // ---- what the worker says

@@ -18,17 +18,24 @@ final class PythonHosts implements AutoCloseable {
     private final PythonProcesses processes;
     private final PythonHost[] hosts;
 
-    PythonHosts(final JavaHost host, final PlanServices services, final KeySlots keys, final Outlet outlet) {
+    /** @param what has to do with Python in the agent, for messages */
+    PythonHosts(
+            final JavaHost host, final PlanServices services, final KeySlots keys, final Outlet outlet, final String what) {
         this.keys = keys;
-        processes = services.startPython();
+        processes = services.startPython(what);
         final List<PythonWorker> workers = processes.workers();
-        final WorkerMetrics metrics = new WorkerMetrics(services.metrics());
+        final WorkerMetrics metrics = new WorkerMetrics(services.metrics(), host::loggerFailed);
         final int restarts = services.restarts();
         services.metrics().gauge("numOfWorkerRestarts", () -> restarts);
         hosts = new PythonHost[workers.size()];
         for (int i = 0; i < hosts.length; i++) {
             hosts[i] = new PythonHost(host, services, keys, outlet, workers.get(i), metrics);
         }
+    }
+
+    /** The host of the worker that has the event logger: of several the first, since there is one logger for a subtask. */
+    PythonHost logger() {
+        return hosts[0];
     }
 
     /** The host of the key of a slot. */
@@ -56,6 +63,16 @@ final class PythonHosts implements AutoCloseable {
     boolean isBehind() {
         for (final PythonHost host : hosts) {
             if (host.isBehind()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether a worker is still to be told of something. */
+    boolean isTelling() {
+        for (final PythonHost host : hosts) {
+            if (host.isTelling()) {
                 return true;
             }
         }

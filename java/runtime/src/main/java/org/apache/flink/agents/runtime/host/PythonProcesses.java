@@ -31,6 +31,7 @@ public final class PythonProcesses implements AutoCloseable {
      * @param agent name of the agent
      * @param task name of the task, for logs and messages
      * @param plan the plan, JSON in UTF-8; its options limit each worker
+     * @param place variables that tell workers which job, task and subtask they belong to
      * @param count how many workers, at least one
      * @param wake called by another thread when a worker has something to say
      * @throws InterruptedException if the thread is interrupted, as Flink does when it cancels; nothing is left then
@@ -43,6 +44,7 @@ public final class PythonProcesses implements AutoCloseable {
             final String agent,
             final String task,
             final byte[] plan,
+            final Map<String, String> place,
             final int count,
             final Runnable wake)
             throws Exception {
@@ -54,6 +56,8 @@ public final class PythonProcesses implements AutoCloseable {
                         processes
                                 .settings()
                                 .environment(Map.of(WORKERS, Integer.toString(ofTheJob)))
+                                .environment(place)
+                                .environment(Map.of("FLINK_AGENTS_WORKER", Integer.toString(number)))
                                 .temporary(temporaryDirectories[0])
                                 .names(agent, count == 1 ? task : task + ", worker " + number + " of " + count);
                 processes.workers.add(PythonWorker.begin(settings, plan, wake));

@@ -83,7 +83,10 @@ final class UserCodeWatch implements AutoCloseable {
         long seen = 0;
         long since = 0;
         String named = null;
-        while (!closed) {
+        boolean last;
+        do {
+            // Once more at the end: what has been named may have come back.
+            last = closed;
             final long now = System.nanoTime();
             final long current = turns.get();
             if (current != seen) {
@@ -96,8 +99,10 @@ final class UserCodeWatch implements AutoCloseable {
             } else if (named == null && current % 2 == 1 && now - since >= limit) {
                 named = name(current, now - since);
             }
-            LockSupport.parkNanos(this, limit / 4);
-        }
+            if (!last) {
+                LockSupport.parkNanos(this, limit / 4);
+            }
+        } while (!last);
     }
 
     /** Null if it has come back meanwhile. */

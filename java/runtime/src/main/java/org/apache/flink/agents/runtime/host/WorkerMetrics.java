@@ -3,6 +3,7 @@ package org.apache.flink.agents.runtime.host;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.metrics.UpdatableGauge;
 import org.apache.flink.agents.core.PythonWorker;
@@ -15,16 +16,28 @@ final class WorkerMetrics {
     private static final String SEPARATOR = "\n";
 
     private final FlinkAgentsMetricGroup root;
+    private final LongConsumer loggerFailures;
     /** By the kind of change and the group, then by name: workers may give one name to two kinds. */
     private final List<Map<String, Map<String, Object>>> metrics =
             List.of(new HashMap<>(), new HashMap<>(), new HashMap<>(), new HashMap<>());
     private final Map<String, FlinkAgentsMetricGroup> groups = new HashMap<>();
 
-    WorkerMetrics(final FlinkAgentsMetricGroup root) {
+    /**
+     * @param root where they belong
+     * @param loggerFailures gets failures of an event logger of Python: the event log has a metric of them already
+     */
+    WorkerMetrics(final FlinkAgentsMetricGroup root, final LongConsumer loggerFailures) {
         this.root = root;
+        this.loggerFailures = loggerFailures;
     }
 
     void change(final PythonWorker worker) {
+        if (worker.change() == PythonWorker.CHANGE_COUNT
+                && worker.name().isEmpty()
+                && worker.secondName().equals(HostEventLog.FAILURES)) {
+            loggerFailures.accept(worker.bits());
+            return;
+        }
         final Object metric =
                 metrics.get(worker.change()).computeIfAbsent(worker.name(), group -> new HashMap<>())
                         .computeIfAbsent(worker.secondName(), name -> make(worker.change(), group(worker.name()), name));

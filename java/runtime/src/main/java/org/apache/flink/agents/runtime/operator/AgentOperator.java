@@ -296,6 +296,10 @@ public final class AgentOperator<IN> extends AbstractStreamOperator<Object>
         core.endOfInput();
         pump();
         finishAll();
+        // A worker has little time for it once the task has ended.
+        for (host.flush(); host.isTelling(); host.flush()) {
+            mailbox.yield();
+        }
     }
 
     // ---- effects

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Map;
 import java.util.function.LongSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
@@ -137,14 +138,14 @@ final class OperatorServices extends PlanServices {
     }
 
     @Override
-    protected PythonProcesses startPython() {
+    protected PythonProcesses startPython(final String what) {
         if (python == null) {
-            return super.startPython();
+            return super.startPython(what);
         }
         final int workers = config().getInt("python.workers", 1);
         if (workers < 1) {
             throw new IllegalArgumentException(
-                    "Option python.workers is " + workers + ": it must be at least 1, since agent '" + agentName() + "' has Python actions");
+                    "Option python.workers is " + workers + ": it must be at least 1, since agent '" + agentName() + "' " + what);
         }
         final Environment environment = environment();
         try {
@@ -155,6 +156,10 @@ final class OperatorServices extends PlanServices {
                     agentName(),
                     environment.getTaskInfo().getTaskNameWithSubtasks(),
                     planJson,
+                    Map.of(
+                            "FLINK_AGENTS_JOB", jobId(),
+                            "FLINK_AGENTS_TASK", taskName(),
+                            "FLINK_AGENTS_SUBTASK", Integer.toString(subtask())),
                     workers,
                     operator::wakeUp);
         } catch (final RuntimeException e) {

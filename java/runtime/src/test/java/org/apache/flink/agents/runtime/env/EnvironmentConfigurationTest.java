@@ -9,7 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.agents.api.agents.AgentExecutionOptions;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
+import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.GlobalConfiguration;
 import org.junit.jupiter.api.Test;
@@ -68,6 +71,56 @@ class EnvironmentConfigurationTest {
         assertThat(config.merged().getInt("my.number", null)).isEqualTo(8);
         assertThat(config.merged().getStr("another", null)).isEqualTo("x");
         assertThat(config.merged().getStr("flat.key", null)).isEqualTo("flat");
+    }
+
+    @Test
+    void eachOfTheFourSourcesWinsOverThoseBelowIt() throws IOException {
+        final Map<String, String> none = Map.of();
+        final Map<String, String> dynamic = Map.of("agent.max-retries", "5");
+        assertThat(retries(new EnvironmentConfiguration(null, none))).as("default").isEqualTo(3);
+        write("config.yaml", "agent.max-retries: 4\n");
+        assertThat(retries(load(none))).as("file").isEqualTo(4);
+        assertThat(retries(load(dynamic))).as("command line").isEqualTo(5);
+        final EnvironmentConfiguration config = load(dynamic);
+        config.current().set(AgentExecutionOptions.MAX_RETRIES, 6);
+        assertThat(retries(config)).as("environment").isEqualTo(6);
+        // Also where it is what stands below: the value itself says nothing of where it is from.
+        config.current().set(AgentExecutionOptions.MAX_RETRIES, 4);
+        assertThat(retries(config)).as("environment").isEqualTo(4);
+    }
+
+    private static int retries(final EnvironmentConfiguration config) {
+        return config.merged().get(AgentExecutionOptions.MAX_RETRIES);
+    }
+
+    @Test
+    void aReferenceOfAnySourceStaysOneUntilItIsLookedUp() throws IOException {
+        write("config.yaml", "agent.file: ${env:PATH}\n");
+        final EnvironmentConfiguration config = load(Map.of("agent.dynamic", "${env:PATH}", "agent.gone", "${env:NO_SUCH_VARIABLE}"));
+        config.current().setStr("own", "${env:PATH}");
+        // What tasks see.
+        final AgentConfiguration looked =
+                new AgentConfiguration(config.merged().toMap(), (key, reference) -> AgentsCore.resolveSecret(reference));
+        for (final String key : List.of("file", "dynamic", "own")) {
+            assertThat(config.merged().getStr(key, null)).isEqualTo("${env:PATH}");
+            assertThat(looked.getStr(key, null)).isEqualTo(System.getenv("PATH"));
+        }
+        assertThatThrownBy(() -> looked.getStr("gone", null)).hasMessageContaining("NO_SUCH_VARIABLE");
+    }
+
+    @Test
+    void aFileThatCannotBeReadIsNamedWithWhyAndWhatToDo() throws IOException {
+        // Also root can read no directory as a file.
+        Files.createDirectory(dir.resolve("config.yaml"));
+        assertThatThrownBy(() -> load(Map.of()))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("The configuration file " + dir.resolve("config.yaml") + ", found by FLINK_CONF_DIR, cannot be read")
+                .hasMessageContaining("Is a directory")
+                .hasMessageContaining("let the user who runs this program read it");
+        final Path gone = dir.resolve("none.yaml");
+        assertThatThrownBy(() -> new EnvironmentConfiguration(null, Map.of()).read(gone))
+                .hasMessageContaining(gone + " cannot be read (java.nio.file.NoSuchFileException")
+                .hasMessageContaining("Let it name a file");
     }
 
     @Test
