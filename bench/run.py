@@ -6,6 +6,7 @@
     FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--foreign N] [--reps N] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
+    bench/run.py --chats [chats,react,waiting] [--reps N] [--out FILE] [warm=SECONDS secs=SECONDS waiting=N]
     bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE]
 
 With --event-log both write their event log, by its defaults; the lines are counted, and a run with fewer lines for a record than the
@@ -16,7 +17,8 @@ With --broker both have the action-state store in Kafka, with a broker of the ki
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
 table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
-what calls in flight cost, and what the journal in a topic does (bench/journal), on a broker of the tests (scripts/kafka-broker) started for each. All build the
+what calls in flight cost, what chats cost (bench/chats, against a scripted model server that answers after 200 ms), and what the journal
+in a topic does (bench/journal), on a broker of the tests (scripts/kafka-broker) started for each. All build the
 release jar first, unless --no-build, and refuse a debug build of the native library.
 """
 import argparse
@@ -382,6 +384,23 @@ def in_flight(arguments, jar, out):
             show([tool("java"), "-Xmx3g", *OPENS, "-cp", f"{classes}{os.pathsep}{path}", "bench.InFlight", *what.split()], "ASYNC", out)
 
 
+def chats(arguments, jar, out):
+    """What chats cost, each measurement in a JVM of its own, with a model server of its own, whose CPU is told apart."""
+    options = {"warm": "15", "secs": "15", "waiting": "2000", **dict(option.split("=", 1) for option in arguments.options)}
+    call(["cargo", "build", "--quiet", "--release", "--locked", "-p", "flink-agents-model-server"])
+    server = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "flink-agents-model-server"
+    path = class_path("async", jar)
+    print(f"# {machine()}", file=out)
+    with tempfile.TemporaryDirectory() as classes:
+        compiled([ROOT / "bench/chats/src/bench/Chats.java", *SHARED], path, classes)
+        # Memory is there from the start, so that what is more is beside the heap.
+        java = [tool("java"), "-Xms2g", "-Xmx2g", "-XX:+AlwaysPreTouch", *OPENS, "-cp", f"{classes}{os.pathsep}{path}", "bench.Chats"]
+        for what in arguments.chats.split(","):
+            for _ in range(1 if what == "waiting" else arguments.reps):
+                of = ("waiting",) if what == "waiting" else ("warm", "secs")
+                show([*java, str(server), what, *(options[name] for name in of)], "CHATS", out)
+
+
 def journal(arguments, jar, out):
     """What the journal in a topic costs, each measurement in a JVM of its own, and what it takes to read one back."""
     path = class_path("journal", jar)
@@ -431,6 +450,9 @@ def main():
         const="speed,single,bytes,checkpoint,restart,rebuild",
         help="what the journal in a topic costs: these measurements, with commas between (default all)",
     )
+    parser.add_argument(
+        "--chats", nargs="?", const="chats,react,waiting", help="what chats cost: these measurements, with commas between (default all)"
+    )
     parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
     parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for each run")
     parser.add_argument("--event-log", action="store_true", help="with the event log at its default, and its lines counted")
@@ -441,7 +463,7 @@ def main():
     try:
         if any("=" not in option for option in arguments.options) or arguments.reps < 1:
             raise Refused("options have the form name=value, and there has to be at least one run (--reps)")
-        without_kit = ((arguments.micro, micro), (arguments.in_flight, in_flight), (arguments.journal, journal))
+        without_kit = ((arguments.micro, micro), (arguments.in_flight, in_flight), (arguments.chats, chats), (arguments.journal, journal))
         measure = next((measure for asked, measure in without_kit if asked), side_by_side)
         if measure is side_by_side:
             baseline_kit()

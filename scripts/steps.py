@@ -104,4 +104,6 @@ STEPS: tuple[Step, ...] = (
          long_argv=(*PYTHON, "e2e-test/soak/run.py", "--long"), beside="clusters", lane="operators"),
     Step("documents for operators, word for word", (*PYTHON, "e2e-test/docs/check_operations.py"), 20, "line", beside="clusters",
          lane="operators"),
+    Step("failover: no chat is paid for twice", (*PYTHON, "e2e-test/failover/chats.py"), 15, "line", beside="clusters",
+         lane="operators"),
 )

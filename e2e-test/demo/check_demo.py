@@ -8,8 +8,11 @@ agents. The last line is ``N passed, N failed``; the exit status is 1 if anythin
 from __future__ import annotations
 
 import csv
+import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -76,9 +79,40 @@ def market(path: Path) -> list[str]:
     return remarks
 
 
+VERDICT = re.compile(r"(\w+): (?:good|bad), ([1-5]) of 5 \(so far ([\d.]+) in (\d+)\)  \".+\"")
+NO_MODEL = "No model is there"
+
+
+def reviews(lines: list[str]) -> str:
+    """Says what is wrong with the verdicts on reviews: what they are is the model's affair; empty if nothing is."""
+    stars: dict[str, list[int]] = defaultdict(list)
+    for line in lines:
+        found = VERDICT.fullmatch(line)
+        if found is None:
+            return f"no verdict: {line}"
+        given = stars[found[1]]
+        given.append(int(found[2]))
+        if (f"{sum(given) / len(given):.1f}", str(len(given))) != (found[3], found[4]):
+            return f"the average is {given}: {line}"
+    counts = {product: len(given) for product, given in stars.items()}
+    return "" if counts == {"kettle": 3, "lamp": 3, "tent": 2} else f"reviews of {counts}"
+
+
+def without_model() -> bool:
+    """Whether the part that asks a model says plainly that there is none, and has not failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        none = Path(folder, "real-model")
+        none.write_text("#!/bin/sh\nexit 3\n", encoding="ascii")
+        none.chmod(0o755)
+        run = subprocess.run([str(ROOT / "scripts" / "demo-model")], env={**os.environ, "REAL_MODEL": str(none)}, text=True,
+                             capture_output=True, check=False)
+    return run.returncode == 0 and NO_MODEL in run.stdout and not (ROOT / "target" / "demo" / "reviews.txt").exists()
+
+
 def main() -> int:
-    """Runs the demo and both comparisons; returns the exit status."""
-    for name in ("weather.txt", "weather-python.txt", "market.txt"):
+    """Runs the demo and all comparisons; returns the exit status."""
+    absent = without_model()
+    for name in ("weather.txt", "weather-python.txt", "market.txt", "reviews.txt"):
         (ROOT / "target" / "demo" / name).unlink(missing_ok=True)
     run = subprocess.run([str(ROOT / "scripts" / "demo")], cwd=ROOT, text=True, encoding="utf-8",
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -86,7 +120,14 @@ def main() -> int:
     checks = [
         ("the demo ends well", run.returncode == 0),
         ("nothing is logged as an error", "ERROR" not in run.stdout and "Exception" not in run.stdout),
+        ("without a model it says so, and goes on", absent),
     ]
+    said = ROOT / "target" / "demo" / "reviews.txt"
+    wrong = reviews(said.read_text(encoding="utf-8").splitlines()) if said.is_file() else "none, though there is a model"
+    if NO_MODEL in run.stdout:
+        print("there is no model on this machine")
+    else:
+        checks.append((f"reviews.txt has the model's verdicts{': ' if wrong else ''}{wrong}", not wrong))
     for name, expected in (
         ("weather.txt", weather(ROOT / "target" / "data" / "seattle-weather.csv")),
         ("weather-python.txt", weather(ROOT / "target" / "data" / "seattle-weather.csv")),

@@ -14,7 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "cluster")]
+import chat_oracle  # noqa: E402
 import oracle  # noqa: E402
+from chat_oracle import Attempt, Kill  # noqa: E402
 from ledger import Entry, Ledger  # noqa: E402
 from oracle import Disruption, Verdict  # noqa: E402
 
@@ -136,6 +138,74 @@ class Judging(unittest.TestCase):
         self.assertNotEqual("", oracle.check_receipts(lines[:-1], entries, COUNT, KEYS))
 
 
+class JudgingChats(unittest.TestCase):
+    """Three orders, each a second long; the kill is in the second step of the last."""
+
+    ORDERS = ("a/0", "a/1", "a/2")
+    KILLED = Kill(102.55, 110.0)
+
+    def attempts(self, *more: tuple[str, str, float], key: str = "") -> list[Attempt]:
+        """What an undisturbed run leaves, and more."""
+        made = [Attempt(order, step, 100.0 + number + place * 0.5, f"{order} {step}") for number, order in enumerate(self.ORDERS)
+                for place, step in enumerate(chat_oracle.STEPS)]
+        if more:
+            # After the kill comes what was in flight, and what follows it.
+            made = [one if (one.order, one.step) != ("a/2", "chat 1") else replace(one, at=112.0) for one in made]
+        return [*made, *(Attempt(order, step, at, key or f"{order} {step}") for order, step, at in more)]
+
+    def judge(self, attempts: list[Attempt], *kills: Kill) -> chat_oracle.Verdict:
+        # All are of one key: an order follows the one before it.
+        return chat_oracle.judge(attempts, list(self.ORDERS), list(kills), 1)
+
+    def assert_problem(self, text: str, verdict: chat_oracle.Verdict) -> None:
+        self.assertEqual(1, len(verdict.problems), verdict.problems)
+        self.assertIn(text, verdict.problems[0])
+
+    def test_what_is_right_is_found_right(self) -> None:
+        self.assertEqual([], self.judge(self.attempts()).problems)
+        verdict = self.judge(self.attempts(("a/2", "reserve", 111.0)), self.KILLED)
+        self.assertEqual([], verdict.problems)
+        self.assertEqual((1, 0, 7), (verdict.again, verdict.in_flight, verdict.journalled))
+
+    def test_what_was_followed_may_not_be_made_again(self) -> None:
+        self.assert_problem("after the next one", self.judge(self.attempts(("a/2", "chat 0", 111.0)), self.KILLED))
+
+    def test_the_last_step_of_an_order_is_followed_by_the_next_one_of_its_key(self) -> None:
+        attempts = self.attempts(("a/2", "reserve", 111.0), ("a/1", "chat 1", 111.0))
+        self.assert_problem("after the next one", self.judge(attempts, self.KILLED))
+        # Two orders later it is: there is none.
+        self.assertEqual([], chat_oracle.judge(attempts, list(self.ORDERS), [self.KILLED], 2).problems)
+
+    def test_what_was_in_flight_is_made_again(self) -> None:
+        killed = replace(self.KILLED, in_flight=frozenset({("a/2", "reserve")}))
+        verdict = self.judge(self.attempts(("a/2", "reserve", 111.0)), killed)
+        self.assertEqual(([], 1), (verdict.problems, verdict.in_flight))
+        self.assert_problem("was not made again", self.judge(self.attempts(), killed))
+
+    def test_nothing_is_made_again_without_a_kill_or_twice_for_one(self) -> None:
+        self.assert_problem("nothing was killed", self.judge(self.attempts(("a/2", "reserve", 102.52)), self.KILLED))
+        twice = self.attempts(("a/2", "reserve", 105.0), ("a/2", "reserve", 111.0))
+        self.assert_problem("more often than once", self.judge(twice, self.KILLED))
+        self.assertEqual([], self.judge(twice, replace(self.KILLED, end=104.0), Kill(106.0, 110.0)).problems)
+        self.assertEqual([], self.judge(twice, replace(self.KILLED, restarts=2)).problems)
+
+    def test_keys_stay_and_are_of_one_step(self) -> None:
+        self.assert_problem("another key", self.judge(self.attempts(("a/2", "reserve", 111.0), key="new"), self.KILLED))
+        same = [replace(one, key="same") if one.step == "chat 0" and one.order != "a/0" else one for one in self.attempts()]
+        self.assert_problem("has the key of", self.judge(same))
+        none = [replace(one, key="") if one == same[0] else one for one in self.attempts()]
+        self.assert_problem("has no key", self.judge(none))
+
+    def test_missing_and_unknown_steps_are_found(self) -> None:
+        self.assert_problem("('a/2', 'chat 1') was never made", self.judge(self.attempts()[:-1]))
+        self.assert_problem("no such step", self.judge(self.attempts(("a/3", "reserve", 99.0))))
+
+    def test_attempts_are_made_of_what_both_servers_tell(self) -> None:
+        chats = [{"first": "a/0", "round": 1, "asked": 5.5, "key": None, "answered": None}]
+        self.assertEqual([Attempt("a/0", "chat 1", 5.5, ""), Attempt("a/0", "reserve", 4.5, "k")],
+                         chat_oracle.attempts_of(chats, [("a/0", 4.5, "k")]))
+
+
 class Answering(unittest.TestCase):
     def test_entries_receipts_refusals_and_answers_held_back(self) -> None:
         with Ledger(0) as ledger:
@@ -156,6 +226,7 @@ class Answering(unittest.TestCase):
             self.assertEqual(1, ledger.await_held(1))
             self.assertEqual([], answers)
             self.assertIsNone(ledger.entries()[3].answered)
+            self.assertEqual([False, False, False, True], [entry.held for entry in ledger.entries()])
             ledger.let_go()
             thread.join()
             self.assertEqual([(200, "3")], answers)

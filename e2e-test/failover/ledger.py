@@ -25,7 +25,10 @@ ALL = IN_PLACE | ASIDE
 
 @dataclass
 class Entry:
-    """One request. ``answered``: when its answer was sent; None while it is under way, and for ever if nobody took it."""
+    """One request. ``answered``: when its answer was sent; None while it is under way, and for ever if nobody took it.
+
+    ``held``: its answer is held back.
+    """
 
     order: int
     at: float
@@ -38,6 +41,7 @@ class Entry:
     receipt: str
     answered: float | None = None
     under_way: bool = True
+    held: bool = False
 
     @property
     def call(self) -> tuple[str, str]:
@@ -79,7 +83,7 @@ class Ledger:
                 _, what, branch, number, name = self.path.split("/")
                 entry, delay = ledger.enter(
                     f"{branch}/{number}", name, self.headers["Idempotency-Key"], what == "reconcile", int(self.headers["Process"]))
-                ledger.work(name, delay)
+                ledger.work(entry, delay)
                 refused = name == "charge" and int(number) % REFUSALS == REFUSED
                 body = entry.receipt.encode()
                 head = f"HTTP/1.1 {'409 Conflict' if refused else '200 OK'}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
@@ -127,14 +131,16 @@ class Ledger:
             self._lock.notify_all()
             return entry, self._random.random() * WORK
 
-    def work(self, name: str, delay: float) -> None:
+    def work(self, entry: Entry, delay: float) -> None:
         """Takes its time, and waits while answers are held back."""
         time.sleep(delay)
         with self._lock:
-            if name in self._holding:
+            if entry.name in self._holding:
                 self._held += 1
+                entry.held = True
                 self._lock.notify_all()
-                self._lock.wait_for(lambda: name not in self._holding)
+                self._lock.wait_for(lambda: entry.name not in self._holding)
+                entry.held = False
                 self._held -= 1
 
     # ---- the test

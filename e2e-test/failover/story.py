@@ -59,8 +59,10 @@ class Story:
     count: int
     # Flink's, beside those of the store.
     options: dict[str, str]
-    # ``Orders`` or ``PythonOrders``.
+    # ``Orders`` or ``PythonOrders``, ``Chats`` or ``PythonChats``.
     main: str = "Orders"
+    # Beside those that all jobs have.
+    arguments: tuple[str, ...] = ()
     # Inputs that come at a steady rate after each start; the others come slowly until the end.
     first: int = 60
     store: dict[str, str] = field(default_factory=dict)
@@ -88,7 +90,7 @@ class Story:
         self.job = rest.run_jar(jar, f"jobs.{self.main}", [
             "--ledger", self.ledger.url, "--brake", str(self.directory), "--out", (self.directory / "out").as_uri(),
             "--count", str(self.count), "--keys", str(KEYS), "--first", str(self.first),
-            "--release", str(self._released), "--parallelism", str(parallelism),
+            "--release", str(self._released), "--parallelism", str(parallelism), *self.arguments,
         ], flinkConfiguration={**self.store, **self.options, **claim, **(options or {})}, **more)
         self.await_running()
         return self.job

@@ -1,4 +1,4 @@
-"""The programs of docs/guides/models-python.md do what they say."""
+"""The programs of docs/guides do what they say."""
 
 import os
 import re
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs" / "guides" / "models-python.md"
+GUIDES = Path(__file__).resolve().parents[3] / "docs" / "guides"
 PROGRAMS = {
     re.match(r"# (\w+)\.py\n", program)[1]: program
-    for program in re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    for guide in sorted(GUIDES.glob("*.md"))
+    for program in re.findall(r"^```python\n(.*?)^```$", guide.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 }
 CALL = {"name": "price", "arguments": {"product": "kettle"}}
 SCRIPTS = {
@@ -31,6 +32,11 @@ SCRIPTS = {
         {"answers": [{"text": "It is $last."}]},
     ],
     "own_model": [],
+    "support_agent": [
+        {"when": {"contains": "leaks"}, "answers": [{"text": '{"kind": "defect", "product": "kettle"}'}]},
+        {"when": {"contains": "Lovely"}, "answers": [{"text": '{"kind": "praise", "product": "tent"}'}]},
+        {"when": {"contains": "great"}, "answers": [{"text": '{"kind": "praise", "product": "lamp"}'}]},
+    ],
 }
 CLOCK = {"tools": [{"name": "time", "description": "Tells the time.", "text": "noon"}]}
 

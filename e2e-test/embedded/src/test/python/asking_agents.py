@@ -10,7 +10,7 @@ from flink_agents.api.chat_models.chat_model import BaseChatModelConnection, Bas
 from flink_agents.api.decorators import action, chat_model_connection, chat_model_setup, tool
 from flink_agents.api.events.chat_event import ChatRequestEvent, ChatResponseEvent
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
-from flink_agents.api.resource import ResourceDescriptor
+from flink_agents.api.resource import ResourceDescriptor, ResourceName
 from flink_agents.api.runner_context import RunnerContext
 from flink_agents.integrations.chat_models.vllm.vllm_chat_model import VLLMChatModelConnection, VLLMChatModelSetup
 
@@ -102,6 +102,32 @@ class Asks(Agent):
     def ask(event: Event, ctx: RunnerContext) -> None:
         model, number = InputEvent.from_event(event).input
         ctx.send_event(ChatRequestEvent(model=model, messages=[ChatMessage(content=str(number))]))
+
+    @action(ChatResponseEvent.EVENT_TYPE)
+    @staticmethod
+    def tell(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(OutputEvent(output=ChatResponseEvent.from_event(event).response.content))
+
+
+class Limited(Agent):
+    """Asks a server whose address is in the environment, no more than eight questions of the whole job at once."""
+
+    @chat_model_connection
+    @staticmethod
+    def server():
+        return ResourceDescriptor(
+            clazz=ResourceName.ChatModel.VLLM_CONNECTION, api_base_url="${env:LIMITED_SERVER}", max_concurrent_requests=8
+        )
+
+    @chat_model_setup
+    @staticmethod
+    def model():
+        return ResourceDescriptor(clazz=ResourceName.ChatModel.VLLM_SETUP, connection="server", model="m")
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def ask(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(ChatRequestEvent(model="model", messages=[ChatMessage(content=InputEvent.from_event(event).input)]))
 
     @action(ChatResponseEvent.EVENT_TYPE)
     @staticmethod

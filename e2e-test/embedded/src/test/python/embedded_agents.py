@@ -17,7 +17,7 @@ from flink_agents.api.function import JavaFunction
 from flink_agents.api.runner_context import RunnerContext
 from flink_agents.api.trace import ExecutionReporters
 
-from asking_agents import Asks
+from asking_agents import Asks, Limited
 from failing_agents import Failing, FailingAsync, FailingBeside, FailingCalls, FailingMixed, FailingOddly
 from journalled_agents import Beside, Books, MixedBooks, OddCalls
 
@@ -581,7 +581,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
 AGENTS = (
     Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Late, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
     Talks, P1, P2, P3, P3a, ManyPaths, Books, Beside, OddCalls, MixedBooks,
-    Reports, Asks, Failing, FailingAsync, FailingCalls, FailingBeside, FailingMixed, FailingOddly,
+    Reports, Asks, Limited, Failing, FailingAsync, FailingCalls, FailingBeside, FailingMixed, FailingOddly,
 )
 
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -32,6 +33,11 @@ final class PythonTools {
     private PythonTools() {}
 
     static PythonEnvironment environment() {
+        return environment(Map.of());
+    }
+
+    /** With more variables. */
+    static PythonEnvironment environment(final Map<String, String> more) {
         final String python = System.getProperty(PYTHON);
         if (python == null || !new File(python).canExecute()) {
             throw new IllegalStateException(
@@ -42,7 +48,9 @@ final class PythonTools {
         }
         final String path =
                 Stream.of(AGENTS, System.getenv("PYTHONPATH")).filter(Objects::nonNull).collect(Collectors.joining(":"));
-        return new PlainPython(python, Map.of("PYTHONPATH", path));
+        final Map<String, String> variables = new HashMap<>(more);
+        variables.put("PYTHONPATH", path);
+        return new PlainPython(python, variables);
     }
 
     /** The plan of an agent of {@code embedded_agents.py}. */

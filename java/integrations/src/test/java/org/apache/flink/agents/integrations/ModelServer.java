@@ -70,14 +70,33 @@ public final class ModelServer implements AutoCloseable {
 
     /** What it was asked so far: path, headers, body. */
     public List<JsonNode> requests() throws IOException, InterruptedException {
+        return list("/_requests");
+    }
+
+    /** How many chats were in flight at once, at most; all have been answered. */
+    public int mostAtOnce() throws IOException, InterruptedException {
+        final List<JsonNode> chats = list("/_chats");
+        int most = 0;
+        for (final JsonNode one : chats) {
+            final double at = one.get("asked").doubleValue();
+            int open = 0;
+            for (final JsonNode other : chats) {
+                if (other.get("asked").doubleValue() <= at && at < other.get("answered").doubleValue()) {
+                    open++;
+                }
+            }
+            most = Math.max(most, open);
+        }
+        return most;
+    }
+
+    private List<JsonNode> list(final String path) throws IOException, InterruptedException {
         final HttpResponse<String> answer =
                 HttpClient.newHttpClient()
-                        .send(
-                                HttpRequest.newBuilder(URI.create(url + "/_requests")).build(),
-                                HttpResponse.BodyHandlers.ofString());
-        final List<JsonNode> requests = new ArrayList<>();
-        MAPPER.readTree(answer.body()).forEach(requests::add);
-        return requests;
+                        .send(HttpRequest.newBuilder(URI.create(url + path)).build(), HttpResponse.BodyHandlers.ofString());
+        final List<JsonNode> all = new ArrayList<>();
+        MAPPER.readTree(answer.body()).forEach(all::add);
+        return all;
     }
 
     /** The bodies of the requests to chat models. */
