@@ -75,7 +75,7 @@ fn record(run: u64) -> RecordOut {
         }),
     };
     RecordOut {
-        tail: tail.encode(),
+        tail: tail.encode().into(),
         value: Some(record.encode().into()),
     }
 }
