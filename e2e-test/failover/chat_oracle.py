@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from oracle import told
+
 STEPS = ("chat 0", "reserve", "chat 1")
 
 
@@ -51,7 +53,7 @@ class Verdict:
 
     def problem(self) -> str:
         """A text for :meth:`checks.Suite.check`."""
-        return "\n         ".join([f"{len(self.problems)} violations, such as", *self.problems[:8]]) if self.problems else ""
+        return told(self.problems)
 
 
 def attempts_of(chats: list[dict[str, object]], calls: list[tuple[str, float, str]]) -> list[Attempt]:

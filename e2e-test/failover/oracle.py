@@ -61,6 +61,11 @@ def calls_of(number: int) -> tuple[str, ...]:
     return ("reserve", "charge", *(("release",) if is_refused(number) else ("ship", "notify")), "audit")
 
 
+def told(problems: list[str]) -> str:
+    """Problems as a text, at most eight of them; empty if there is none."""
+    return "\n         ".join([f"{len(problems)} violations, such as", *problems[:8]]) if problems else ""
+
+
 @dataclass
 class Verdict:
     """What was found. ``problems`` is empty if everything is as it must be."""
@@ -74,7 +79,7 @@ class Verdict:
 
     def problem(self) -> str:
         """A text for :meth:`checks.Suite.check`."""
-        return "\n         ".join([f"{len(self.problems)} violations, such as", *self.problems[:8]]) if self.problems else ""
+        return told(self.problems)
 
 
 def judge(entries: list[Entry], count: int, keys: int, disruptions: list[Disruption], *, whole: bool = True) -> Verdict:

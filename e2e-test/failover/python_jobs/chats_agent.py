@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import sys
+
+from ledger_client import enter
 
 from flink_agents.api.agents.agent import Agent
 from flink_agents.api.chat_message import ChatMessage
 from flink_agents.api.decorators import action, chat_model_connection, chat_model_setup, tool
-from flink_agents.api.durable_call import current_call
 from flink_agents.api.events.chat_event import ChatRequestEvent, ChatResponseEvent
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.resource import ResourceDescriptor, ResourceName
 from flink_agents.api.runner_context import RunnerContext
 from flink_agents.api.tools.tool_parameter_injection import InjectedArg
-
-# The TaskManager, whose child a worker is.
-PROCESS = str(os.getppid())
 
 
 class ChatAgent(Agent):
@@ -41,17 +37,7 @@ class ChatAgent(Agent):
     @staticmethod
     async def reserve(order: str, ledger: str) -> str:
         """Reserve what was ordered."""
-        host, _, port = ledger.partition("//")[2].partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            head = (f"POST /call/{order}/reserve HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n"
-                    f"Idempotency-Key: {current_call().idempotency_key}\r\nProcess: {PROCESS}\r\n\r\n")
-            writer.write(head.encode())
-            answer = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = int(answer.partition("Content-Length:")[2].split()[0])
-            return (await reader.readexactly(length)).decode()
-        finally:
-            writer.close()
+        return await enter(ledger, order, "reserve")
 
     @action(InputEvent.EVENT_TYPE)
     @staticmethod

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import urllib.error
 import urllib.request
 from functools import partial
 
 from expected import as_long, java_hash
+from ledger_client import PROCESS, enter
 
 from flink_agents.api.durable_call import current_call
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.runner_context import RunnerContext
 
-# The TaskManager, whose child a worker is.
-PROCESS = str(os.getppid())
 CONFLICT = 409
 BRANCHES = 3
 
@@ -48,17 +45,7 @@ def blocking(ledger: str, run: str, name: str) -> str:
 
 async def awaited(ledger: str, run: str, name: str) -> str:
     """Leave an entry, without a thread."""
-    host, _, port = ledger.partition("//")[2].partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        head = (f"POST /call/{run}/{name} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n"
-                f"Idempotency-Key: {current_call().idempotency_key}\r\nProcess: {PROCESS}\r\n\r\n")
-        writer.write(head.encode())
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
-        length = int(answer.partition("Content-Length:")[2].split()[0])
-        return (await reader.readexactly(length)).decode()
-    finally:
-        writer.close()
+    return await enter(ledger, run, name)
 
 
 def _ledger(ctx: RunnerContext) -> str:

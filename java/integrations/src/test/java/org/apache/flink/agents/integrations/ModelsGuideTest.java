@@ -2,16 +2,11 @@ package org.apache.flink.agents.integrations;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.Paths;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.InputEvent;
@@ -225,21 +220,9 @@ class ModelsGuideTest {
 
     @Test
     void thePageHasThisCode() throws Exception {
-        Path root = Paths.get("").toAbsolutePath();
-        while (!Files.isDirectory(root.resolve("docs/guides"))) {
-            root = root.getParent();
-        }
-        final String page = Files.readString(root.resolve("docs/guides/models-java.md"));
-        final String code =
-                Files.readString(
-                        root.resolve("java/integrations/src/test/java/org/apache/flink/agents/integrations/ModelsGuideTest.java"));
-        final Matcher blocks = Pattern.compile("^```java\n(.*?)^```$", Pattern.DOTALL | Pattern.MULTILINE).matcher(page);
-        int found = 0;
-        while (blocks.find()) {
-            found++;
-            assertThat(code).contains(blocks.group(1).replaceAll("(?m)^(?=.)", "    "));
-        }
-        assertThat(found).isEqualTo(7);
+        final List<String> code = Guide.codeOf("models-java.md");
+        assertThat(code).hasSize(7);
+        assertThat(Guide.sourceOf(ModelsGuideTest.class)).contains(code);
     }
 
     @Test

@@ -3,13 +3,8 @@ package org.apache.flink.agents.integrations;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.reflect.Method;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.Paths;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventType;
 import org.apache.flink.agents.api.InputEvent;
@@ -118,18 +113,9 @@ class WorkflowGuideTest {
 
     @Test
     void thePageHasThisCode() throws Exception {
-        Path root = Paths.get("").toAbsolutePath();
-        while (!Files.isDirectory(root.resolve("docs/guides"))) {
-            root = root.getParent();
-        }
-        final String page = Files.readString(root.resolve("docs/guides/workflow-agent.md"));
-        final String code =
-                Files.readString(
-                        root.resolve("java/integrations/src/test/java/org/apache/flink/agents/integrations/WorkflowGuideTest.java"));
-        final Matcher blocks = Pattern.compile("^```java\n(.*?)^```$", Pattern.DOTALL | Pattern.MULTILINE).matcher(page);
-        assertThat(blocks.find()).isTrue();
-        assertThat(code).contains(blocks.group(1).replaceAll("(?m)^(?=.)", "    "));
-        assertThat(blocks.find()).isFalse();
+        final List<String> code = Guide.codeOf("workflow-agent.md");
+        assertThat(code).hasSize(1);
+        assertThat(Guide.sourceOf(WorkflowGuideTest.class)).contains(code);
     }
 
     @Test
