@@ -40,6 +40,9 @@ PYTHON = ("python3", "-B")
 TEST_FEATURES = "flink-agents-store-kafka/broker-tests,flink-agents-models/real-model-tests,flink-agents-models/chroma-tests"
 # Tests on an embedded Flink leave half of two cores idle.
 BESIDE_MAVEN = {"beside": "Maven", "lane": "beside Maven"}
+# Two lanes of about the same length: what mostly waits for brokers, and what mostly waits for clusters and runtimes that start.
+KAFKA = {"beside": "Kafka", "lane": "Kafka"}
+DEMO = {"beside": "Kafka", "lane": "demo"}
 
 STEPS: tuple[Step, ...] = (
     Step("house rules", (*PYTHON, "scripts/check-repo"), 2, "line"),
@@ -71,13 +74,14 @@ STEPS: tuple[Step, ...] = (
     Step("Python tests",
          ("scripts/chroma-server", "run", "--", "target/venv-test/bin/python", "-B", "-m", "pytest", "python/tests"), 15, "pytest",
          **BESIDE_MAVEN),
+    Step("live spans, with a collector", ("target/venv-test/bin/python", "-B", "e2e-test/otlp/check_collector.py"), 10, "line", **BESIDE_MAVEN),
+    Step("tool servers of the official SDK", ("target/venv-test/bin/python", "-B", "e2e-test/mcp/check_official.py"), 10, "line", **BESIDE_MAVEN),
     Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line", **BESIDE_MAVEN),
+    Step("traces of a million records", (*PYTHON, "e2e-test/trace/check_million.py"), 10, "line", long_only=True, **BESIDE_MAVEN),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
     Step("mvn verify",
          ("scripts/chroma-server", "run", "--", "mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
           "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire", beside="Maven"),
-    # With the classes that Maven has just built.
-    Step("waiting actions on other Java runtimes", (*PYTHON, "e2e-test/lines/async_run.py"), 10, "line"),
     Step("licences", (*PYTHON, "scripts/check-licences"), 3, "line"),
     Step("conformance: Java API",
          (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),
@@ -85,15 +89,18 @@ STEPS: tuple[Step, ...] = (
     Step("conformance: Python API", (*PYTHON, "e2e-test/conformance/check_python_api.py"), 3, "line"),
     # With the jar that Maven has just built.
     Step("wheel", ("scripts/build-wheel",), 15, env={"JAR": f"java/dist/target/flink-agents-dist-{VERSION}.jar"}),
-    Step("the wheel, as users install it", (*PYTHON, "e2e-test/python/check_wheel.py"), 5, "line"),
     Step("conformance: natives", (*PYTHON, "e2e-test/conformance/check_natives.py"), 1, "line"),
-    Step("a Kafka for tests", (*PYTHON, "e2e-test/kafka/check_broker.py"), 10, "line"),
-    Step("the Kafka store, with a broker", (*PYTHON, "e2e-test/kafka/run.py"), 15, "cargo"),
-    Step("the Kafka store, in Python runs", (*PYTHON, "e2e-test/kafka/check_python.py"), 10, "line"),
-    Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line"),
-    Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line"),
+    Step("a Kafka for tests", (*PYTHON, "e2e-test/kafka/check_broker.py"), 10, "line", **KAFKA),
+    Step("the Kafka store, with a broker", (*PYTHON, "e2e-test/kafka/run.py"), 15, "cargo",
+         long_env={"FLINK_AGENTS_MODEL_CASES": "20"}, **KAFKA),
+    Step("the Kafka store, in Python runs", (*PYTHON, "e2e-test/kafka/check_python.py"), 10, "line", **KAFKA),
+    Step("the wheel, as users install it", (*PYTHON, "e2e-test/python/check_wheel.py"), 5, "line", **KAFKA),
+    Step("demo on real data", (*PYTHON, "e2e-test/demo/check_demo.py"), 15, "line", **DEMO),
+    Step("getting started, word for word", (*PYTHON, "e2e-test/docs/check_getting_started.py"), 5, "line", **DEMO),
+    # With the classes that Maven has built.
+    Step("waiting actions on other Java runtimes", (*PYTHON, "e2e-test/lines/async_run.py"), 10, "line", **DEMO),
     Step("Flink lines and Java runtimes", (*PYTHON, "e2e-test/lines/run.py"), 15, "line",
-         long_argv=(*PYTHON, "e2e-test/lines/run.py", "--long")),
+         long_argv=(*PYTHON, "e2e-test/lines/run.py", "--long"), **DEMO),
     # Three lanes of the same length: Java's, Python's, and five minutes of little work.
     Step("standalone cluster", (*PYTHON, "e2e-test/cluster/run.py"), 25, "line",
          long_argv=(*PYTHON, "e2e-test/cluster/run.py", "--long"), beside="clusters", lane="Java"),

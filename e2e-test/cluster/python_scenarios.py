@@ -299,6 +299,24 @@ def java_with_a_python_action(c: PythonContext) -> None:
         check_no_workers(c)
 
 
+def resources_of_the_other_language(c: PythonContext) -> None:
+    """An agent in Java asks a model and a tool in Python, and one in Python asks them in Java."""
+    high = [(symbol, month, cents) for symbol, month, price in expected.rows(c.file("stocks.csv"))
+            if (cents := int(Decimal(price) * 100)) > 20000]
+    for language, other in (("Java", "Python"), ("Python", "Java")):
+        with c.suite.scenario(f"an agent in {language} with a model and a tool in {other}", c.cluster):
+            out = c.out()
+            given = ("--data", str(c.file("stocks.csv")), "--out", out.as_uri(), "--parallelism", "2")
+            if language == "Java":
+                job = c.cluster.submit("-c", "jobs.PriceWords", str(c.jars.fat), *given)
+            else:
+                job = c.submit("java_words.py", *given, options=("--jarfile", str(c.jars.thin)))
+            c.finished(job)
+            lines = [f"{symbol},{month}: {other} says {cents // 100} dollars {cents % 100}" for symbol, month, cents in high]
+            c.suite.same_lines(f"{len(lines)} prices in words", lines, out)
+            check_no_workers(c)
+
+
 def command_flink_agents(c: PythonContext) -> None:
     """A cluster and a job by ``flink-agents flink …``, with Flink's scripts and libraries as pip installed them."""
     with c.suite.scenario("flink-agents flink start-cluster, run, stop-cluster"):
@@ -561,6 +579,7 @@ def nothing_left(c: PythonContext) -> None:
 
 SCENARIOS = [
     datastream, table, dead_letters, getting_started, shipped_examples, thread_mode, configuration, doctor, interpreters_and_files,
-    uv_environment, command_flink_agents, java_with_a_python_action, side_by_side, savepoint_and_rescale, failing_action,
+    uv_environment, command_flink_agents, java_with_a_python_action,
+    resources_of_the_other_language, side_by_side, savepoint_and_rescale, failing_action,
     killed_worker, bad_actions, client_refusals, bad_jobs, other_python_version, nothing_left, killed_task_manager,
 ]

@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 # What differs for good, with the reason; docs/differences.md has them too.
 DELIBERATE = {
     "core_options#AgentExecutionOptions.NUM_ASYNC_THREADS": "1,000: calls wait, they do not compute",
+    "core_options#AgentConfigOptions.KAFKA_ACTION_STATE_TOPIC_REPLICATION_FACTOR": "-1, which leaves them to the brokers: one replica is lost with one",
 }
 # Decorators that are part of how a member is used.
 USAGE = {"staticmethod", "classmethod", "property", "java_resource", "dataclass(frozen=True)"}

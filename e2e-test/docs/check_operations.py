@@ -39,6 +39,8 @@ from rest import FINAL, wait_for  # noqa: E402
 
 OPERATIONS = ROOT / "docs" / "operations"
 DOCUMENTS = ("deployment.md", "going-live.md", "monitoring.md", "troubleshooting.md", "runbook.md")
+# Of the command line; what they call their files is called otherwise here.
+TOOLS = ("trace.md", "doctor.md", "store-tool.md")
 # What no test runs, with the reason that its document gives.
 NOT_RUN = {
     ("deployment.md", "FROM flink:2.3.0-java17"): "needs a registry of images",
@@ -185,20 +187,22 @@ def quotes(stage: Stage) -> None:
 def settings(stage: Stage) -> None:
     """Configuration that is shown has keys and values that there are."""
     with stage.suite.scenario("configuration that is shown"):
-        shown = [block for name in DOCUMENTS for block in blocks(OPERATIONS / name) if block.language == "yaml"]
+        shown = [block for document in sorted(OPERATIONS.glob("*.md")) for block in blocks(document) if block.language == "yaml"]
         ours = [block for block in shown if re.search(r"^agent[:.]", block.text, re.MULTILINE)]
         stage.suite.check(f"{len(ours)} blocks with options of agents", "" if ours else "none")
+        secret = stage.base / "secret"
+        secret.write_text("made up")
         for block in ours:
             file = stage.base / "shown.yaml"
-            file.write_text(block.text)
-            stage.suite.check(str(block), complaints(stage, file))
+            file.write_text(re.sub(r"/etc/secrets/[\w-]+", str(secret), block.text))
+            stage.suite.check(str(block), complaints(stage, file, {name: "made up" for name in re.findall(r"\$\{env:(\w+)}", block.text)}))
         file.write_text("agent.max-inflight: 7\n")
-        stage.suite.check("a key that there is not is found out", "" if complaints(stage, file) else "it is not")
+        stage.suite.check("a key that there is not is found out", "" if complaints(stage, file, {}) else "it is not")
 
 
-def complaints(stage: Stage, file: Path) -> str:
-    """What the command complains of in a configuration."""
-    done = subprocess.run(["flink-agents", "doctor", "--config", str(file)], env=stage.environment, cwd=stage.project, text=True,
+def complaints(stage: Stage, file: Path, secrets: dict[str, str]) -> str:
+    """What the command complains of in a configuration, where the environment has these secrets."""
+    done = subprocess.run(["flink-agents", "doctor", "--config", str(file)], env=stage.environment | secrets, cwd=stage.project, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
     found = [line for line in done.stdout.splitlines() if re.match(r"(WRONG|warning) +config ", line)]
     return "\n".join(found) or ("" if re.search(r"^ok +config ", done.stdout, re.MULTILINE) else done.stdout)
@@ -317,6 +321,22 @@ def monitoring(stage: Stage) -> None:
         stage.suite.equal("alarms that are not explained", [], [rule for rule in rules if rule not in explained])
 
 
+def tools(stage: Stage) -> None:
+    """The command line, on the files of a job that runs."""
+    with stage.suite.scenario("command line"):
+        if not stage.cluster.rest.overview():
+            start_steady(stage)
+        said = dict(stage.replaced)
+        stage.replaced |= {"/opt/flink": str(stage.flink), "my-job.jar": "steady.jar", "/var/lib/agents/journal.sqlite": "journal.sqlite"}
+        outputs = {name: stage.run_all(name) for name in TOOLS}
+        stage.replaced = said
+        stage.suite.check("the page of the trace", "" if (stage.project / "runs.html").stat().st_size > 20_000 else "is empty")
+        trace, doctor, store = ("\n".join(outputs[name].values()) for name in TOOLS)
+        stage.suite.contains("a trace as JSON", trace, ('"runs"',))
+        stage.suite.contains("the doctor looked", doctor, ("ok       jars", "ok       config", "cluster"))
+        stage.suite.contains("the store's records", store, ("job lineage", "of 10 keys", "1 claims read, 0 wrong"))
+
+
 def runbook(stage: Stage) -> None:
     """The commands of 3 a.m., on the job that runs."""
     with stage.suite.scenario("runbook.md"):
@@ -360,7 +380,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
     stage = Stage(suite, cluster, python, jars, base, replaced)
     make_flink(stage)
     make_project(stage)
-    parts = [pictures] if options.docs else [marks, quotes, settings, deployment, going_live, monitoring, runbook]
+    parts = [pictures] if options.docs else [marks, quotes, settings, deployment, going_live, monitoring, tools, runbook]
     try:
         for part in parts:
             if options.only in part.__name__:

@@ -2,14 +2,14 @@
 """Kills the processes of a real cluster under jobs with durable calls, and counts their side effects in a ledger.
 
 Usage: run.py [--long] [--keep] [--only TEXT] [--seed N] [--minutes N] [--round N]
-  --long     more rounds at random
+  --long     each store with each language, and more rounds at random
   --keep     keep the directory with logs, outputs and journals (it is kept anyway if something failed)
   --only     only the scenarios whose name contains TEXT
   --seed     what decides how long calls take, and what happens at random (0)
   --minutes  only rounds at random, and as many as begin within so many minutes
   --round    the number of the first round (0)
 
-Journals are in SQLite; beside the cluster with a second JobManager there is a Kafka broker, too. Needs a JDK 17, the wheel,
+Journals are in topics of a Kafka broker beside the cluster, or in SQLite. Needs a JDK 17, the wheel,
 Maven for the broker, and pip for the first run, which downloads Flink. The last line is ``N passed, N failed``; the exit status
 is 1 if something failed.
 """
@@ -58,7 +58,10 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         end = time.monotonic() + float(options.minutes) * 60
         chaos.run_rounds(c, first, lambda _: time.monotonic() > end)
 
-    plain, standby = [*scenarios.PLAIN, *scenarios.PYTHON], [*scenarios.HIGHLY_AVAILABLE, *scenarios.KAFKA, some_rounds]
+    plain, standby = [*scenarios.PLAIN], [*scenarios.STANDBY, some_rounds]
+    if options.long or options.only:
+        plain += scenarios.LONG_PLAIN
+        standby += scenarios.LONG_STANDBY
     clusters: list[tuple[str, bool, list[Scenario]]] = [("plain", False, plain), ("standby", True, standby)]
     if options.minutes:
         clusters = [("chaos", True, [timed_rounds])]
@@ -69,7 +72,7 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
         begin = time.monotonic()
         cluster = Machines(home, base / name, java_home, highly_available=highly_available)
         with contextlib.ExitStack() as stack:
-            broker = stack.enter_context(Broker(base / f"{name}-broker")) if highly_available else None
+            broker = stack.enter_context(Broker(base / f"{name}-broker"))
             cluster.environment["PATH"] = small_home().path
             cluster.environment["PYTHONPATH"] = os.pathsep.join(map(str, PYTHON_PATH))
             stack.enter_context(cluster)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import oracle
 from broker import Broker
 from checks import Suite
 from job_jars import Jars
-from ledger import ASIDE, Ledger
+from ledger import ALL, ASIDE, Ledger
 from machines import Machines
 from rest import wait_for
 from story import Story
@@ -20,6 +21,9 @@ BY_HAND = {"execution.checkpointing.interval": "1h", "execution.checkpointing.mi
 OFTEN = {"execution.checkpointing.interval": "300ms"}
 # Calls under way, fewer than there are keys.
 SOME = 5
+# The store says so, rightly: there is one broker.
+ONE_REPLICA = re.compile(r"Action state store kafka: topic \S+: it has 1 replica: ")
+PYTHON_ORDERS = "PythonOrders"
 
 
 @dataclass
@@ -40,6 +44,11 @@ class Context:
         return story
 
 
+def _hold(story: Story) -> None:
+    """Keeps some calls under way. A function that a ``def`` action calls holds up all of its worker, so it is none of those."""
+    story.hold(SOME, names=ASIDE if story.main == PYTHON_ORDERS else ALL)
+
+
 def check_enough(c: Context, story: Story, *, asked: bool) -> None:
     """Judges a story, and that enough happened in it to mean something. ``asked``: reconcilers among it."""
     verdict = story.judge()
@@ -53,7 +62,7 @@ def check_enough(c: Context, story: Story, *, asked: bool) -> None:
 
 def undisturbed(c: Context) -> None:
     """Nothing happens: what the others are compared with."""
-    with c.suite.scenario("undisturbed", c.cluster), Ledger(c.seed) as ledger:
+    with c.suite.scenario("undisturbed", c.cluster, ONE_REPLICA), Ledger(c.seed) as ledger:
         story = c.story(ledger, COUNT, BY_HAND)
         story.start(2)
         story.finish()
@@ -63,10 +72,11 @@ def undisturbed(c: Context) -> None:
         c.suite.equal("calls made again, reconcilers asked", (0, 0), (verdict.again, verdict.asked))
 
 
-def killed_and_moved(c: Context) -> None:
+def _killed_and_moved(c: Context, main: str) -> None:
     """One job through all of it: its TaskManagers die, it is stopped and rescaled, its JobManager dies."""
-    with c.suite.scenario("TaskManagers killed (-9), stopped and rescaled, JobManager killed (-9)"), Ledger(c.seed) as ledger:
-        story = c.story(ledger, COUNT, {**BY_HAND, "execution.checkpointing.timeout": "10s"})
+    name = f"{main}, journal in {'Kafka' if c.broker else 'SQLite'}: TaskManagers killed (-9), stopped and rescaled, JobManager killed (-9)"
+    with c.suite.scenario(name), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, {**BY_HAND, "execution.checkpointing.timeout": "10s"}, main)
         story.start(2)
         _before_the_first_checkpoint(c, story)
         _during_a_checkpoint(story)
@@ -80,13 +90,33 @@ def killed_and_moved(c: Context) -> None:
         check_enough(c, story, asked=True)
 
 
+def killed_and_moved(c: Context) -> None:
+    """Actions in Java, the journal in Kafka."""
+    _killed_and_moved(c, "Orders")
+
+
+def killed_and_moved_in_a_file(c: Context) -> None:
+    """Actions in Java, the journal in SQLite."""
+    _killed_and_moved(replace(c, broker=None), "Orders")
+
+
+def killed_and_moved_in_python(c: Context) -> None:
+    """Actions in Python, the journal in Kafka."""
+    _killed_and_moved(c, PYTHON_ORDERS)
+
+
+def killed_and_moved_in_python_and_a_file(c: Context) -> None:
+    """Actions in Python, the journal in SQLite."""
+    _killed_and_moved(replace(c, broker=None), PYTHON_ORDERS)
+
+
 def _before_the_first_checkpoint(c: Context, story: Story) -> None:
     """Everything begins again from the first input, twice, and nothing that was done is done again."""
     story.progress(80)
-    story.hold(SOME)
+    _hold(story)
     story.kill("killed a TaskManager before the first checkpoint", story.busiest()[0])
     story.progress(60)
-    story.hold(SOME)
+    _hold(story)
     story.kill("killed all TaskManagers before the first checkpoint", *c.cluster.task_managers)
     c.suite.equal("checkpoints so far", 0, c.cluster.rest.completed_checkpoints(story.job))
 
@@ -98,7 +128,7 @@ def _during_a_checkpoint(story: Story) -> None:
     story.progress(20)
     story.brake()
     story.progress(20)
-    story.hold(SOME)
+    _hold(story)
     story.kill("killed a TaskManager during a checkpoint", story.busiest()[0])
     story.let_go()
 
@@ -111,14 +141,14 @@ def _after_an_aborted_one(c: Context, story: Story) -> None:
     c.cluster.patiently("the checkpoint to be aborted", 60, lambda: story.failed_checkpoints() > failed)
     story.let_go()
     story.progress(20)
-    story.hold(SOME)
+    _hold(story)
     story.kill("killed a TaskManager after an aborted checkpoint", story.busiest()[0])
 
 
 def _during_the_recovery(c: Context, story: Story) -> None:
     """The other one dies when the job has just been restored."""
     story.progress(20)
-    story.hold(SOME)
+    _hold(story)
     restored = c.cluster.rest.restored(story.job)
     first, *others = story.busiest()
 
@@ -148,7 +178,7 @@ def _without_standby(c: Context, story: Story) -> None:
     story.progress(20)
     story.checkpoint()
     story.progress(40)
-    story.hold(SOME)
+    _hold(story)
 
     def back() -> None:
         c.cluster.complete()
@@ -161,18 +191,28 @@ def _without_standby(c: Context, story: Story) -> None:
 
 
 def taken_over(c: Context) -> None:
+    """Actions in Java."""
+    _taken_over(c, "Orders")
+
+
+def taken_over_in_python(c: Context) -> None:
+    """Actions in Python."""
+    _taken_over(c, PYTHON_ORDERS)
+
+
+def _taken_over(c: Context, main: str) -> None:
     """The leading JobManager dies, alone and with a TaskManager; the one that stands by takes over."""
-    with c.suite.scenario("the leading JobManager killed (-9), another takes over"), Ledger(c.seed) as ledger:
-        story = c.story(ledger, COUNT, OFTEN)
+    with c.suite.scenario(f"{main}: the leading JobManager killed (-9), another takes over"), Ledger(c.seed) as ledger:
+        story = c.story(ledger, COUNT, OFTEN, main)
         story.start(2)
         story.progress(80)
-        story.hold(SOME)
+        _hold(story)
 
         def alone() -> None:
             c.cluster.kill_job_manager(c.cluster.leader())
         story.disrupt("killed the leading JobManager", alone, c.cluster.complete)
         story.progress(40)
-        story.hold(SOME)
+        _hold(story)
         victim = story.busiest()[0]
 
         def both() -> None:
@@ -187,24 +227,24 @@ def taken_over(c: Context) -> None:
 
 def workers_and_task_managers(c: Context) -> None:
     """Actions in Python: their workers die, and TaskManagers with theirs, before the first checkpoint and after it."""
+    c = replace(c, broker=None)
     with c.suite.scenario("Python: workers and TaskManagers killed (-9), stopped and rescaled"), Ledger(c.seed) as ledger:
-        story = c.story(ledger, COUNT, BY_HAND, "PythonOrders")
+        story = c.story(ledger, COUNT, BY_HAND, PYTHON_ORDERS)
         story.start(2)
         story.progress(80)
-        # A function that a ``def`` action calls holds up all of its worker.
-        story.hold(SOME, names=ASIDE)
+        _hold(story)
         story.kill("killed a TaskManager before the first checkpoint", story.busiest()[0])
         story.progress(60)
-        story.hold(SOME, names=ASIDE)
+        _hold(story)
         story.kill_worker()
         c.suite.equal("checkpoints so far", 0, c.cluster.rest.completed_checkpoints(story.job))
         story.progress(20)
         story.checkpoint()
         story.progress(20)
-        story.hold(SOME, names=ASIDE)
+        _hold(story)
         story.kill_worker()
         story.progress(20)
-        story.hold(SOME, names=ASIDE)
+        _hold(story)
         story.kill("killed all TaskManagers", *c.cluster.task_managers)
         story.check_causes()
         _stopped_and_rescaled(c, story)
@@ -249,7 +289,7 @@ def broker_away(c: Context) -> None:
 
 
 Scenario = Callable[[Context], None]
-PLAIN: list[Scenario] = [undisturbed, killed_and_moved]
-HIGHLY_AVAILABLE: list[Scenario] = [taken_over]
-PYTHON: list[Scenario] = [workers_and_task_managers]
-KAFKA: list[Scenario] = [broker_away]
+PLAIN: list[Scenario] = [undisturbed, killed_and_moved, workers_and_task_managers]
+LONG_PLAIN: list[Scenario] = [killed_and_moved_in_a_file, killed_and_moved_in_python, killed_and_moved_in_python_and_a_file]
+STANDBY: list[Scenario] = [taken_over, broker_away]
+LONG_STANDBY: list[Scenario] = [taken_over_in_python]

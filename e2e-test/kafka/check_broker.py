@@ -156,6 +156,20 @@ class Broker(unittest.TestCase):
                 connection.login(user, self.told["users"][user])
                 self.assertEqual(connection.create_topic(f"of-{user}"), error)
 
+    def test_a_user_who_is_given_a_right_has_it(self) -> None:
+        words = ["--allow-principal", "User:carol", "--operation", "Create", "--topic", "of-carol"]
+        command("acls", self.directory, "--add", *words)
+        self.assertIn("User:carol", command("acls", self.directory, "--list").stdout)
+        with Connection(self.told["sasl_ssl"], self.told["ca"]) as connection:
+            connection.login("carol", self.told["users"]["carol"])
+            end = time.monotonic() + 60
+            # The broker is told of it soon after the command has ended.
+            while (error := connection.create_topic("of-carol")) == 29 and time.monotonic() < end:
+                pass
+            self.assertEqual(error, 0)
+            self.assertEqual(connection.create_topic("of-others"), 29)
+        self.assertIn("--operation", command("acls", self.directory, "--add", "--operation", "Fly", status=1).stderr)
+
     def test_it_keeps_its_topics_and_ports_over_kill_9(self) -> None:
         with Connection(self.told["bootstrap"]) as connection:
             self.assertEqual(connection.create_topic("kept"), 0)

@@ -136,9 +136,11 @@ class Kafka(unittest.TestCase):
             self.assertEqual(run.returncode, 0, said)
         return json.loads(out), said
 
-    def run_to_failure(self, config: dict[str, str], seconds: float = SECONDS, length: int = 0, **env: str) -> str:
+    def run_to_failure(
+        self, config: dict[str, str], seconds: float = SECONDS, length: int = 0, inputs: int = 2, **env: str,
+    ) -> str:
         """Runs to its failure; what it said."""
-        with self.start(config, 2, length, **env) as run:
+        with self.start(config, inputs, length, **env) as run:
             _, said = run.communicate(timeout=seconds)
             self.assertNotEqual(run.returncode, 0)
         return said
@@ -195,6 +197,25 @@ class Kafka(unittest.TestCase):
             self.assertEqual(run.returncode, 0, said)
         self.assertEqual(json.loads(out), self.expected(200))
         self.check_ledger(200, 0)
+
+    def test_a_disk_that_is_full_ends_the_run_and_nothing_safe_is_done_again(self) -> None:
+        inputs, length, broker = 60, 200_000, str(self.directory / "full")
+        # Above what Kafka sets aside for an index, below what the results take.
+        told = json.loads(command("start", broker, "--file-limit", str(16 << 20)).stdout)
+        try:
+            config = self.config(kafkaBootstrapServers=told["bootstrap"], kafkaActionStateTopicNumPartitions="1")
+            said = self.run_to_failure({**config, "kafka.properties.message.timeout.ms": "5000"}, 60, length, inputs)
+            self.assertIn("the store is not available", said)
+            self.assertIn("Connection refused", said)
+            made = {what for what, _ in self.lines()}
+            self.assertTrue(20 < len(made) < 3 * inputs, f"{len(made)} calls")
+            command("stop", broker)
+            command("start", broker)
+            outputs, _ = self.run_to_end(config, inputs, length)
+        finally:
+            command("stop", broker)
+        self.assertEqual([[key, [step[length:] for step in steps]] for key, steps in outputs], self.expected(inputs))
+        self.check_ledger(inputs, 1)
 
     def look(self, *words: str) -> dict[str, Any]:
         """What ``flink-agents store`` says of the topic, with a configuration file and a login as a job has them."""

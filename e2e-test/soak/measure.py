@@ -17,6 +17,13 @@ def process_numbers(pid: int) -> dict[str, int]:
             "open files": len(list(Path(f"/proc/{pid}/fd").iterdir()))}
 
 
+def worker_numbers(pid: int) -> dict[str, int]:
+    """The same of a worker of Python, whose threads but the first are those of calls that block."""
+    numbers = process_numbers(pid)
+    numbers["threads of agents"] = numbers.pop("threads")
+    return {f"worker: {what}": number for what, number in numbers.items()}
+
+
 def jvm_numbers(cluster: Cluster, name: str, pid: int) -> dict[str, int]:
     """The same of a JVM after full garbage collections, with what it has on its heap and beside it; threads of agents apart."""
     # What is free already in the C library's heap would count as used, as much as the JVM's compiler once needed.

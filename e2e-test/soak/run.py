@@ -32,7 +32,7 @@ from entry import run_suite  # noqa: E402
 from flatness import Limit, finds_a_leak, problem  # noqa: E402
 from flink_home import data_sets, flink_home  # noqa: E402
 from job_jars import build, find_built  # noqa: E402
-from measure import disk_numbers, jvm_numbers, process_numbers  # noqa: E402
+from measure import disk_numbers, jvm_numbers, worker_numbers  # noqa: E402
 from python_env import python_home  # noqa: E402
 from python_scenarios import AGENT, HELD_BY_FLINK, PythonContext, stocks  # noqa: E402
 from rest import wait_for  # noqa: E402
@@ -61,7 +61,7 @@ LIMITS = {
     "resident KiB": Limit(24 * MIB), "threads": Limit(4), "threads of agents": Limit(KEYS), "open files": Limit(6), "sockets": Limit(4),
     "class loaders of jobs": Limit(0.5), "files": Limit(1), "KiB": Limit(640, 0.2), "files for a while": Limit(8),
 }
-WORKER_LIMITS = {"resident KiB": Limit(4 * MIB), "threads": Limit(3), "open files": Limit(3)}
+WORKER_LIMITS = {"resident KiB": Limit(4 * MIB), "threads of agents": Limit(KEYS), "open files": Limit(3)}
 # Of one job after another: for each job.
 PER_JOB = {"metaspace KiB": 200.0, "heap KiB": 100.0, "beside the heap KiB": 1024.0, "threads": 0.3, "open files": 0.3}
 WARM_JOBS = 3
@@ -146,8 +146,7 @@ def sample(c: PythonContext, worker: int) -> dict[str, int]:
     numbers = {}
     for process in c.cluster.processes():
         numbers |= jvm_numbers(c.cluster, process.name.partition(" ")[0], process.pid)
-    numbers |= {f"worker: {what}": number for what, number in process_numbers(worker).items()}
-    return numbers | disk_numbers(c.cluster.base, ("java", "python"))
+    return numbers | worker_numbers(worker) | disk_numbers(c.cluster.base, ("java", "python"))
 
 
 def steady_load(c: PythonContext) -> None:
@@ -177,8 +176,10 @@ def steady_load(c: PythonContext) -> None:
             # Half of the rate: other tests may have the machine.
             c.suite.check(f"{count} records in {language}", "" if count >= RATE[language] * lasted / 2 else "too few")
         samples.check(c.suite, soak_limit)
-        threads = max(row["taskmanager: threads of agents"] for row in samples.rows)
-        c.suite.check(f"{threads} threads of agents at most", "" if 0 < threads <= MOST_THREADS else f"more than {MOST_THREADS}, or none")
+        for process in ("taskmanager", "worker"):
+            threads = max(row[f"{process}: threads of agents"] for row in samples.rows)
+            c.suite.check(f"{process}: {threads} threads of agents at most",
+                          "" if 0 < threads <= MOST_THREADS else f"more than {MOST_THREADS}, or none")
         for language, job in jobs.items():
             check_traces(c, language, read[language])
             c.cluster.rest.cancel(job)
@@ -265,9 +266,9 @@ def run(suite: Suite, base: Path, options: argparse.Namespace) -> None:
             continue
         # With the whole heap touched at the beginning resident memory tells what is added beside it. In minutes the optimising compiler
         # does not come to an end; an hour gives it the time.
-        compiler = "" if options.long else " -XX:TieredStopAtLevel=1"
+        compiler = "-XX:+TieredCompilation" if options.long else "-XX:TieredStopAtLevel=1"
         settings = {"taskmanager.memory.process.size": "2200m", "taskmanager.memory.jvm-metaspace.size": "640m",
-                    "env.java.opts.jobmanager": compiler.strip(), "env.java.opts.taskmanager": f"-XX:+AlwaysPreTouch{compiler}"}
+                    "env.java.opts.jobmanager": compiler, "env.java.opts.taskmanager": f"-XX:+AlwaysPreTouch {compiler}"}
         cluster = Cluster(home, base / scenario.__name__, java_home, is_replaced=ended_by_beam, settings=settings)
         cluster.environment["PATH"] = python.path
         with cluster:

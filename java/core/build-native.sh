@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the native library and puts it where the jar takes it from: <classes>/native/<os>-<arch>/.
-# Honours CARGO_TARGET_DIR and CARGO_BUILD_TARGET. Usage: build-native.sh <classes directory>
+# Honours CARGO_TARGET_DIR and CARGO_BUILD_TARGET; FEATURES=gssapi builds in logins to Kafka by Kerberos. Usage: build-native.sh <classes directory>
 set -eu
 classes=$1
 cd "$(dirname "$0")/../.."
@@ -10,7 +10,7 @@ command -v cargo >/dev/null || {
     "or pass -Dcargo.skip to build the jar without the native library." >&2
   exit 1
 }
-cargo build --quiet --release -p flink-agents-jni --locked
+cargo build --quiet --release -p flink-agents-jni --locked ${FEATURES:+--features "$FEATURES"}
 
 triple=${CARGO_BUILD_TARGET:-$(rustc -vV | sed -n 's/^host: //p')}
 release=$(cargo metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/release

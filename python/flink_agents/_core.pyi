@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 ABSENT: Final[object]
@@ -120,10 +121,12 @@ class ChatClient:
     def __init__(self, provider_name: str, name: str, arguments: str, parallelism: int = 1) -> None:
         """Open it; limits are divided by ``parallelism``."""
 
-    def chat(self, request: str) -> str:
+    def chat(self, request: str, tell: Callable[[Any, str], None] | None = None) -> str:
         """Ask, and wait for the answer, a message; ``ModelError`` if there is none."""
 
-    def chat_async(self, request: str) -> asyncio.Future[str]:
+    def chat_async(
+        self, request: str, tell: Callable[[Any, str], None] | None = None
+    ) -> asyncio.Future[str]:
         """Ask, and return the answer as a future of the running loop; to cancel it gives the question up."""
 
     def native_structured_output(self, model: str) -> bool:
@@ -202,6 +205,9 @@ class Link(Protocol):
     def fail(self, task: int, text: str) -> None: ...
     @property
     def traced(self) -> bool: ...
+    @property
+    def spans(self) -> bool: ...
+    def report_call(self, task: int, what: list[Any]) -> None: ...
     def report(self, task: int, status: int, what: list[Any]) -> None: ...
     def suspend(self, task: int) -> None: ...
     def wake(self, task: int) -> None: ...
@@ -335,6 +341,10 @@ class Local:
     def policies(self) -> bool:
         """Whether some action may be tried again, or end as a dead letter."""
 
+    @property
+    def memory_events(self) -> int:
+        """Which uses of memory become events: a bit each for values set in sensory and short-term memory, and got from them."""
+
     def failed(
         self, task: int, text: str, now_ms: int
     ) -> tuple[int, int, tuple[EventId, dict[str, Any]] | None, tuple[EventId, dict[str, Any]] | None]:
@@ -364,7 +374,20 @@ class Local:
         """Whether there is an execution trace that takes reports."""
 
     def report(self, task: int, status: int, what: list[Any]) -> None:
-        """Report that something began or ended inside the running action: type, name, metadata, and the problem if there is one."""
+        """Report that something began or ended inside the running action.
+
+        Type, name and metadata; category, type and message of the problem; details for live spans.
+        """
+
+    @property
+    def spans(self) -> bool:
+        """Whether live spans are sent."""
+
+    def report_call(self, task: int, what: list[Any]) -> None:
+        """Report a durable call that is over, for live spans.
+
+        Function, number, start and end in microseconds since 1970, whether it is replayed, type and message of what it raised.
+        """
 
     def suspend(self, task: int) -> None:
         """Report that the running action waits; others of its run may go on."""
@@ -383,6 +406,24 @@ class Local:
 
     def call_end(self, task: int) -> None:
         """Report that a durable call has ended, or was given up."""
+
+class Exchange:
+    """The connection of a worker for questions about resources of the other language. ``ConnectionError``: it has ended."""
+
+    def ask(self, question: dict[str, Any]) -> int:
+        """Send a question, from any thread; returns its number."""
+
+    def next(self) -> tuple[Any, ...] | None:
+        """Wait, in one thread, for ``("asked", number, question)``, ``("answered", number, failed, value)``, or None at the end."""
+
+    def answer(self, number: int, has_failed: bool, value: Any) -> None:
+        """Send the answer to a question, from any thread."""
+
+    def close(self) -> None:
+        """End it, from any thread."""
+
+    def fileno(self) -> int:
+        """Return the number of its file."""
 
 class Worker:
     """The link of a worker process: the core is in the TaskManager, at the other end of a socket. One thread at a time."""
@@ -403,6 +444,9 @@ class Worker:
     @property
     def plan(self) -> str:
         """The plan, JSON; empty if the TaskManager speaks another version of the protocol."""
+
+    def exchange(self) -> Exchange | None:
+        """Connect once more, for questions about resources, before ``ready``; None if there are none."""
 
     @property
     def beat_seconds(self) -> float:
@@ -481,6 +525,10 @@ class Worker:
     def policies(self) -> bool:
         """Whether some action may be tried again, or end as a dead letter."""
 
+    @property
+    def memory_events(self) -> int:
+        """Which uses of memory become events: a bit each for values set in sensory and short-term memory, and got from them."""
+
     def threw(self, task: int, kind: str, message: str, what: str, trace: str) -> bool:
         """Report that the action has failed by an exception of its own, of class ``kind``; False if it has no failure policy.
 
@@ -492,7 +540,20 @@ class Worker:
         """Whether there is an execution trace that takes reports."""
 
     def report(self, task: int, status: int, what: list[Any]) -> None:
-        """Report that something began or ended inside the running action: type, name, metadata, and the problem if there is one."""
+        """Report that something began or ended inside the running action.
+
+        Type, name and metadata; category, type and message of the problem; details for live spans.
+        """
+
+    @property
+    def spans(self) -> bool:
+        """Whether live spans are sent."""
+
+    def report_call(self, task: int, what: list[Any]) -> None:
+        """Report a durable call that is over, for live spans.
+
+        Function, number, start and end in microseconds since 1970, whether it is replayed, type and message of what it raised.
+        """
 
     def suspend(self, task: int) -> None:
         """Report that the running action waits; others of its run may go on."""

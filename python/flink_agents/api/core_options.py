@@ -52,7 +52,7 @@ class EventLogLevel(Enum):
 
 
 class AgentConfigOptions:
-    """Options of the framework. What they do: docs/configuration.md."""
+    """Options of the framework. What they do: docs/operations/configuration.md."""
 
     EVENT_LOGGER_TYPE = ConfigOption(key="eventLoggerType", config_type=LoggerType, default=LoggerType.SLF4J)
     CONDITION_EVALUATION_FAILURE_STRATEGY = ConfigOption(
@@ -70,8 +70,9 @@ class AgentConfigOptions:
     KAFKA_ACTION_STATE_TOPIC_NUM_PARTITIONS = ConfigOption(
         key="kafkaActionStateTopicNumPartitions", config_type=int, default=64
     )
+    # -1 leaves them to the brokers.
     KAFKA_ACTION_STATE_TOPIC_REPLICATION_FACTOR = ConfigOption(
-        key="kafkaActionStateTopicReplicationFactor", config_type=int, default=1
+        key="kafkaActionStateTopicReplicationFactor", config_type=int, default=-1
     )
     FLUSS_BOOTSTRAP_SERVERS = ConfigOption(
         key="flussBootstrapServers", config_type=str, default="localhost:9123"
@@ -125,7 +126,7 @@ class MemoryEventOptions:
 
 
 class AgentExecutionOptions:
-    """Options of the execution of actions. What they do: docs/configuration.md."""
+    """Options of the execution of actions. What they do: docs/operations/configuration.md."""
 
     ERROR_HANDLING_STRATEGY = ConfigOption(
         key="error-handling-strategy", config_type=ErrorHandlingStrategy, default=ErrorHandlingStrategy.FAIL
@@ -154,3 +155,39 @@ class AgentExecutionOptions:
         config_type=ShortTermMemoryTtlVisibility,
         default=ShortTermMemoryTtlVisibility.NEVER_RETURN_EXPIRED,
     )
+
+
+class RuntimeOptions:
+    """Options that Apache Flink Agents does not have: how agents are run, and what of it is seen.
+
+    Durations, sizes and words are texts; docs/operations/configuration.md lists all options, also those for one action (``action.<name>.…``).
+    """
+
+    MAX_IN_FLIGHT = ConfigOption(key="max-in-flight", config_type=int, default=10000)
+    MAX_EVENTS_PER_RUN = ConfigOption(key="max-events-per-run", config_type=int, default=10000)
+    ON_FAILURE = ConfigOption(key="on-failure", config_type=str, default="fail")
+    RETRY_MAX_ATTEMPTS = ConfigOption(key="retry.max-attempts", config_type=int, default=0)
+    RETRY_BACKOFF = ConfigOption(key="retry.backoff", config_type=str, default="1 s")
+    RETRY_MAX_BACKOFF = ConfigOption(key="retry.max-backoff", config_type=str, default="60 s")
+    RETRY_JITTER = ConfigOption(key="retry.jitter", config_type=float, default=0.5)
+    CALL_TIMEOUT = ConfigOption(key="call.timeout", config_type=str, default=None)
+    EVENT_LOGGER = ConfigOption(key="event-logger", config_type=str, default=None)
+    EVENT_LOG_QUEUE_SIZE = ConfigOption(key="event-log.queue-size", config_type=int, default=65536)
+    EVENT_LOG_ON_FULL = ConfigOption(key="event-log.on-full", config_type=str, default="block")
+    EVENT_LOG_MAX_FILE_SIZE = ConfigOption(key="event-log.max-file-size", config_type=str, default="100 mb")
+    EVENT_LOG_MAX_FILES = ConfigOption(key="event-log.max-files", config_type=int, default=10)
+    PROMETHEUS_PORT = ConfigOption(key="prometheus.port", config_type=int, default=None)
+    OTLP_ENDPOINT = ConfigOption(key="otlp.endpoint", config_type=str, default=None)
+    OTLP_CA_FILE = ConfigOption(key="otlp.ca-file", config_type=str, default=None)
+    LOG_KEYS = ConfigOption(key="log.keys", config_type=str, default="hash")
+    ACTION_STATE_RETENTION = ConfigOption(key="action-state.retention", config_type=str, default="7 d")
+    ACTION_STATE_ON_DIVERGENCE = ConfigOption(key="action-state.on-divergence", config_type=str, default="reexecute")
+    ACTION_STATE_ON_RESTORE = ConfigOption(key="action-state.on-restore", config_type=str, default=None)
+    ACTION_STATE_REORDER_TIMEOUT = ConfigOption(key="action-state.reorder-timeout", config_type=str, default="30 s")
+    ACTION_STATE_ON_MISSING_HISTORY = ConfigOption(key="action-state.on-missing-history", config_type=str, default="fail")
+    ACTION_STATE_MAX_RECORD_SIZE = ConfigOption(key="action-state.max-record-size", config_type=str, default="1 mb")
+    SQLITE_PATH = ConfigOption(key="sqlite.path", config_type=str, default=None)
+    VALUES_VERIFY = ConfigOption(key="values.verify", config_type=bool, default=False)
+    PYTHON_WORKERS = ConfigOption(key="python.workers", config_type=int, default=1)
+    PYTHON_WORKER_TIMEOUT = ConfigOption(key="python.worker.timeout", config_type=str, default="5 min")
+    PYTHON_WORKER_MEMORY = ConfigOption(key="python.worker.memory", config_type=str, default=None)

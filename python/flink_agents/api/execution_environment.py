@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyflink.table import Schema, StreamTableEnvironment, Table
 
     from flink_agents.api.agents.agent import Agent
+    from flink_agents.api.chat_models.text_part import TextPart
     from flink_agents.api.configuration import Configuration
 
 _LOCAL = "flink_agents.runtime.local_environment"
@@ -293,6 +294,25 @@ class AgentsExecutionEnvironment(ABC):
         job_name
             The name of the Flink job.
         """
+
+    def on_text(self, listener: Callable[[TextPart], None]) -> None:
+        """Have somebody told what models say while they say it, in addition to what agents get.
+
+        For built-in chats by the connections of this package. One listener, before ``execute``. An addition to the reference's API.
+
+        Parameters
+        ----------
+        listener
+            Called with each part, those of one answer in order, by a thread of the client's or the one that waits, which it
+            must not hold up. What it raises is logged.
+
+        Raises
+        ------
+        NotImplementedError
+            In an environment on Flink: nobody is there to read.
+        """
+        msg = "on_text works without Flink only: on Flink, what a model has said is in its ChatResponseEvent."
+        raise NotImplementedError(msg)
 
     def add_resource(
         self,

@@ -46,7 +46,7 @@ class _NotShown:
 
 
 class Resource(BaseModel, ABC):
-    """A resource. It is made when it is first asked for, once per worker, and used from one thread at a time.
+    """A resource. It is made when it is first asked for, once per worker; several threads may call what blocks at a time.
 
     Attributes
     ----------

@@ -16,9 +16,14 @@ def awaited_form(resource: Any, name: str) -> Callable[..., Any] | None:
     if inspect.iscoroutinefunction(method):
         return method
     twin = f"{name}_async"
-    if not hasattr(type(resource), twin) or _depth(type(resource), name) < _depth(type(resource), twin):
+    if not hasattr(type(resource), twin) or is_nearer(type(resource), name, twin):
         return None
     return getattr(resource, twin)
+
+
+def is_nearer(cls: type, name: str, other: str) -> bool:
+    """Tell whether a class has overridden one member later than the other, and so means that one."""
+    return _depth(cls, name) < _depth(cls, other)
 
 
 def _depth(cls: type, name: str) -> int:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, List
 
 if TYPE_CHECKING:
+    from flink_agents.api.java_resource import JavaResources
     from flink_agents.api.resource import Resource, ResourceType
 
 
@@ -34,3 +35,18 @@ class ResourceContext(ABC):
     def parallelism(self) -> int:
         """How many processes share the limits of the job's connections. An addition to the reference's API."""
         return 1
+
+    @property
+    def java_resources(self) -> JavaResources:
+        """The way to the resources that are written in Java. An addition to the reference's API.
+
+        Raises
+        ------
+        NotImplementedError
+            If there is no JVM: without Flink.
+        """
+        msg = (
+            "without Flink there is no JVM that could be asked. Use the Python class for it, or run the agent on Flink: "
+            "get_execution_environment(env)."
+        )
+        raise NotImplementedError(msg)

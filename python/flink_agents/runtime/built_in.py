@@ -11,6 +11,7 @@ from uuid import UUID
 from flink_agents import _core
 from flink_agents.api.agents.agent import STRUCTURED_OUTPUT
 from flink_agents.api.agents.types import OutputSchema
+from flink_agents.api.chat_models.text_part import heard_by
 from flink_agents.api.core_options import AgentExecutionOptions
 from flink_agents.api.events.event import Event
 from flink_agents.api.resource import ResourceType
@@ -95,18 +96,22 @@ class _Host:
     async def chat(self, what: dict[str, Any]) -> dict[str, Any]:
         ctx = self._ctx
         setup: Any = ctx.get_resource(what["model"], ResourceType.CHAT_MODEL)
-        call = partial(chat, setup, _in_thread(ctx, what), _schema(what))
+        listener = ctx.executor.on_text
+        heard = None if listener is None else heard_by(listener, what["model"], _core.key_of(ctx.key))
+        call = partial(chat, setup, _in_thread(ctx, what), _schema(what), heard)
         traced = _Traced(ctx, ExecutionEntityTypes.LLM, what["model"], {LLMExecutionMetadataKeys.MODEL: setup.model})
         try:
             asked: Any = ctx.durable_execute_async(call, what["messages"], what["prompt_args"])
             asked.delay = what["delay_ms"] / 1000
+            traced.stands_for(asked)
             message = await asked
         except Exception as error:
-            traced.failed(error, ExecutionProblemCategories.MODEL_CALL_FAILED)
+            traced.failed(error, ExecutionProblemCategories.MODEL_CALL_FAILED, _answered(ctx, setup, {}))
             return self._failed(error)
-        traced.succeeded()
+        traced.succeeded(_answered(ctx, setup, message))
         known = {
-            "connection": setup.connection,
+            # Of a setup that is written in Java it may not be known.
+            "connection": setup.connection or None,
             "model": setup.model,
             "allowed_commands": setup.allowed_commands,
             "allowed_script_dirs": setup.allowed_script_dirs,
@@ -139,7 +144,9 @@ class _Host:
             else:
                 made = partial(call_tool, tool, injected, _in_thread(ctx, what))
                 traced = _Traced(ctx, ExecutionEntityTypes.TOOL, call["name"], self._described(tool, call))
-                calls.append((place, ctx.durable_execute_async(made, call["name"], call["arguments"]), traced))
+                asked = ctx.durable_execute_async(made, call["name"], call["arguments"])
+                traced.stands_for(asked)
+                calls.append((place, asked, traced))
         if what["async"]:
             gathered = await ctx.durable_gather(*(call for _, call, _ in calls), return_exceptions=True)
         else:
@@ -210,13 +217,45 @@ class _Traced:
 
     def __init__(self, ctx: ActionContext, kind: str, name: str, described: dict[str, Any] | None) -> None:
         self._what = (ctx, kind, name, described)
+        self._call: Any = None
         ExecutionReporters.started(*self._what)
 
-    def succeeded(self) -> None:
-        ExecutionReporters.succeeded(*self._what)
+    def stands_for(self, call: Any) -> None:
+        """Show this in place of a durable call."""
+        self._call = call
+        call.shown_otherwise = True
 
-    def failed(self, error: Exception, category: str) -> None:
+    def succeeded(self, details: dict[str, Any] | None = None) -> None:
+        self._describe(details)
+        ExecutionReporters.succeeded(*self._what)
+        self._what[0].details = None
+
+    def failed(self, error: Exception, category: str, details: dict[str, Any] | None = None) -> None:
+        self._describe(details)
         ExecutionReporters.failed(*self._what, error, category)
+        self._what[0].details = None
+
+    def _describe(self, details: dict[str, Any] | None) -> None:
+        """Say with the next report, which never raises, what it shows in live spans only."""
+        ctx = self._what[0]
+        if ctx.executor.spans:
+            replayed = {"replayed": True} if self._call is not None and self._call.replayed else {}
+            ctx.details = {**(details or {}), **replayed}
+
+
+def _answered(ctx: ActionContext, setup: Any, message: dict[str, Any]) -> dict[str, Any] | None:
+    """Return who answered and for how many tokens, for live spans; ``None`` if there are none."""
+    if not ctx.executor.spans:
+        return None
+    told = message.get("extra_args") or {}
+    details = {"inputTokens": told.get("promptTokens"), "outputTokens": told.get("completionTokens")}
+    details = {name: count for name, count in details.items() if isinstance(count, int)}
+    try:
+        provider = getattr(setup, "provider_name", None)
+    except Exception:
+        # A setup with a chat() of its own may have no connection.
+        return details
+    return {**details, "provider": provider} if isinstance(provider, str) else details
 
 
 async def _caught(call: AsyncExecutionResult) -> Any:

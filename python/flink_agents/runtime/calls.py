@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextvars import copy_context
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 from flink_agents.api.durable_call import _CURRENT
@@ -98,6 +98,14 @@ class DurableCall(AsyncExecutionResult):
     _place = 0
     # What the function may learn of it, if that is more than its name.
     _info: CallInfo | None = None
+    # Whether what it brought came from a journal.
+    replayed = False
+    # Whether live spans show it as what it calls, such as a chat, so that it is not one more.
+    shown_otherwise = False
+    # When it was begun, and which call of its action it was, where live spans want to know.
+    _began_at: tuple[int, int] | None = None
+    # When a thread had made it.
+    _ended_at: int | None = None
     _timer: asyncio.TimerHandle | None = None
     # Seconds between its begin and when it is made, which are no part of its time limit. A result of a journal does not wait.
     delay = 0.0
@@ -128,6 +136,8 @@ class DurableCall(AsyncExecutionResult):
         finally:
             # Cancelled, or its coroutine was closed.
             self.give_up()
+            # The traceback of what it raises has this frame.
+            wait = self._wait = None
 
     def begin(self) -> None:
         """Begin it; what goes wrong with that is how it ends."""
@@ -156,6 +166,9 @@ class DurableCall(AsyncExecutionResult):
             self._timer = executor.loop.call_later(self.delay, self._delayed)
             self.delay = 0.0
             return
+        if executor.spans:
+            began = self._context.call_began()
+            self._began_at = None if self.shown_otherwise else began
         if executor.call_timeout is not None:
             self._timer = executor.loop.call_later(executor.call_timeout, self._too_long)
         variables = self._variables
@@ -195,18 +208,27 @@ class DurableCall(AsyncExecutionResult):
         self._task = None
         self._measured(perf_counter_ns() - began)
         self._end(result, failure)
+        # Its traceback has this frame.
+        failure = None
 
     def make(self) -> None:
         if self._over:
             # Given up before its turn.
             return
         self._called = True
+        shown = self._began_at
+        if shown is not None:
+            # It may have waited for a thread.
+            self._began_at = (time_ns() // 1000, shown[1])
         began = perf_counter_ns()
         try:
             self._result = self._variables.run(_call, self)
         except BaseException as error:
             self._failure = deliverable(self._func, error)
         self._nanos = perf_counter_ns() - began
+        if shown is not None:
+            # It may wait for the loop.
+            self._ended_at = time_ns() // 1000
 
     def made(self) -> None:
         result, failure = self._result, self._failure
@@ -222,6 +244,8 @@ class DurableCall(AsyncExecutionResult):
     # ---- its end
 
     def _end(self, result: Any, failure: BaseException | None) -> None:
+        if self._began_at is not None:
+            self._show(failure)
         if self._over:
             self._context.executor.late()
         elif self._context.ended:
@@ -254,9 +278,19 @@ class DurableCall(AsyncExecutionResult):
     def give_up(self) -> None:
         """Drop what it brings; an ``async def`` function is cancelled."""
         if not self._over:
+            if self._began_at is not None:
+                self._show(asyncio.CancelledError("It was given up: nobody waits for it any more."))
             self._settle()
             if self._task is not None:
                 self._task.cancel()
+
+    def _show(self, failure: BaseException | None) -> None:
+        began, self._began_at = self._began_at, None
+        if began is not None and not self._context.ended:
+            self._context.show_call(self._named(), began, failure, ended=self._ended_at)
+
+    def _named(self) -> Callable[..., Any]:
+        return self._func
 
     def _settle(self) -> None:
         self._over = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from time import perf_counter_ns
+import logging
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, model_serializer
@@ -16,7 +17,7 @@ from flink_agents.api.memory_object import MemoryObject, MemoryType
 from flink_agents.api.memory_reference import MemoryRef
 from flink_agents.api.runner_context import AsyncExecutionResult, RunnerContext
 from flink_agents.api.trace import ExecutionReporter
-from flink_agents.runtime.callables import check_call, check_result, is_async, name_of
+from flink_agents.runtime.callables import check_call, check_result, identity_of, is_async, name_of
 from flink_agents.runtime.scopes import SCOPE, Refusing, Scope, inside_call
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from flink_agents.api.resource import Resource, ResourceType
     from flink_agents.runtime.calls import Wait
     from flink_agents.runtime.executor import Action, Executor
+    from flink_agents.runtime.memory_uses import MemoryUses
 
 SENSORY = 0
 SHORT_TERM = 1
@@ -34,6 +36,8 @@ _TYPES = (MemoryType.SENSORY, MemoryType.SHORT_TERM)
 
 # What the link calls them.
 _STARTED, _SUCCEEDED, _FAILED = range(3)
+# Where details stand in a report.
+_DETAILS = 6
 
 # Those of every event; more of them are a subclass's, or what it caches.
 _FIELDS = len(Event.model_fields)
@@ -84,6 +88,8 @@ class LinkMemoryObject(MemoryObject):
             return None
         if answer is OBJECT:
             return _memory_object(run, memory, path)
+        if run.memory_uses is not None:
+            run.memory_uses.read(memory, path, answer)
         return answer
 
     def set(self, path: str, value: Any) -> MemoryRef:
@@ -93,6 +99,8 @@ class LinkMemoryObject(MemoryObject):
             path = self._join(path)
         if run.link.memory_set(run.task, memory, path, value) is WAIT:
             run.ask(run.link.memory_set, memory, path, value)
+        if run.memory_uses is not None:
+            run.memory_uses.wrote(memory, path, value)
         return _ref(memory, path)
 
     def new_object(self, path: str) -> MemoryObject:
@@ -114,11 +122,17 @@ class LinkMemoryObject(MemoryObject):
 
     def get_fields(self) -> dict[str, Any]:
         fields = self.__dict__
-        memory, above = fields["_memory"], fields["_path"]
+        run, memory, above = fields["_run"], fields["_memory"], fields["_path"]
         found = {}
         for name in self.get_field_names():
-            node = self._node(memory, f"{above}.{name}" if above else name)
-            found[name] = "NestedObject" if node is OBJECT else node
+            path = f"{above}.{name}" if above else name
+            node = self._node(memory, path)
+            if node is OBJECT:
+                found[name] = "NestedObject"
+                continue
+            if run.memory_uses is not None:
+                run.memory_uses.read(memory, path, node)
+            found[name] = node
         return found
 
     def _node(self, memory: int, path: str) -> Any:
@@ -213,6 +227,11 @@ class ActionContext(RunnerContext, ExecutionReporter):
     # For the log: ids of the event that triggered it, and of the run's input, if that is known.
     event_id: Any = None
     run_id: Any = None
+    # For live spans: calls that have begun, and what the next report says besides.
+    calls_shown = 0
+    details: dict[str, Any] | None = None
+    # What of its use of memory becomes events; None if nothing does.
+    memory_uses: MemoryUses | None = None
 
     def __init__(self, executor: Executor, task: int, action: Action, key: str) -> None:
         self.executor = executor
@@ -224,6 +243,13 @@ class ActionContext(RunnerContext, ExecutionReporter):
 
     def __repr__(self) -> str:
         return f"RunnerContext(action {self.action.name!r})"
+
+    def let_go(self) -> None:
+        """Let go of what refers to this, since the action has ended.
+
+        Else each action would leave a cycle to the garbage collector, which lets those that are older pile up.
+        """
+        self._sensory = self._short_term = self.beside = None
 
     def ask(self, method: Callable[..., Any], *args: Any) -> Any:
         """Repeat a question to the link until the answer has come; other keys go on meanwhile."""
@@ -332,9 +358,54 @@ class ActionContext(RunnerContext, ExecutionReporter):
         link = self.link
         link.call_begin(self.task, scope)
         try:
+            if self.executor.spans:
+                return self._shown(func, args, kwargs)
             return self.call_in_place(func, args, kwargs, None)
         finally:
             link.call_end(self.task)
+
+    def _shown(self, func: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+        began = self.call_began()
+        raised: BaseException | None = None
+        try:
+            return self.call_in_place(func, args, kwargs, None)
+        except BaseException as error:
+            raised = error
+            raise
+        finally:
+            self.show_call(func, began, raised)
+
+    # ---- calls as live spans, where there are any
+
+    def call_began(self) -> tuple[int, int]:
+        """Return when a call begins, in microseconds since 1970, and how many of the action's calls have begun before."""
+        number = self.calls_shown
+        self.calls_shown = number + 1
+        return time_ns() // 1000, number
+
+    def show_call(
+        self,
+        func: Callable[..., Any],
+        began: tuple[int, int],
+        failure: BaseException | None,
+        *,
+        ended: int | None = None,
+        replayed: bool = False,
+    ) -> None:
+        """Tell live spans of a call that is over, now or when ``ended`` says."""
+        start, number = began
+        if ended is None:
+            ended = start if replayed else time_ns() // 1000
+        try:
+            problem: list[str | None] = [None, None]
+            if failure is not None:
+                # What was first may not have travelled with it to a journal and back.
+                problem = [name_of_class(type(failure)), str(failure)]
+            own, _, _ = identity_of(func).partition("\0")
+            self.link.report_call(self.task, [own, number, start, ended, replayed, *problem])
+        except Exception:
+            # Spans are there to look at; the call they show must not fail for one.
+            logging.getLogger("flink_agents").warning("A durable call could not be shown as a span.", exc_info=True)
 
     def call_in_place(self, func: Callable[..., Any], args: tuple, kwargs: dict, info: CallInfo | None) -> Any:
         """Call a function for which the action waits without giving way."""
@@ -455,7 +526,11 @@ class ActionContext(RunnerContext, ExecutionReporter):
         self, status: int, entity_type: str, name: str, metadata: Mapping[str, Any] | None, *problem: str | None
     ) -> None:
         if self.link.traced:
-            self.link.report(self.task, status, [entity_type, name, None if metadata is None else dict(metadata), *problem])
+            what: list[Any] = [entity_type, name, None if metadata is None else dict(metadata), *problem]
+            if self.details:
+                what += [None] * (_DETAILS - len(what))
+                what.append(self.details)
+            self.link.report(self.task, status, what)
 
     @property
     def config(self) -> ReadableConfiguration:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Iterator
 
+    from flink_agents.api.chat_models.text_part import TextPart
     from flink_agents.api.configuration import ReadableConfiguration
     from flink_agents.api.metric_group import MetricGroup
     from flink_agents.api.resource_context import ResourceContext
@@ -183,6 +184,10 @@ class Executor:
         # With a journal: calls that may not start yet, by task and number.
         self.journalled: bool = getattr(link, "journalled", False)
         self.calls: dict[tuple[int, int], Any] = {}
+        # Whether calls are shown as live spans.
+        self.spans: bool = getattr(link, "spans", False)
+        # Who is told what models say while they say it, if anybody.
+        self.on_text: Callable[[TextPart], None] | None = None
         # The greenlet that goes on next, and whether code on the loop does before the core is asked again.
         self._next_greenlet: Any = None
         self._stirred = False
@@ -195,6 +200,8 @@ class Executor:
         # Whether failed actions may be tried again or end as dead letters, how many wait, and how often the one that fails was tried.
         self.policies: bool = getattr(link, "policies", False)
         self._backing_off = 0
+        # Which uses of memory become events.
+        self._memory_events: int = getattr(link, "memory_events", 0)
         # A journal may have failures of a time when there were policies. A worker's waits are the TaskManager's.
         self._backs_off = hasattr(link, "backoffs") and (self.policies or self.journalled)
         self.attempts = 1
@@ -312,6 +319,10 @@ class Executor:
                 self._runs.begins(key, event_id)
             context.event_id = event_id
             context.run_id = self._runs.of(key)
+            if self._memory_events:
+                from flink_agents.runtime.memory_uses import uses_of
+
+                context.memory_uses = uses_of(self._memory_events, event_type)
             if action.is_async:
                 self._begin(context, event)
             else:
@@ -322,6 +333,8 @@ class Executor:
                     result = own.run(action.function, event, context)
                     if result is not None:
                         check_outcome(action, result)
+                    if context.memory_uses is not None:
+                        context.memory_uses.send(context)
                 except BaseException as exception:
                     if self.closing:
                         # What was parked is ended.
@@ -329,6 +342,8 @@ class Executor:
                     if self.policies and self.goes_on(context, event, exception):
                         continue
                     raise self._error(context, exception) from _cause(exception)
+                finally:
+                    context.let_go()
                 if self.journalled:
                     self._complete(context)
                 else:

@@ -44,6 +44,8 @@ class JournalledCall(DurableCall):
     _failed = False
     # In a group: what the core said of it.
     _decision: tuple[int, bytes | None] | None = None
+    # What was asked for, where a reconciler is asked instead.
+    _asked_for: Callable[..., Any] | None = None
 
     def __init__(
         self,
@@ -100,6 +102,7 @@ class JournalledCall(DurableCall):
         func = self._func
         if step in (EXECUTE, RECONCILE):
             if step == RECONCILE:
+                self._asked_for = func
                 self._func, self._args, self._kwargs = self._reconciler, (), {}
             self._execute(func)
             return False
@@ -111,6 +114,12 @@ class JournalledCall(DurableCall):
             self._settle()
             executor.fail(context, error)
             return False
+        self.replayed = True
+        failure = brought if step == RAISE else None
+        if executor.spans and not context.ended:
+            began = context.call_began()
+            if not self.shown_otherwise:
+                context.show_call(func, began, failure, replayed=True)
         self._settle()
         if step == RAISE:
             self._deliver(None, brought)
@@ -148,6 +157,9 @@ class JournalledCall(DurableCall):
             context.executor.fail(context, error)
             return
         super()._end(result, failure)
+
+    def _named(self) -> Callable[..., Any]:
+        return self._asked_for or self._func
 
     def _tell(self) -> None:
         if self._told:
@@ -278,10 +290,15 @@ def call_here(
         except NotRecordableError as error:
             executor.fail(context, error)
             raise
+        if executor.spans:
+            context.show_call(func, context.call_began(), brought if step == RAISE else None, replayed=True)
         if step == RAISE:
             raise brought
         return brought
     named = name_of(func)
+    asked_for = func
+    began = context.call_began() if executor.spans else None
+    raised: BaseException | None = None
     if step == RECONCILE:
         func, args, kwargs = reconciler, (), {}
     outcome: bytes | None = None
@@ -293,6 +310,7 @@ def call_here(
             result = context.call_in_place(func, args, kwargs, info)
         except Exception as error:
             failed = True
+            raised = error
             outcome = failure_record(func, error, most)
             raise
         outcome = result_record(func, result, most, verify=executor.verify)
@@ -301,6 +319,8 @@ def call_here(
         executor.fail(context, error)
         raise
     finally:
+        if began is not None:
+            context.show_call(asked_for, began, raised)
         link.call_ended(task, number, failed, outcome)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
 
     from flink_agents.api.agents.agent import Agent
+    from flink_agents.api.chat_models.text_part import TextPart
     from flink_agents.api.configuration import Configuration
     from flink_agents.runtime.local_metrics import LocalMetrics, MetricsSnapshot
 
@@ -112,6 +113,7 @@ class LocalAgentBuilder(AgentBuilder):
         plan = self._environment.compile(*self._agent)
         shows = sys.stderr is not None and sys.stderr.isatty()
         run = LocalRun(plan, self._inputs, self._source, name=name, progress=shows, letters=self._letters)
+        run.on_text(self._environment.text_listener)
         self._executed = True
         self.metrics = run.metrics
         return run
@@ -124,6 +126,10 @@ class LocalExecutionEnvironment(AgentsExecutionEnvironment):
         super().__init__()
         self._read_config(flink_configuration_file())
         self._builder: LocalAgentBuilder | None = None
+        self.text_listener: Callable[[TextPart], None] | None = None
+
+    def on_text(self, listener: Callable[[TextPart], None]) -> None:
+        self.text_listener = listener
 
     def get_config(self, path: str | None = None) -> Configuration:
         """Return the configuration of this environment.

@@ -120,6 +120,8 @@ class LocalMetrics:
         self._group = group
         self._began = time.monotonic()
         self._counted: dict[str, MemoryCounter] = {}
+        # What the core has told of each: users may count there, too.
+        self._told: dict[MemoryCounter, int] = {}
         self._actions: dict[str, tuple[MemoryCounter, MemoryHistogram]] = {}
         self._per_second("numOfActionsExecuted", group)
         for name in shown:
@@ -173,7 +175,7 @@ class LocalMetrics:
                 self._group.get_histogram(name).update(value)
             elif name.startswith(("numOfRuns", "numOfPending", "numOfSuspended", "numOfHeld", "numOfUnack", "journal")):
                 self._group.get_gauge(name).update(value)
-            elif name.startswith("otlp"):
+            elif name.startswith(("eventLog", "otlp")):
                 self._set(self._group.get_counter(name), value)
             else:
                 counter = self._counted.get(name)
@@ -185,9 +187,9 @@ class LocalMetrics:
             self._server.publish(self.last.to_json())
         return self.last
 
-    @staticmethod
-    def _set(counter: MemoryCounter, count: int) -> None:
-        counter.inc(count - counter.get_count())
+    def _set(self, counter: MemoryCounter, count: int) -> None:
+        counter.inc(count - self._told.get(counter, 0))
+        self._told[counter] = count
 
     def close(self) -> None:
         """End the page."""

@@ -19,8 +19,9 @@ from flink_agents.runtime.observers import Observers, refuse_foreign
 from flink_agents.runtime.resources import ResourceCache
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Generator, Iterable, Iterator
+    from collections.abc import AsyncIterable, Callable, Generator, Iterable, Iterator
 
+    from flink_agents.api.chat_models.text_part import TextPart
     from flink_agents.plan.actions.action import Action
     from flink_agents.plan.agent_plan import AgentPlan
 
@@ -113,6 +114,10 @@ class LocalRun:
     def needs_loop(self) -> bool:
         """Whether it uses an asyncio loop, of which a thread can run one only."""
         return self._waits or hasattr(self._inputs, "__aiter__")
+
+    def on_text(self, listener: Callable[[TextPart], None] | None) -> None:
+        """Have somebody told what models say while they say it."""
+        self._executor.on_text = listener
 
     def interrupt(self) -> None:
         """Make a run that waits end with an error. May be called from any thread."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from flink_agents.api.resource import ResourceType
 from flink_agents.api.resource_context import ResourceContext
 
 if TYPE_CHECKING:
+    from flink_agents.api.java_resource import JavaResources
     from flink_agents.api.resource import Resource
     from flink_agents.plan.agent_plan import AgentPlan
+    from flink_agents.plan.configuration import AgentConfiguration
 
 
 class ResourceCache(ResourceContext):
     """Makes and keeps the resources of a plan.
 
     *Owned state*: the resources that were made. *Lifecycle*: :meth:`close` closes them, the last one made first.
-    *Threads*: one.
+    *Threads*: any; one resource is made at a time, and whoever asks for one that there is does not wait for that.
 
     Parameters
     ----------
@@ -30,12 +33,28 @@ class ResourceCache(ResourceContext):
         self._plan = plan
         self._parallelism = parallelism
         self._made: dict[tuple[ResourceType, str], Resource] = {}
+        # Held while one is made, and what that needs: the chain is of the thread that has it.
+        self._making = threading.RLock()
         self._in_making: list[tuple[ResourceType, str]] = []
         self._closed = False
+        self._java: JavaResources | None = None
 
     @property
     def parallelism(self) -> int:
         return self._parallelism
+
+    @property
+    def config(self) -> AgentConfiguration:
+        """The configuration of the plan, with what its values refer to."""
+        return self._plan.config.resolving()
+
+    @property
+    def java_resources(self) -> JavaResources:
+        return super().java_resources if self._java is None else self._java
+
+    def connect(self, java_resources: JavaResources) -> None:
+        """Let resources from now on ask those of Java by this."""
+        self._java = java_resources
 
     def get_resource(self, name: str, resource_type: ResourceType) -> Resource:
         """Return a resource, made and opened.
@@ -56,6 +75,13 @@ class ResourceCache(ResourceContext):
         if not isinstance(resource_type, ResourceType):
             msg = f"get_resource takes a type such as ResourceType.CHAT_MODEL after the name, not {resource_type!r}."
             raise TypeError(msg)
+        with self._making:
+            # Another thread may have made it meanwhile.
+            resource = self._made.get(what)
+            return self._make(what) if resource is None else resource
+
+    def _make(self, what: tuple[ResourceType, str]) -> Resource:
+        resource_type, name = what
         if self._closed:
             msg = f"The {resource_type.value} '{name}' cannot be had any more: the agent has ended."
             raise RuntimeError(msg)
@@ -90,7 +116,8 @@ class ResourceCache(ResourceContext):
         RuntimeError
             That names the first that failed.
         """
-        self._closed = True
+        with self._making:
+            self._closed = True
         failed: tuple[str, BaseException] | None = None
         while self._made:
             (kind, name), resource = self._made.popitem()

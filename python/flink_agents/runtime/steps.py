@@ -99,6 +99,8 @@ async def drive(executor: Executor, context: ActionContext, event: Event) -> Non
         # Not raised: asyncio would let SystemExit and KeyboardInterrupt through, and name others too late.
         executor._failure = executor._failure or error
         executor.kick()
+    finally:
+        context.let_go()
 
 
 class _Steps:
@@ -115,6 +117,7 @@ class _Steps:
         executor, coroutine, context = self._executor, self._coroutine, self._context
         task, link = context.task, context.link
         value: Any = None
+        raised: BaseException | None = None
         thrown: BaseException | None = None
         try:
             while True:
@@ -133,6 +136,8 @@ class _Steps:
                 except StopIteration as end:
                     if end.value is not None:
                         check_outcome(context.action, end.value)
+                    if context.memory_uses is not None:
+                        context.memory_uses.send(context)
                     context.ended = True
                     link.finish(task)
                     executor.kick()
@@ -172,6 +177,8 @@ class _Steps:
                 yield from self._clean_up(exception)
             raise
         finally:
+            # Tracebacks of what was raised, which these refer to, have this frame.
+            wait = waited_for = raised = thrown = None
             coroutine.close()
 
     def _clean_up(self, thrown: BaseException | None) -> Any:
@@ -238,7 +245,10 @@ class _Steps:
                 future = executor._parked[task] = executor.loop.create_future()
             context.link = link
             parked = executor._switch(parked)
-        return (*outcome, cancelled)
+        waited_for, raised = outcome
+        # The exception's traceback has the list.
+        outcome.clear()
+        return waited_for, raised, cancelled
 
 
 def _step(coroutine: Coroutine[Any, Any, Any], value: Any, thrown: BaseException | None, outcome: list[Any]) -> None:

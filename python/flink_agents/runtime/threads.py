@@ -1,4 +1,4 @@
-"""Threads that make blocking durable calls."""
+"""Threads that make blocking calls."""
 
 from __future__ import annotations
 
@@ -50,10 +50,21 @@ class CallThreads:
     wake_up
         Called by some thread when jobs are done, once until :meth:`deliver`; it may raise ``RuntimeError`` if nobody
         waits any more. ``None`` if the owner looks by itself.
+    name
+        What the threads are called, before a number.
+
+    Attributes
+    ----------
+    waiting
+        How many threads are at jobs that wait for other jobs: there may be as many more. Any thread may set it.
     """
 
-    def __init__(self, limit: int, wake_up: Callable[[], Any] | None) -> None:
+    def __init__(
+        self, limit: int, wake_up: Callable[[], Any] | None, name: str = "flink-agents-python-async"
+    ) -> None:
         self.limit = limit
+        self.waiting = 0
+        self._name = name
         self._wake_up = wake_up
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._done: deque[Job] = deque()
@@ -109,16 +120,16 @@ class CallThreads:
     def _start(self) -> bool:
         """Start a thread for one job, if there may be another."""
         count = len(self._threads)
-        if count >= self.limit:
+        if count >= self.limit + self.waiting:
             return False
-        thread = threading.Thread(target=self._serve, name=f"flink-agents-python-async-{count}", daemon=True)
+        thread = threading.Thread(target=self._serve, name=f"{self._name}-{count}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
             if count == 0:
                 raise
             logger.warning(
-                "No more than %d threads can be started for durable calls, though num-async-threads is %d: %s",
+                "No more than %d threads can be started for calls, though num-async-threads is %d: %s",
                 count,
                 self.limit,
                 error,

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from flink_agents import _core
 from flink_agents.api.event_logger import EventLoggerOpenParams
 from flink_agents.runtime.context import ActionContext
+from flink_agents.runtime.exchange import ResourceExchange
 from flink_agents.runtime.executor import ActionExecutionError, Executor, actions_of, shortened, shown, valid_unicode
 from flink_agents.runtime.failures import Problem
 from flink_agents.runtime.log_context import of_action
@@ -54,14 +55,15 @@ class WorkerExecutor(Executor):
     it is cut off from the TaskManager when it begins, and ended when it leaves the action.
     """
 
-    def end_forked_children(self) -> None:
-        """Watch for forks from now on."""
-        socket = self.link.fileno()
+    def end_forked_children(self, exchange: _core.Exchange | None) -> None:
+        """Watch for forks from now on. What a child keeps open would hide from the TaskManager that the worker has ended."""
+        sockets = [connection.fileno() for connection in (self.link, exchange) if connection is not None]
 
         def in_child() -> None:
             self._failure = ForkedChild(_caller())
             nothing = os.open(os.devnull, os.O_RDWR)
-            os.dup2(nothing, socket)
+            for socket in sockets:
+                os.dup2(nothing, socket)
             os.close(nothing)
 
         os.register_at_fork(after_in_child=in_child)
@@ -297,8 +299,10 @@ def main(arguments: list[str]) -> int:
         return 1
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY, 20, 20)
+    channel = link.exchange()
     link.ready(platform.python_version())
-    executor.end_forked_children()
+    exchange = None if channel is None else ResourceExchange.of(channel, resources)
+    executor.end_forked_children(channel)
     code = 0
     try:
         Loop(link, executor, metrics).serve()
@@ -309,7 +313,7 @@ def main(arguments: list[str]) -> int:
         # The TaskManager has gone: there is nobody to tell.
         code = 1
     finally:
-        _close(executor, resources)
+        _close(executor, exchange, resources)
     return code
 
 
@@ -326,11 +330,12 @@ def _version_problem() -> str:
     )
 
 
-def _close(executor: Executor, resources: ResourceCache) -> None:
+def _close(executor: Executor, exchange: ResourceExchange | None, resources: ResourceCache) -> None:
     log = logging.getLogger("flink_agents")
-    for what in (executor, resources):
+    for what in (executor, exchange, resources):
         try:
-            what.close()
+            if what is not None:
+                what.close()
         except BaseException as error:
             log.warning("while the worker ended: %s: %s", type(error).__name__, error)
 

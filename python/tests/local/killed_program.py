@@ -16,7 +16,7 @@ from flink_agents.api.durable_call import current_call
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
 
-LEDGER = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+LEDGER = os.open(os.environ["LEDGER"], os.O_RDWR | os.O_APPEND | os.O_CREAT)
 
 
 def note(kind, *what):
@@ -112,6 +112,10 @@ def main():
     env.get_config().set_str("actionStateStoreBackend", "sqlite")
     elements = [{"key": f"k{key}", "value": [key, number]} for number in range(inputs) for key in range(keys)]
     outputs = env.from_list(elements).apply(Killed()).to_list()
+    size = os.fstat(LEDGER).st_size
+    if size and os.pread(LEDGER, 1, size - 1) != b"\n":
+        # The one before was killed in the middle of a line.
+        os.write(LEDGER, b"\n")
     write("start", [], "")
     env.execute(sys.argv[3])
     with open(os.environ["OUTPUTS"], "w", encoding="utf-8") as file:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import threading
 import time
 
 import pytest
@@ -26,6 +28,15 @@ def second(event, ctx):
 ACTIONS = ((InputEvent.EVENT_TYPE, first), ("my.step", second))
 
 
+def counted(environment):
+    values = environment.metrics().values()
+    return tuple(values[f"eventLog{name}"] for name in ("TruncatedEvents", "WriteFailures", "DroppedEvents"))
+
+
+def said_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 def lines_of(directory):
     files = list(directory.glob("events-*.log"))
     assert len(files) == 1, files
@@ -45,7 +56,7 @@ def test_a_file_has_every_event_with_where_it_came_from(run, tmp_path):
     assert end["eventAttributes"] == {"output": "done"}
 
 
-def test_levels_and_cuts_are_those_of_the_configuration(run, tmp_path):
+def test_levels_and_cuts_are_those_of_the_configuration(run, environment, tmp_path):
     config = {
         "baseLogDir": str(tmp_path),
         "event-log.level": "off",
@@ -56,15 +67,39 @@ def test_levels_and_cuts_are_those_of_the_configuration(run, tmp_path):
     run([("k", "long text")], *ACTIONS, config=config)
     (line,) = lines_of(tmp_path)
     assert line["eventAttributes"]["what"]["name"] == {"truncatedString": "lon...", "omittedChars": 6}
+    assert counted(environment) == (1, 0, 0)
 
 
-def test_a_logger_gets_lines_with_their_place(run, caplog):
+def test_a_logger_gets_lines_with_their_place(run, environment, caplog):
+    config = {"event-log.standard.max-string-length": "2"}
     with caplog.at_level(logging.INFO, logger=LOGGER):
-        run([("k", str(i)) for i in range(300)], *ACTIONS)
+        run([("k", str(i)) for i in range(300)], *ACTIONS, config=config)
     lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == LOGGER]
     assert len(lines) == 900
     assert list(lines[0])[2:5] == ["jobId", "taskName", "subtaskId"]
     assert {line["eventType"] for line in lines} == {"_input_event", "my.step", "_output_event"}
+    # Inputs and steps from the hundredth on, and every output.
+    assert counted(environment) == (200 + 200 + 300, 0, 0)
+
+
+class Refusing(logging.Handler):
+    def handle(self, record):
+        msg = f"refused {len(record.getMessage()) > 0}"
+        raise OSError(msg)
+
+
+def test_lines_that_a_handler_refuses_are_counted_and_the_run_goes_on(run, environment, caplog):
+    handler, target = Refusing(), logging.getLogger(LOGGER)
+    target.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO, logger=LOGGER):
+            assert len(run([("k", "a"), ("k", "b")], *ACTIONS)) == 2
+    finally:
+        target.removeHandler(handler)
+    assert counted(environment) == (0, 6, 0)
+    (warning,) = said_of(caplog)
+    assert "OSError: refused True" in warning
+    assert "eventLogWriteFailures" in warning
 
 
 def test_nothing_is_logged_where_nobody_listens(run, caplog):
@@ -73,30 +108,104 @@ def test_nothing_is_logged_where_nobody_listens(run, caplog):
     assert [record for record in caplog.records if record.name == LOGGER] == []
 
 
-def test_a_directory_that_cannot_be_made_is_named(run, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file.below.*baseLogDir"):
-        run([("k", "a")], *ACTIONS, config={"baseLogDir": str(tmp_path / "file" / "below")})
+def test_a_directory_that_cannot_be_made_loses_lines_until_it_can_and_the_run_goes_on(environment, tmp_path, caplog):
+    file = tmp_path / "file"
+    file.write_text("")
+    logs = file / "below"
+    environment.get_config().set_str("baseLogDir", str(logs))
+
+    def inputs():
+        yield {"key": "k", "value": "a"}
+        file.unlink()
+        until = time.monotonic() + 60
+        while not logs.exists():
+            assert time.monotonic() < until
+            yield {"key": "k", "value": "b"}
+        # Nothing of this one is lost.
+        yield {"key": "k", "value": "c"}
+
+    outputs = list(environment.from_iterable(inputs()).apply(agent_of(*ACTIONS)).execute_stream())
+    lines = lines_of(logs)
+    assert {line["eventType"] for line in lines} == {"_input_event", "my.step", "_output_event"}
+    lost = 3 * len(outputs) - len(lines)
+    assert lost > 0
+    assert counted(environment) == (0, lost, 0)
+    first, second = said_of(caplog)
+    assert f"{logs}/events-" in first
+    assert "Not a directory" in first
+    assert "option baseLogDir" in first
+    assert f"is written again; {lost} events are missing" in second
 
 
-def test_a_log_that_cannot_be_written_warns_once_and_the_run_goes_on(run, tmp_path, caplog):
+def file_of_the_run(tmp_path):
+    """Return the file to which runs write, removed."""
     other = AgentsExecutionEnvironment.get_execution_environment()
     other.get_config().set_str("baseLogDir", str(tmp_path))
     other.from_list([{"key": "k", "value": "a"}]).apply(agent_of(*ACTIONS)).to_list()
     other.execute()
     (file,) = tmp_path.glob("events-*.log")
     file.unlink()
-    file.symlink_to("/dev/full")
+    return file
+
+
+def test_a_log_that_cannot_be_written_warns_once_and_the_run_goes_on(run, environment, tmp_path, caplog):
+    file_of_the_run(tmp_path).symlink_to("/dev/full")
     assert len(run([("k", str(i)) for i in range(50)], *ACTIONS, config={"baseLogDir": str(tmp_path)})) == 50
     warnings = [record.getMessage() for record in caplog.records if "cannot be written" in record.getMessage()]
     assert len(warnings) == 1
     assert "No space left" in warnings[0]
+    assert counted(environment) == (0, 150, 0)
+    page = environment.metrics().to_prometheus().splitlines()
+    assert 'flink_agents_eventLogWriteFailures{agent="Agent"} 150' in page
+    assert any(line.startswith("# HELP flink_agents_eventLogWriteFailures Events that could not") for line in page)
 
 
-def test_a_directory_that_is_read_only_is_named(run):
+def test_a_directory_that_is_read_only_loses_lines_and_the_run_goes_on(run, environment, caplog):
     # Also for root, for whom permissions of files are none.
-    with pytest.raises(OSError, match="/sys/kernel/logs.*baseLogDir"):
-        run([("k", "a")], *ACTIONS, config={"baseLogDir": "/sys/kernel/logs"})
+    assert run([("k", "a")], *ACTIONS, config={"baseLogDir": "/sys/kernel/logs"}) == [("k", "done")]
+    (warning,) = said_of(caplog)
+    assert "/sys/kernel/logs/events-" in warning
+    assert "option baseLogDir" in warning
+    assert "The job goes on" in warning
+    assert counted(environment) == (0, 3, 0)
+
+
+class Pipe:
+    """The other end of a pipe that is read from the moment when it is told to."""
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(self.reading, True)
+        self.types = []
+        self.thread = threading.Thread(target=self.read)
+
+    def read(self):
+        with open(self.reading, "rb") as file:
+            self.types.extend(json.loads(line)["eventType"] for line in file)
+
+
+PIPES = []
+
+
+def reads_the_pipe_at_last(event, ctx):
+    if event.get_attr("input") == "last":
+        PIPES[0].thread.start()
+
+
+def test_a_full_queue_drops_events_and_counts_them_where_it_is_told_to(run, environment, tmp_path):
+    PIPES[:] = [Pipe(file_of_the_run(tmp_path))]
+    # Each line of these is more than a pipe holds: the writer waits within the first, until somebody reads.
+    inputs = [("k", "x" * 200_000) for _ in range(20)] + [("k", "last")]
+    config = {
+        "baseLogDir": str(tmp_path), "event-log.level": "VERBOSE", "event-log.queue-size": "1", "event-log.on-full": "drop",
+    }
+    run(inputs, (InputEvent.EVENT_TYPE, reads_the_pipe_at_last), config=config)
+    PIPES[0].thread.join()
+    truncated, failures, dropped = counted(environment)
+    assert (truncated, failures) == (0, 0)
+    assert dropped > 0
+    assert len(PIPES[0].types) == len(inputs) - dropped
 
 
 def test_a_directory_that_vanishes_is_made_again(environment, tmp_path):
@@ -110,6 +219,8 @@ def test_a_directory_that_vanishes_is_made_again(environment, tmp_path):
         while not logs.exists():
             assert time.monotonic() < until
             yield {"key": "k", "value": "b"}
+        # Nothing of this one is lost.
+        yield {"key": "k", "value": "c"}
 
     outputs = list(environment.from_iterable(inputs()).apply(agent_of(*ACTIONS)).execute_stream())
     assert all(output == {"k": "done"} for output in outputs)

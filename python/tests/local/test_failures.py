@@ -12,6 +12,7 @@ from flink_agents.api.agents.agent import Agent
 from flink_agents.api.decorators import action
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
 from flink_agents.api.execution_environment import AgentsExecutionEnvironment
+from flink_agents.cli import main as cli
 from flink_agents.runtime.executor import ActionExecutionError
 from flink_agents.runtime.failures import is_own
 
@@ -93,6 +94,23 @@ def test_a_poisoned_input_ends_as_a_dead_letter_with_its_context(agent: Agent) -
     assert letter["event_id"] == letter["input_event_id"]
     assert (letter["error_type"], letter["error_message"]) == ("builtins.ValueError", "not yet: x9")
     assert "in fails" in letter["stack_trace"]
+
+
+def test_letters_in_a_file_are_fed_in_again_by_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    inputs = ["first\nline, ü 2", "y0", "with a \t tab 3"]
+    outputs, letters, _ = run(FailingAsync(), inputs, on__failure="dead-letter")
+    assert [letter["input"] for letter in letters] == [inputs[0], inputs[2]]
+    file = tmp_path / "letters.jsonl"
+    file.write_text("".join(json.dumps(letter) + "\n" for letter in letters), encoding="utf-8")
+    capfd.readouterr()
+    assert cli.main(["dead-letters", str(file), "--action", "act", "--format", "inputs"]) == 0
+    told = capfd.readouterr()
+    assert told.err == ""
+    # They failed once, so three more attempts are enough.
+    again, letters, _ = run(FailingAsync(), [json.loads(line) for line in told.out.splitlines()], **{**RETRY, "retry_max__attempts": 3})
+    assert letters == []
+    assert outputs == [{"k1": "y0 1"}]
+    assert sorted(again, key=str) == [{"k0": f"{inputs[0]} 1"}, {"k1": f"{inputs[2]} 1"}]
 
 
 def test_without_a_policy_the_run_fails_and_after_retries_it_is_said_how_often() -> None:

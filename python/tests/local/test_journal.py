@@ -18,6 +18,13 @@ INPUT = InputEvent.EVENT_TYPE
 LEDGER = []
 # What tests switch between two runs.
 SWITCH = {}
+# What the last run that ended well has counted.
+COUNTED = {}
+
+
+def counted():
+    """Return how many actions and calls were replayed, and how many runs diverged."""
+    return tuple(COUNTED[f"numOf{name}"] for name in ("ActionsReplayed", "CallsReplayed", "Divergences"))
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +50,7 @@ def go(tmp_path, monkeypatch):
             return [item for output in built.execute_stream() for item in output.items()]
         outputs = built.to_list()
         env.execute(name)
+        COUNTED.update(env.metrics().values())
         return [item for output in outputs for item in output.items()]
 
     return go
@@ -127,7 +135,9 @@ def test_a_finished_run_started_again_returns_its_outputs_and_does_nothing(go):
     actions = (INPUT, count), ("next", tell)
     first = go(THREE, *actions)
     assert len(LEDGER) == 4
+    assert counted() == (0, 0, 0)
     assert sorted(go(THREE, *actions)) == sorted(first)
+    assert counted() == (8, 0, 0)
     assert len(LEDGER) == 4
     # More at the end of the list is all that is done.
     longer = go([*THREE, ("a", "w")], *actions)
@@ -445,6 +455,22 @@ def test_a_run_that_comes_out_differently_says_so_and_goes_on(go, caplog):
         assert go([("a", 1)], (INPUT, start)) == [("a", "end")]
     assert "key 'a': Run 0 does not match its journal" in caplog.text and "other arguments" in caplog.text
     assert [what for what, _ in LEDGER] == ["x", "y"]
+    assert counted() == (0, 0, 1)
+
+
+def test_calls_that_are_replayed_are_counted(go):
+    def start(event, ctx):
+        for what in ("one", "two", "three"):
+            ctx.durable_execute(effect, what)
+        breaks()
+        output(ctx, "end")
+
+    broken(go, [("a", 1)], (INPUT, start))
+    assert go([("a", 1)], (INPUT, start)) == [("a", "end")]
+    made_again = len(LEDGER) - 3
+    # The last one may have been on its way to the store.
+    assert made_again <= 1
+    assert counted() == (0, 3 - made_again, 0)
 
 
 def test_a_run_that_comes_out_differently_may_fail(go):
@@ -547,6 +573,7 @@ def test_another_list_under_the_same_name_is_a_divergence(go, caplog):
         go([("a", "other")], *actions)
     assert "its input did not come again" in caplog.text
     assert LEDGER[-1][0] == "other 1"
+    assert COUNTED["numOfDivergences"] > 0
 
 
 def test_the_order_of_fields_in_an_input_does_not_matter(go, caplog):

@@ -26,9 +26,10 @@ def start(directory, name):
 
 
 def ledger(directory):
-    # A line is written at once, by one call: none is torn.
+    # Who reads may be between the two pages of a line that is being written, and so may a kill.
     file = directory / "ledger"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    lines = file.read_text().split("\n")[:-1] if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("]")]
 
 
 def effects(directory):

@@ -163,3 +163,15 @@ def test_nobody_is_served_unless_it_is_asked_for(monkeypatch):
     env, _ = environment((INPUT, first))
     env.execute()
     assert env.metrics().values()["numOfActionsExecuted"] == 3
+
+
+def counts_besides(event, ctx):
+    for name in ("numOfEventProcessed", "eventLogWriteFailures"):
+        ctx.agent_metric_group.get_counter(name).inc(10)
+
+
+def test_what_users_add_to_our_counters_is_in_the_count(tmp_path):
+    env, _ = environment((INPUT, counts_besides), baseLogDir=tmp_path)
+    env.execute()
+    values = env.metrics().values()
+    assert (values["numOfEventProcessed"], values["eventLogWriteFailures"]) == (33, 30)

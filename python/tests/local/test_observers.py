@@ -188,7 +188,9 @@ def test_a_logger_that_throws_everywhere_is_named_once_and_counted_and_the_run_g
     (said,) = warnings_of(caplog)
     assert said.startswith("Event logger watching:Broken failed, told of _input_event")
     # Twelve events, at least one flush, the end.
-    assert environment.metrics().values()["eventLogWriteFailures"] >= 14
+    values = environment.metrics().values()
+    assert values["eventLogWriteFailures"] >= 14
+    assert (values["eventLogTruncatedEvents"], values["eventLogDroppedEvents"]) == (0, 0)
 
 
 def test_a_logger_that_hangs_is_named_and_misses_nothing_when_it_comes_back(run, monkeypatch):

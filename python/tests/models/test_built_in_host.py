@@ -69,7 +69,7 @@ class Context:
         self.config = AgentConfiguration(vector["start"].get("settings") or {})
         self.sensory_memory = self
         self.action_metric_group = Group(self.done, [])
-        self.executor = SimpleNamespace(in_thread=self.in_thread)
+        self.executor = SimpleNamespace(in_thread=self.in_thread, spans=False, on_text=None)
         self.link = SimpleNamespace(traced=False)
         self.in_threads = 0
 
@@ -222,7 +222,8 @@ def test_the_host_carries_out_what_the_vectors_say(vector, monkeypatch, caplog):
         return made, answer["ok"]
 
     monkeypatch.setattr(built_in, "parsed", parsed)
-    monkeypatch.setattr(built_in, "_Traced", lambda *_: SimpleNamespace(succeeded=lambda: None, failed=lambda *_: None))
+    untold = SimpleNamespace(**{name: lambda *_: None for name in ("stands_for", "succeeded", "failed")})
+    monkeypatch.setattr(built_in, "_Traced", lambda *_: untold)
     caplog.set_level(logging.WARNING)
     written = vector["start"]["event"]
     event = Event(id=UUID(written["id"]), type=written["type"], attributes=written["attributes"])

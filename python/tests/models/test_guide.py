@@ -5,8 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from flink_agents.api.resource import ResourceType
+from flink_agents.plan.agent_plan import AgentPlan
+from flink_agents.runtime.resources import ResourceCache
 
 GUIDES = Path(__file__).resolve().parents[3] / "docs" / "guides"
 PROGRAMS = {
@@ -38,11 +43,23 @@ SCRIPTS = {
         {"when": {"contains": "great"}, "answers": [{"text": '{"kind": "praise", "product": "lamp"}'}]},
     ],
 }
+# They define an agent that needs Flink.
+ON_FLINK = {"java_model_agent"}
 CLOCK = {"tools": [{"name": "time", "description": "Tells the time.", "text": "noon"}]}
 
 
 def test_all_programs_are_run():
-    assert PROGRAMS.keys() == SCRIPTS.keys()
+    assert PROGRAMS.keys() == SCRIPTS.keys() | ON_FLINK
+
+
+def test_the_agent_with_resources_of_java_is_asked_of_java_on_flink_alone():
+    defined: dict[str, Any] = {"__name__": "java_model_agent"}
+    exec(PROGRAMS["java_model_agent"], defined)
+    plan = AgentPlan.from_agent(defined["agent"])
+    of_java = {p.name for named in plan.resource_providers.values() for p in named.values() if p.language == "java"}
+    assert of_java == {"server", "_default_chat_model", "stock"}
+    with pytest.raises(NotImplementedError, match="is com.example.HouseModelSetup, a Java class: without Flink"):
+        ResourceCache(plan).get_resource("_default_chat_model", ResourceType.CHAT_MODEL)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -59,6 +59,18 @@ class WithServer(Agent):
         ctx.send_event(OutputEvent(output=ChatResponseEvent.from_event(event).response.content))
 
 
+def with_model(server, tools):
+    """Return the agent, whose model is on a server and has these tools."""
+    agent = WithServer()
+    agent.add_resource("server", ResourceType.CHAT_MODEL_CONNECTION, test_react.connection(server))
+    setup = ResourceDescriptor(
+        clazz=ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, connection="server", model="m", prompt="greeting",
+        tools=tools,
+    )
+    agent.add_resource("model", ResourceType.CHAT_MODEL, setup)
+    return agent
+
+
 @pytest.fixture(params=["http", "process"])
 def way(request, model_server_program):
     """Return a function that gives the arguments of a tool server."""
@@ -78,14 +90,7 @@ def test_tools_and_prompts_of_a_server_are_the_agents(model_server, run, monkeyp
         {"when": {"round": 0}, "answers": [{"tool_calls": calls}]}, {"answers": [{"text": "bye"}]}, mcp=OFFERED
     )
     monkeypatch.setattr(WithServer, "arguments", way(server))
-    agent = WithServer()
-    agent.add_resource("server", ResourceType.CHAT_MODEL_CONNECTION, test_react.connection(server))
-    setup = ResourceDescriptor(
-        clazz=ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, connection="server", model="m", prompt="greeting",
-        tools=NAMES,
-    )
-    agent.add_resource("model", ResourceType.CHAT_MODEL, setup)
-    assert run([("k", "hi")], agent, {"tool-call.async": "false"}) == [("k", "bye")]
+    assert run([("k", "hi")], with_model(server, NAMES), {"tool-call.async": "false"}) == [("k", "bye")]
     first, second = server.chats()
     assert [tool["function"]["name"] for tool in first["tools"]] == NAMES
     assert first["messages"][0]["content"] == 'Greet {"who":"Ann","how":"loudly"}'

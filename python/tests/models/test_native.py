@@ -4,6 +4,8 @@ import asyncio
 import inspect
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 
@@ -78,6 +80,33 @@ def test_all_names_of_python_classes_lead_to_a_class():
     assert len(names) > 20
     for name in names:
         assert inspect.isclass(ResourceDescriptor(clazz=name).clazz)
+
+
+ASKS = """
+import sys
+from flink_agents.api.chat_message import ChatMessage
+from flink_agents.api.resource import ResourceName
+from test_native import Others, made
+
+connection = made(ResourceName.ChatModel.OPENAI_COMPLETIONS_CONNECTION, api_base_url=sys.argv[1])
+setup = made(ResourceName.ChatModel.OPENAI_COMPLETIONS_SETUP, connection="c", model="m1", resource_context=Others(c=connection))
+print(setup.chat([ChatMessage(content="hello")]).content)
+"""
+
+
+def test_a_model_without_tls_needs_no_certificates_of_the_system(model_server, tmp_path):
+    server = model_server({"answers": [{"text": "You said: $last"}]})
+    none = tmp_path / "none.pem"
+    none.touch()
+    environment = {**os.environ, "SSL_CERT_FILE": str(none), "SSL_CERT_DIR": str(tmp_path), "PYTHONPATH": os.path.dirname(__file__)}
+
+    def asks(address):
+        return subprocess.run([sys.executable, "-c", ASKS, address], env=environment, capture_output=True, text=True, timeout=120)
+
+    plain = asks(f"{server.url}/v1")
+    assert (plain.returncode, plain.stdout.strip()) == (0, "You said: hello"), plain.stderr
+    # With TLS it does; nobody listens at this address.
+    assert "certificate" in asks("https://127.0.0.1:1/v1").stderr.lower()
 
 
 def adds(a: int, b: int) -> int:

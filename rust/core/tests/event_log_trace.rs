@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use flink_agents_core::config::ConfigMap;
-use flink_agents_core::event_log::{Chance, Entity, Entry, Level, Levels, Lines, Problem, Settings, Status, Trace};
+use flink_agents_core::event_log::{
+    CallReport, Chance, Entity, Entry, Level, Levels, Lines, Problem, Settings, Status, Trace,
+};
 use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::run::Observed;
-use flink_agents_core::value::Value;
+use flink_agents_core::value::{Value, encode};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -170,4 +172,34 @@ fn a_traceback_names_the_first_error() {
             .as_deref(),
         Some("the worker is gone")
     );
+}
+
+#[test]
+fn a_call_is_read_with_numbers_of_any_width() {
+    let read = |problem: [Value; 2]| {
+        let [error_type, message] = problem;
+        let what = Value::List(vec![
+            Value::from("shop.pay"),
+            Value::I32(2),
+            Value::I64(1_700_000_000_000_000),
+            Value::I64(1_700_000_000_000_250),
+            Value::Bool(true),
+            error_type,
+            message,
+        ]);
+        let mut bytes = Vec::new();
+        encode(&what, &mut bytes).unwrap();
+        CallReport::read(&bytes).unwrap()
+    };
+    let well = read([Value::Null, Value::Null]);
+    assert_eq!((well.function.as_str(), well.number), ("shop.pay", 2));
+    assert_eq!((well.start, well.end), (1_700_000_000_000_000, 1_700_000_000_000_250));
+    assert!(well.replayed);
+    assert_eq!(well.problem, None);
+    let failed = read([Value::from("OSError"), Value::from("no route")]).problem.unwrap();
+    assert_eq!(
+        (failed.error_type.as_str(), failed.error_message.as_deref()),
+        ("OSError", Some("no route"))
+    );
+    assert!(CallReport::read(&[]).is_err());
 }

@@ -7,7 +7,7 @@ use flink_agents_core::ids::TaskId;
 use flink_agents_core::journal::{
     CallRecord, CallStatus, Completion, First, History, JournalSettings, Record, RecordBody, Recovered, Tail,
 };
-use flink_agents_core::run::{CallIn, CallStep, Effect, Limits, Machine, ScopeKind};
+use flink_agents_core::run::{CallIn, CallOutcome, CallStep, Effect, Limits, Machine, RecordOut, ScopeKind};
 use run_support::{Exact, KEY, event, next};
 
 fn recorded(position: &[u32], order: u32, status: CallStatus) -> Recovered {
@@ -122,6 +122,51 @@ fn a_run_is_not_given_up_while_code_goes_on_that_may_make_its_calls() {
     assert!(!diverged(&effects(&mut machine)));
     machine.handle_completed(task, Vec::new()).unwrap();
     assert!(diverged(&effects(&mut machine)), "the action ended without its calls");
+}
+
+/// An action that has made a call, and whose result is not polled; with what has to be acknowledged for that.
+fn called() -> (Machine<Exact>, TaskId) {
+    let (mut machine, task) = replaying(Vec::new());
+    let call = CallIn {
+        function: "f",
+        ..CallIn::default()
+    };
+    // The run's first record comes before the call.
+    let (number, step) = machine.handle_call(task, 0, call).unwrap();
+    assert_eq!(step, CallStep::Wait);
+    for (key, ticket, _) in machine.take_records() {
+        machine.handle_acknowledged(key, ticket);
+    }
+    let outcome = CallOutcome {
+        failed: false,
+        payload: b"x",
+    };
+    machine.handle_call_ended(task, number, Some(outcome)).unwrap();
+    (machine, task)
+}
+
+fn records(machine: &mut Machine<Exact>) -> Vec<RecordBody> {
+    let taken = machine.take_records();
+    let value = |(_, _, record): (_, _, RecordOut)| Record::decode(&record.value.unwrap()).unwrap().body;
+    taken.into_iter().map(value).collect()
+}
+
+#[test]
+fn a_result_that_nobody_has_polled_when_its_action_completes_is_left_to_the_completion() {
+    let (mut machine, task) = called();
+    machine.handle_completed(task, Vec::new()).unwrap();
+    let written = records(&mut machine);
+    assert!(matches!(&written[..], [RecordBody::Completion(_)]), "{written:?}");
+    assert_eq!(machine.unacknowledged(), 1);
+}
+
+#[test]
+fn a_result_that_was_polled_is_waited_for_with_the_completion() {
+    let (mut machine, task) = called();
+    let written = records(&mut machine);
+    assert!(matches!(&written[..], [RecordBody::Call(_)]), "{written:?}");
+    machine.handle_completed(task, Vec::new()).unwrap();
+    assert_eq!(machine.unacknowledged(), 2);
 }
 
 #[test]

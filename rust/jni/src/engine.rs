@@ -6,6 +6,7 @@ use crate::journal::Journal;
 use crate::stores;
 use flink_agents_core::ids::TaskId;
 use flink_agents_core::journal::{JournalSettings, max_record_size};
+use flink_agents_core::memory::{begin_events, memory_events};
 use flink_agents_core::plan::{Action, AgentPlan, Function, PlanError, Routes};
 use flink_agents_core::run::{Limits, Machine, Router};
 use flink_agents_core::value::{self, Value};
@@ -86,9 +87,11 @@ impl Engine {
             .map_err(argument)?
             .is_some_and(|names| !names.is_empty());
         limits.observe_events = has_listeners;
+        limits.begin_events = begin_events(&plan.config).map_err(argument)?;
         let call_timeout = plan.config.get_duration("call.timeout").map_err(argument)?;
         let max_record_size = max_record_size(&plan.config).map_err(argument)?;
-        let description = describe(plan, &routes);
+        let memory_events = memory_events(&plan.config, &routes).map_err(argument)?;
+        let description = describe(plan, &routes, memory_events);
         let (machine, journal) = match journal {
             None => (Machine::new(routes, limits), None),
             Some((settings, journal)) => (Machine::with_journal(routes, limits, settings), Some(journal)),
@@ -188,7 +191,7 @@ fn from_plan(error: PlanError) -> Failure {
     Failure::argument(error.to_string())
 }
 
-fn describe(plan: &AgentPlan, routes: &Routes) -> String {
+fn describe(plan: &AgentPlan, routes: &Routes, memory_events: u8) -> String {
     let actions: Vec<Json> = plan
         .actions
         .iter()
@@ -204,6 +207,7 @@ fn describe(plan: &AgentPlan, routes: &Routes) -> String {
         "actions": actions,
         "attributes": routes.attribute_names(),
         "has_conditions": routes.has_conditions(),
+        "memory_events": memory_events,
     })
     .to_string()
 }

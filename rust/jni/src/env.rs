@@ -84,6 +84,23 @@ impl Env {
         }
     }
 
+    /// Copies bytes to the beginning of a Java `byte[]`; nothing and false if it is too short for them.
+    pub(crate) fn fill(self, array: jbyteArray, bytes: &[u8]) -> Result<bool, Failure> {
+        if array.is_null() {
+            return Err(Failure::argument("a byte array is null"));
+        }
+        // SAFETY: as in `bytes`; the region is checked against the array's length, which is no more than a `jsize`.
+        unsafe {
+            let functions = *self.0;
+            let room = ((*functions).v1_1.GetArrayLength)(self.0, array);
+            if bytes.len() > room.max(0) as usize {
+                return Ok(false);
+            }
+            ((*functions).v1_1.SetByteArrayRegion)(self.0, array, 0, bytes.len() as jsize, bytes.as_ptr().cast());
+            Ok(true)
+        }
+    }
+
     /// Address of a direct buffer's memory.
     pub(crate) fn address(self, buffer: jobject) -> Result<i64, Failure> {
         if buffer.is_null() {

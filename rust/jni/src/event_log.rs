@@ -9,7 +9,7 @@ use crate::cold::{handled, plain};
 use crate::engine::{Engine, read_plan};
 use crate::env::Env;
 use crate::errors::Failure;
-use flink_agents_core::event_log::{Entry, Place, Report};
+use flink_agents_core::event_log::{Entry, Place};
 use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{Effect, Machine};
@@ -32,6 +32,8 @@ const NOTHING: i64 = 0;
 const CUSTOM: i64 = -1;
 /// In place of a handle: there are live spans only.
 const SPANS_ONLY: i64 = -2;
+/// In place of bytes of lines: there will be none any more.
+const END: jint = -1;
 
 struct Open {
     log: Arc<EventLog>,
@@ -260,13 +262,13 @@ handled! {
 }
 
 handled! {
-    /// What became of an execution, for the trace: `status` and `what` as [`Report::read`] takes them.
+    /// What became of an execution, for the trace: `status` and `what` as [`Headers::reported`] takes them.
     fn Java_org_apache_flink_agents_core_Natives_eventLogExecution(
         env, engine, task: jlong, status: jint, what: jbyteArray
     ) -> () = (); {
         let Some(logged) = &mut engine.logged else { return Ok(()) };
-        let report = Report::read(status as u8, &env.bytes(what)?).map_err(|error| Failure::argument(error.to_string()))?;
-        let entry = logged.headers.reported(TaskId::from_bits(task as u64), report);
+        let entry = logged.headers.reported(TaskId::from_bits(task as u64), status as u8, &env.bytes(what)?);
+        let entry = entry.map_err(|error| Failure::argument(error.to_string()))?;
         logged.keep(entry);
         Ok(())
     }
@@ -287,7 +289,7 @@ handled! {
 }
 
 handled! {
-    /// Something that users should know of the sending of spans, once; null if there is nothing.
+    /// Something that users should know of the sending of spans, once; null if there is nothing more.
     fn Java_org_apache_flink_agents_core_Natives_eventLogSpansReport(env, engine) -> jbyteArray = std::ptr::null_mut(); {
         match engine.logged.as_ref().and_then(|logged| logged.headers.spans_report()) {
             Some(report) => env.new_bytes(report.as_bytes()),
@@ -366,34 +368,56 @@ plain! {
 }
 
 plain! {
-    /// Lines of a log, each as u32 length and UTF-8; with `joined` as one text with an end of line between them. Waits for some,
-    /// at most so many milliseconds, and is empty then; null when there will be none any more.
+    /// Copies lines of a log into `into`, each with an end of line; with `framed` each as u32 length and UTF-8 instead. Waits for some, at most
+    /// so many milliseconds. Returns how many bytes; 0 if there were none in time, -1 when there will be none any more, and -2 - n if n bytes
+    /// of room are needed: then the lines are still to be had.
     fn Java_org_apache_flink_agents_core_Natives_eventLogLines(
-        env, log: jlong, millis: jint, joined: jint
-    ) -> jbyteArray = std::ptr::null_mut(); {
-        let Ok(open) = open(log) else { return Ok(std::ptr::null_mut()) };
+        env, log: jlong, millis: jint, framed: jint, into: jbyteArray
+    ) -> jint = END; {
+        let Ok(open) = open(log) else { return Ok(END) };
         let Some(reader) = &open.reader else {
             return Err(Failure::state("The event log writes its lines itself"));
         };
         let mut reader = lock(reader);
-        match reader.next(Duration::from_millis(millis.max(0) as u64)) {
-            Found::End => Ok(std::ptr::null_mut()),
-            Found::Nothing => env.new_bytes(&[]),
-            Found::Lines(text, ends) if joined != 0 || ends.is_empty() => {
-                env.new_bytes(text.strip_suffix(b"\n").unwrap_or(text))
-            }
+        let framed_lines;
+        let lines = match reader.next(Duration::from_millis(millis.max(0) as u64)) {
+            Found::End => return Ok(END),
+            Found::Nothing => return Ok(0),
+            Found::Lines(text, _) if framed == 0 => text,
             Found::Lines(text, ends) => {
-                let mut out = Vec::with_capacity(text.len() + 4 * ends.len());
-                let mut start = 0;
-                for end in ends {
-                    let line = &text[start..end - 1];
-                    out.extend_from_slice(&(line.len() as u32).to_le_bytes());
-                    out.extend_from_slice(line);
-                    start = *end;
-                }
-                env.new_bytes(&out)
+                framed_lines = in_frames(text, ends);
+                &framed_lines
             }
+        };
+        let length = jint::try_from(lines.len())
+            .map_err(|_| Failure::core("lines of the event log are longer than 2 GiB, more than a Java array holds"))?;
+        if env.fill(into, lines)? {
+            return Ok(length);
         }
+        reader.again();
+        Ok(-2 - length)
+    }
+}
+
+fn in_frames(text: &[u8], ends: &[usize]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 4 * ends.len());
+    let mut start = 0;
+    for end in ends {
+        let line = &text[start..end - 1];
+        out.extend_from_slice(&(line.len() as u32).to_le_bytes());
+        out.extend_from_slice(line);
+        start = *end;
+    }
+    out
+}
+
+plain! {
+    /// So many of the lines that `eventLogLines` gave last could not be written: they count as failures.
+    fn Java_org_apache_flink_agents_core_Natives_eventLogLost(_env, log: jlong, lines: jint) -> () = (); {
+        if let Some(reader) = &open(log)?.reader {
+            lock(reader).lost(lines.max(0) as usize);
+        }
+        Ok(())
     }
 }
 

@@ -156,6 +156,17 @@ hot! {
 }
 
 hot! {
+    /// The event before the input of the run that is about to begin.
+    fn Java_org_apache_flink_agents_core_Natives_begin(
+        engine, key: jint, event_type: jint, value: jint, id_high: jlong, id_low: jlong, attributes: jlong,
+        attributes_length: jint
+    ) -> () = (); {
+        let event = event(engine, event_type, value, (id_high, id_low), (attributes, attributes_length))?;
+        Ok(engine.machine.handle_begin(KeySlot(key as u32), Some(event))?)
+    }
+}
+
+hot! {
     /// A watermark (kind 0), idleness (1) or record attributes (2).
     fn Java_org_apache_flink_agents_core_Natives_marker(engine, kind: jint, value: jlong) -> () = (); {
         engine.machine.handle_marker(match kind {
@@ -252,7 +263,7 @@ pub(crate) fn poll(engine: &mut Engine, address: i64, capacity: i32, may_run: bo
         engine.texts.clear();
     }
     while count < capacity
-        && let Some(report) = engine.journal.as_ref().and_then(|journal| journal.report())
+        && let Some(report) = engine.journal.as_mut().and_then(|journal| journal.report())
     {
         let record = encode(Effect::Warn(report), engine)?.unwrap_or_default();
         // SAFETY: as below.
@@ -348,6 +359,7 @@ fn encode(effect: Effect, engine: &mut Engine) -> Result<Option<[u64; 4]>, Failu
             event,
         } => record(1, key.0, task.to_bits(), u32::from(action), event.0, 0),
         Effect::Resume { task, key } => record(2, key.0, task.to_bits(), 0, 0, 0),
+        Effect::Begin { key } => record(17, key.0, 0, 0, 0, 0),
         Effect::Processed { key, event } => {
             let logged = engine
                 .logged

@@ -47,8 +47,8 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// The next thing that users should know of the store.
-    pub(crate) fn report(&self) -> Option<String> {
-        self.reports.take()
+    pub(crate) fn report(&mut self) -> Option<String> {
+        self.reports.take().or_else(|| self.driver.take_warning())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::env::Env;
 use crate::errors::{self, Failure};
 use flink_agents_models::{
     ChatConnection, ChatRequest, ConnectionOptions, EmbeddingConnection, McpError, McpServer, ModelError, Parameters,
-    Provider, Store, StoreCall, StoreKind, VectorStoreError,
+    Partial, Provider, Store, StoreCall, StoreKind, VectorStoreError,
 };
 use flink_agents_runtime::secrets;
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong};
@@ -23,7 +23,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
-/// Calls wait for servers, so few threads serve many of them.
+/// Calls wait for servers, so few threads serve many of them: a thread to two cores, since whoever asks works, too, and at most
+/// these.
 const MOST_THREADS: usize = 4;
 
 #[derive(Deserialize)]
@@ -87,6 +88,14 @@ enum Call {
     Embedding(Embedding),
     Mcp(Serving),
     Store(StoreCall),
+}
+
+/// What has come for a call.
+enum Came {
+    /// A part of an answer that is on its way.
+    Part(Partial),
+    /// All that comes.
+    End(Brought),
 }
 
 /// What a call brought: JSON.
@@ -173,11 +182,26 @@ impl Client {
         .map_err(|error| Failure::argument(format!("A call of a model client cannot be read: {error}")))
     }
 
-    async fn make(self: Arc<Self>, call: Call) -> Brought {
+    /// `told`: the call whose answer is told part by part, too.
+    async fn make(self: Arc<Self>, call: Call, told: Option<i64>) -> Brought {
         match (&*self, call) {
             (Client::Chat(connection), Call::Chat(request)) => {
-                written(&connection.chat(&request).await?.into_message())
+                let answer = match told {
+                    None => connection.chat(&request).await?,
+                    Some(call) => {
+                        let tell = move |part| came(call, Came::Part(part));
+                        Box::pin(connection.chat_streamed(&request, &tell)).await?
+                    }
+                };
+                written(&answer.into_message())
             }
+            // Chats are waited for by the thousand, and would each have the room that a tool server's calls take.
+            (_, call) => Box::pin(self.make_other(call)).await,
+        }
+    }
+
+    async fn make_other(&self, call: Call) -> Brought {
+        match (self, call) {
             (Client::Embedding(connection), Call::Embedding(asked)) => {
                 written(&connection.embed(&asked.texts, &asked.parameters).await?)
             }
@@ -236,7 +260,7 @@ struct Models {
     /// Calls under way: whose, and how to end them.
     calls: HashMap<i64, (i64, AbortHandle)>,
     /// What calls brought, and Java has not fetched.
-    answers: Vec<(i64, Brought)>,
+    answers: Vec<(i64, Came)>,
     /// A client was closed: who waits for answers looks whether there will be any.
     closed: bool,
 }
@@ -266,9 +290,8 @@ fn runtime() -> Result<Arc<Runtime>, Failure> {
         if let Some(runtime) = &models.runtime {
             return Ok(Arc::clone(runtime));
         }
-        let threads = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(MOST_THREADS);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = (cores / 2).clamp(1, MOST_THREADS);
         let made = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("flink-agents-models")
@@ -304,8 +327,8 @@ struct Delivery {
 
 impl Delivery {
     /// Makes the call. It is delivered also when this future is dropped before it has begun.
-    async fn of(mut self, client: Arc<Client>, call: Call) {
-        self.brought = Some(client.make(call).await);
+    async fn of(mut self, client: Arc<Client>, call: Call, told: bool) {
+        self.brought = Some(client.make(call, told.then_some(self.call)).await);
     }
 }
 
@@ -318,10 +341,21 @@ impl Drop for Delivery {
                 "The call was cancelled: its client was closed, or nobody waits for it any more".to_owned()
             }))
         });
-        with(|models| {
-            models.calls.remove(&self.call);
-            models.answers.push((self.call, brought));
-        });
+        came(self.call, Came::End(brought));
+    }
+}
+
+/// Something is there for Java.
+fn came(call: i64, what: Came) {
+    let is_first = with(|models| {
+        if matches!(what, Came::End(_)) {
+            models.calls.remove(&call);
+        }
+        models.answers.push((call, what));
+        models.answers.len() == 1
+    });
+    if is_first {
+        // Whoever fetches it takes the others along.
         CAME.notify_one();
     }
 }
@@ -377,9 +411,10 @@ plain! {
 }
 
 plain! {
-    /// Begins a call under a number that Java has chosen. `request`: JSON.
+    /// Begins a call under a number that Java has chosen. `request`: JSON. `told` is not 0: a chat, whose answer is told part by
+    /// part, too.
     fn Java_org_apache_flink_agents_core_Natives_modelCall(
-        env, handle: jlong, call: jlong, request: jbyteArray
+        env, handle: jlong, call: jlong, request: jbyteArray, told: jint
     ) -> () = (); {
         let client = client(handle)?;
         let request = client.read(&env.bytes(request)?)?;
@@ -390,7 +425,7 @@ plain! {
                 return Err(closed());
             }
             // A call that ends at once waits for the lock before it removes itself.
-            let task = runtime.spawn(Delivery { call, brought: None }.of(client, request));
+            let task = runtime.spawn(Delivery { call, brought: None }.of(client, request, told != 0));
             models.calls.insert(call, (handle, task.abort_handle()));
             Ok(())
         })
@@ -409,7 +444,8 @@ plain! {
 
 plain! {
     /// Waits until a call has ended, a client is closed, or so many milliseconds are over. What calls brought, each: number (i64),
-    /// outcome (u8: 0 as asked for, 1 a model's error, 2 another's text, 3 a tool server's error), length (u32), bytes.
+    /// outcome (u8: 0 as asked for, 1 a model's error, 2 another's text, 3 a tool server's error; of what is not the end yet: 4 a
+    /// part of the answer, 5 of what the model thinks, 6 another attempt begins), length (u32), bytes.
     fn Java_org_apache_flink_agents_core_Natives_modelAnswers(env, millis: jint) -> jbyteArray = std::ptr::null_mut(); {
         let wait = Duration::from_millis(millis.max(0) as u64);
         let mut models = lock();
@@ -422,12 +458,15 @@ plain! {
         });
         drop(models);
         let mut out = Vec::new();
-        for (call, brought) in answers.unwrap_or_default() {
-            let (outcome, bytes) = match brought {
-                Ok(bytes) => (0, bytes),
-                Err(Wrong::Model(bytes)) => (1, bytes),
-                Err(Wrong::Other(text)) => (2, text.into_bytes()),
-                Err(Wrong::Mcp(bytes)) => (3, bytes),
+        for (call, came) in answers.unwrap_or_default() {
+            let (outcome, bytes) = match came {
+                Came::End(Ok(bytes)) => (0, bytes),
+                Came::End(Err(Wrong::Model(bytes))) => (1, bytes),
+                Came::End(Err(Wrong::Other(text))) => (2, text.into_bytes()),
+                Came::End(Err(Wrong::Mcp(bytes))) => (3, bytes),
+                Came::Part(Partial::Text(text)) => (4, text.into_bytes()),
+                Came::Part(Partial::Reasoning(text)) => (5, text.into_bytes()),
+                Came::Part(Partial::Again) => (6, Vec::new()),
             };
             out.extend_from_slice(&call.to_le_bytes());
             out.push(outcome);

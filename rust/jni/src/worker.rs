@@ -2,7 +2,7 @@
 //!
 //! *Owned state*: every worker of this copy of the library, by a number that is never used again. *Lifecycle*: from
 //! `workerStart` to `workerFree`, or to the unloading of the library. *Constraint*: all belong to the host's thread, but for
-//! `workerLog`, which belongs to one other; the upcall comes from the worker's threads, once for everything that came since the
+//! `workerLog` and `workerSaid`, which belong to one other each, and `workerAsk` and `workerAnswer`; the upcall comes from the worker's threads, once for everything that came since the
 //! last `workerReceive`.
 
 use crate::cold::plain;
@@ -10,13 +10,14 @@ use crate::engine::read_plan;
 use crate::env::Env;
 use crate::errors::Failure;
 use crate::upcall::Upcall;
+use flink_agents_runtime::worker::exchange::{Exchange, ExchangeError, Said};
 use flink_agents_runtime::worker::server::{Log, Program};
 use flink_agents_runtime::worker::{Level, Progress, Settings, Starting, Worker, WorkerError};
 use jni_sys::{JNIEnv, jbyteArray, jclass, jint, jlong, jobject};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 /// A `java.lang.Runnable`.
@@ -26,6 +27,8 @@ type jrunnable = jobject;
 struct Entry {
     state: Mutex<State>,
     log: Log,
+    /// Set when the worker is ready, if it has one: whoever asks does not wait for the host's thread.
+    exchange: OnceLock<Arc<Exchange>>,
 }
 
 enum State {
@@ -81,9 +84,10 @@ struct Request {
     grace_ms: u64,
     /// As the plan says if it is missing.
     memory: Option<u64>,
+    exchange: bool,
 }
 
-/// What the plan says where the request does not: names of options, as in `docs/configuration.md`.
+/// What the plan says where the request does not: names of options, as in `docs/operations/configuration.md`.
 const TIMEOUT: &str = "python.worker.timeout";
 const MEMORY: &str = "python.worker.memory";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -115,6 +119,7 @@ impl Request {
             silence: silence.unwrap_or(DEFAULT_TIMEOUT),
             memory,
             grace: Duration::from_millis(self.grace_ms),
+            exchange: self.exchange,
         })
     }
 }
@@ -141,7 +146,7 @@ plain! {
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let log = starting.log();
         let state = Mutex::new(State::Starting(starting));
-        lock(&WORKERS).insert(handle, Arc::new(Entry { state, log }));
+        lock(&WORKERS).insert(handle, Arc::new(Entry { state, log, exchange: OnceLock::new() }));
         Ok(handle)
     }
 }
@@ -154,7 +159,12 @@ plain! {
         match std::mem::replace(&mut *state, State::Gone) {
             State::Starting(starting) => {
                 *state = match starting.wait(Duration::from_millis(millis.max(0) as u64))? {
-                    Progress::Ready(worker) => State::Ready(worker),
+                    Progress::Ready(worker) => {
+                        if let Some(exchange) = worker.exchange() {
+                            let _ = entry.exchange.set(exchange);
+                        }
+                        State::Ready(worker)
+                    }
                     Progress::Starting(still) => State::Starting(still),
                 };
             }
@@ -190,6 +200,63 @@ plain! {
     fn Java_org_apache_flink_agents_core_Natives_workerReceive(env, handle: jlong) -> jbyteArray = std::ptr::null_mut(); {
         let records = lock(&entry(handle)?.state).worker()?.receive()?;
         if records.is_empty() { Ok(std::ptr::null_mut()) } else { env.new_bytes(&records) }
+    }
+}
+
+fn exchange(handle: jlong) -> Result<Arc<Exchange>, Failure> {
+    let exchange = entry(handle)?.exchange.get().cloned();
+    exchange.ok_or_else(|| Failure::state("The Python worker has no connection for questions about resources"))
+}
+
+impl From<ExchangeError> for Failure {
+    #[cold]
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Frame(error) => Failure::argument(error.to_string()),
+            ExchangeError::Gone(_) => Failure::core(error.to_string()),
+        }
+    }
+}
+
+plain! {
+    /// Asks the worker question `number`. From any thread.
+    fn Java_org_apache_flink_agents_core_Natives_workerAsk(
+        env, handle: jlong, number: jlong, question: jbyteArray
+    ) -> () = (); {
+        let question = env.bytes(question)?;
+        Ok(exchange(handle)?.ask(number as u64, &question)?)
+    }
+}
+
+plain! {
+    /// Answers question `number` of the worker. From any thread.
+    fn Java_org_apache_flink_agents_core_Natives_workerAnswer(
+        env, handle: jlong, number: jlong, failed: jint, value: jbyteArray
+    ) -> () = (); {
+        let value = env.bytes(value)?;
+        Ok(exchange(handle)?.answer(number as u64, failed != 0, &value)?)
+    }
+}
+
+plain! {
+    /// Waits until the worker asks or answers: what it did (0 asked, 1 answered, 2 answered that it failed), the number, then
+    /// what it said; null when it will say nothing any more. For one thread, which waits as long as the worker lives.
+    fn Java_org_apache_flink_agents_core_Natives_workerSaid(env, handle: jlong) -> jbyteArray = std::ptr::null_mut(); {
+        let Ok(exchange) = exchange(handle) else { return Ok(std::ptr::null_mut()) };
+        let said = exchange.said().map_err(|error| {
+            exchange.end();
+            Failure::core(format!("The Python worker sent {error}"))
+        })?;
+        let (kind, number, what) = match said {
+            None => return Ok(std::ptr::null_mut()),
+            Some(Said::Asked { number, question }) => (0, number, question),
+            Some(Said::Answered { number, failed, value }) => (1 + u8::from(failed), number, value),
+        };
+        let mut out = Vec::with_capacity(what.len() + 9);
+        out.push(kind);
+        out.extend_from_slice(&number.to_le_bytes());
+        out.extend_from_slice(&what);
+        env.new_bytes(&out)
     }
 }
 

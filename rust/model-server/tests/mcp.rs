@@ -176,6 +176,34 @@ async fn a_server_that_dies_is_an_error_and_the_next_call_opens_it_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_away_is_told_in_plain_words() {
+    let server = serving();
+    let mcp = over_http(&server, json!({"max_retries": 1, "initial_backoff_ms": 1}));
+    mcp.call("add", Map::new()).await.unwrap();
+    let url = server.url();
+    drop(server);
+    // This one may still be sent by the connection that has just been closed.
+    let sent = mcp.call("add", Map::new()).await.unwrap_err();
+    assert!(
+        matches!(sent.kind, McpErrorKind::Gone | McpErrorKind::Unreachable),
+        "{sent}"
+    );
+    let call = mcp.call("add", Map::new()).await.unwrap_err();
+    let never_opened = McpServer::new("tools", &json!({"endpoint": format!("{url}/mcp"), "max_retries": 0})).unwrap();
+    let list = never_opened.tools().await.unwrap_err();
+    for (error, attempts) in [(call, " after 2 attempts"), (list, "")] {
+        assert_eq!(error.kind, McpErrorKind::Unreachable, "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("no session with {url}/mcp{attempts}: "))
+                && text.contains("Connection refused")
+                && !text.contains("::"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn silence_ends_with_the_time_out_and_others_go_on() {
     let server = serving();
     for mcp in [
@@ -229,7 +257,7 @@ async fn mistakes_are_named() {
     assert!(
         error
             .to_string()
-            .contains("no session with '/nowhere/tool' after 1 attempts: '/nowhere/tool' cannot be started"),
+            .contains("no session with '/nowhere/tool': '/nowhere/tool' cannot be started"),
         "{error}"
     );
 }

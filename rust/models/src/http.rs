@@ -292,26 +292,42 @@ pub(crate) fn client(
         .tcp_nodelay(true)
         .pool_max_idle_per_host(usize::MAX)
         .user_agent(concat!("flink-agents-rs/", env!("CARGO_PKG_VERSION")));
+    let mut encrypted = address.scheme() == "https" || has_encrypted_proxy();
     if let Some(proxy) = arguments.get("proxy").and_then(Value::as_str) {
         let url = Url::parse(proxy).ok().filter(Url::has_host);
         let Some(url) = url else {
             return Err(wrong("proxy", "has to be a URL such as http://host:port"));
         };
+        encrypted |= url.scheme() == "https";
         secrets.extend(url.password().map(Secret::new));
         let Ok(proxy) = Proxy::all(url) else {
             return Err(wrong("proxy", "is of a kind that is not supported"));
         };
         client = client.proxy(proxy);
     }
+    let mut trusted = Vec::new();
     if let Some(path) = arguments.get("ca_file").and_then(Value::as_str) {
         let pem = std::fs::read(path).map_err(|e| wrong("ca_file", &format!("{path} cannot be read: {e}")))?;
-        let certificates = Certificate::from_pem_bundle(&pem)
+        trusted = Certificate::from_pem_bundle(&pem)
             .ok()
             .filter(|certificates| !certificates.is_empty())
             .ok_or_else(|| wrong("ca_file", &format!("{path} holds no certificate in PEM form")))?;
-        client = client.tls_certs_merge(certificates);
     }
+    client = if encrypted {
+        client.tls_certs_merge(trusted)
+    } else {
+        // Looking for those of the system fails where it has none, as in a slim container, which may well have a model beside it.
+        client.tls_certs_only(trusted)
+    };
     Ok((client, secrets))
+}
+
+/// Whether one of the proxies that the environment names, and the client takes, is spoken to by TLS.
+fn has_encrypted_proxy() -> bool {
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .any(|proxy| proxy.starts_with("https:"))
 }
 
 /// An address without user, password and query.
@@ -334,7 +350,7 @@ fn is_secret(header: &str) -> bool {
 }
 
 /// The error and what led to it, without the address, which may hold a password.
-fn causes(error: &reqwest::Error) -> String {
+pub(crate) fn causes(error: &reqwest::Error) -> String {
     let mut texts = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -54,6 +54,12 @@ pub(crate) fn key(text: &str, out: &mut Vec<u8>) -> Written {
     Ok(())
 }
 
+/// A text.
+pub(crate) fn text(text: &str, out: &mut Vec<u8>) -> Written {
+    out.push(tag::TEXT);
+    key(text, out)
+}
+
 fn any(value: &Bound<'_, PyAny>, rules: Rules, out: &mut Vec<u8>, depth: usize) -> Written {
     if depth > MAX_DEPTH {
         return Err(Refusal::new(

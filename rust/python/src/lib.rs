@@ -92,6 +92,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("ModelError", py.get_type::<models::ModelError>())?;
     module.add("McpError", py.get_type::<models::McpError>())?;
     module.add_class::<local::Local>()?;
+    module.add_class::<worker::Exchange>()?;
     module.add_class::<worker::Worker>()?;
     module.add("ABSENT", local::absent(py)?)?;
     module.add("OBJECT", local::object(py)?)?;

@@ -24,8 +24,9 @@ use errors::{from_access, from_input, from_task};
 pub(crate) use errors::{from_memory, space};
 use event_log::{Heard, Log};
 use figures::Meter;
+use flink_agents_core::event_log::CALL;
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
-use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written};
+use flink_agents_core::memory::{Lookup, MAX_PATH_BYTES, Node, Space, Written, begin_events, memory_events};
 use flink_agents_core::plan::Routes;
 use flink_agents_core::run::{AccessError, CallIn, CallOutcome, EventIn, Limits, Machine, ScopeKind, TaskError};
 use flink_agents_core::symbols::{INPUT, INPUT_EVENT, MAX_TEXT_BYTES};
@@ -121,6 +122,7 @@ pub(crate) struct Local {
     agent: String,
     machine: Machine<Routes>,
     action_names: Vec<Py<PyString>>,
+    memory_events: u8,
     slots: FxHashMap<Arc<str>, u32>,
     keys: Slab<ActiveKey>,
     idle: FxHashMap<Arc<str>, Known>,
@@ -304,7 +306,10 @@ impl Local {
         let plan = plan::read(plan_json)?;
         let wrong = |error: String| PyValueError::new_err(error);
         let routes = Routes::compile(&plan).map_err(|e| wrong(e.to_string()))?;
-        let mut limits = Limits::default();
+        let mut limits = Limits {
+            begin_events: begin_events(&plan.config).map_err(|e| wrong(e.to_string()))?,
+            ..Limits::default()
+        };
         let limit = plan
             .config
             .get_int("max-events-per-run")
@@ -317,6 +322,7 @@ impl Local {
                 ))
             })?;
         }
+        let memory_events = memory_events(&plan.config, &routes).map_err(|e| wrong(e.to_string()))?;
         let call_timeout = plan::call_timeout(&plan)?;
         let agent = plan.agent_name.clone().unwrap_or_else(|| "agent".to_owned());
         let wrong = |error: String| PyValueError::new_err(format!("Agent '{agent}': {error}"));
@@ -330,6 +336,7 @@ impl Local {
         };
         let journal = choice.map(Journal::open).transpose().map_err(wrong)?;
         let log = Log::open(py, &plan, &mut machine, &agent, name)?;
+        let warnings = log.as_ref().and_then(Log::report).into_iter().collect();
         let listened = event_log::names_listeners(&plan)?;
         if listened {
             machine.observe_events();
@@ -337,6 +344,7 @@ impl Local {
         Ok(Local {
             agent,
             action_names,
+            memory_events,
             machine,
             slots: FxHashMap::default(),
             keys: Slab::new(),
@@ -347,7 +355,7 @@ impl Local {
             letters: failures::list(py, letters),
             backoffs: Vec::new(),
             refused: false,
-            warnings: Vec::new(),
+            warnings,
             key_text: String::new(),
             call_timeout,
             owner: Owner::default(),
@@ -459,8 +467,11 @@ impl Local {
         self.machine.in_flight() + self.queued.len()
     }
 
-    /// How the run is doing, for metrics.
+    /// How the run is doing, for metrics. It is asked for now and then: what is to be said of spans follows with the next warnings.
     fn figures<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        if let Some(log) = &self.log {
+            self.warnings.extend(log.spans_reports());
+        }
         self.tell_figures(py)
     }
 
@@ -676,6 +687,12 @@ impl Local {
         self.machine.router().has_policies()
     }
 
+    /// Which uses of memory become events, a bit for each as the core's `memory_events` has them.
+    #[getter]
+    fn memory_events(&self) -> u8 {
+        self.memory_events
+    }
+
     /// The running action failed: what is to be done.
     fn failed<'py>(&mut self, py: Python<'py>, task: u64, text: &str, now_ms: i64) -> PyResult<failures::Told<'py>> {
         self.decide(py, TaskId::from_bits(task), text, now_ms)
@@ -716,6 +733,20 @@ impl Local {
         let task = TaskId::from_bits(task);
         this.task(task).map_err(from_task)?;
         this.trace_report(task, status, &bytes)
+    }
+
+    /// Whether live spans are sent, of which [`Self::report_call`] is one.
+    #[getter]
+    fn spans(&self) -> bool {
+        self.log.as_ref().is_some_and(Log::has_spans)
+    }
+
+    /// A durable call of an action, which may wait, is over: `what` as the core's `CallReport::read` takes it.
+    fn report_call(&mut self, task: u64, what: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut bytes = Vec::with_capacity(64);
+        encoded(what, Rules::Event, "call", &mut bytes)?;
+        self.owner.check()?;
+        self.trace_report(TaskId::from_bits(task), CALL, &bytes)
     }
 
     /// The running action waits; others of its run may go on.

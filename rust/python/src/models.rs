@@ -14,7 +14,7 @@ use asked::{awaited, blocking, runtime};
 use errors::{mcp_error, model_error, wrong};
 use flink_agents_models::{
     ChatConnection, ChatRequest, ChatResponse, ConnectionOptions, EmbeddingConnection, Embeddings, McpServer,
-    Parameters, Provider,
+    Parameters, Partial, Provider,
 };
 use pyo3::prelude::*;
 use serde::Serialize;
@@ -61,6 +61,20 @@ pub(crate) fn embedding_parameters(provider_name: &str, arguments: &str) -> PyRe
     written(&parameters.map_err(wrong)?)
 }
 
+/// Tells of a part of an answer. At the end of the process nobody hears it.
+fn told(tell: &Py<PyAny>, part: &Partial) {
+    let (kind, text) = match part {
+        Partial::Text(text) => ("text", text.as_str()),
+        Partial::Reasoning(text) => ("reasoning", text.as_str()),
+        Partial::Again => ("again", ""),
+    };
+    Python::try_attach(|py| {
+        if let Err(error) = tell.call1(py, (kind, text)) {
+            error.write_unraisable(py, Some(tell.bind(py)));
+        }
+    });
+}
+
 /// A connection to chat models.
 #[pyclass(frozen, module = "flink_agents._core")]
 pub(crate) struct ChatClient {
@@ -80,17 +94,28 @@ impl ChatClient {
         })
     }
 
-    /// Asks, and waits for the answer.
-    fn chat(&self, py: Python<'_>, request: &str) -> PyResult<String> {
+    /// Asks, and waits for the answer. `tell` is called with kind and text of each part of it as it comes.
+    #[pyo3(signature = (request, tell = None))]
+    fn chat(&self, py: Python<'_>, request: &str, tell: Option<Py<PyAny>>) -> PyResult<String> {
         let request = read::<ChatRequest>(request)?;
-        let answer = blocking(py, self.connection.chat(&request))?;
+        let answer = match tell {
+            None => blocking(py, self.connection.chat(&request))?,
+            Some(tell) => blocking(py, self.connection.chat_streamed(&request, &|part| told(&tell, &part)))?,
+        };
         written(&answer.map_err(model_error)?.into_message())
     }
 
-    /// Asks, and returns the answer as a future.
-    fn chat_async<'py>(&self, py: Python<'py>, request: &str) -> PyResult<Bound<'py, PyAny>> {
+    /// Asks, and returns the answer as a future; `tell` as in `chat`.
+    #[pyo3(signature = (request, tell = None))]
+    fn chat_async<'py>(&self, py: Python<'py>, request: &str, tell: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let (connection, request) = (Arc::clone(&self.connection), read::<ChatRequest>(request)?);
-        let question = async move { connection.chat(&request).await.map(ChatResponse::into_message) };
+        let question = async move {
+            let answer = match &tell {
+                None => connection.chat(&request).await,
+                Some(tell) => connection.chat_streamed(&request, &|part| told(tell, &part)).await,
+            };
+            answer.map(ChatResponse::into_message)
+        };
         awaited(py, question, |py, answer| text(py, &answer.map_err(model_error)?))
     }
 

@@ -3,6 +3,7 @@
 use flink_agents_core::config::{self, ConfigMap};
 use flink_agents_core::event_log;
 use flink_agents_core::journal;
+use flink_agents_core::memory::memory_events;
 use flink_agents_core::plan::{AgentPlan, Routes};
 use flink_agents_runtime::{otlp, secrets};
 use pyo3::exceptions::{PyLookupError, PyValueError};
@@ -26,8 +27,12 @@ pub(crate) fn call_timeout(plan: &AgentPlan) -> PyResult<Option<f64>> {
 /// Whether there is an execution trace.
 pub(crate) fn is_traced(config: &ConfigMap) -> bool {
     // A wrong option is told of by whoever opens the log.
-    event_log::Settings::read(config).is_ok_and(|settings| settings.trace)
-        || otlp::endpoint(config).is_ok_and(|endpoint| endpoint.is_some())
+    event_log::Settings::read(config).is_ok_and(|settings| settings.trace) || has_spans(config)
+}
+
+/// Whether live spans are sent.
+pub(crate) fn has_spans(config: &ConfigMap) -> bool {
+    otlp::endpoint(config).is_ok_and(|endpoint| endpoint.is_some())
 }
 
 /// Whether each action, in the order of the plan, may be tried again or end as a dead letter.
@@ -42,6 +47,14 @@ pub(crate) fn failure_policies(plan: &AgentPlan) -> Vec<bool> {
             .collect()
     };
     routes.map(asked).unwrap_or_default()
+}
+
+/// Which uses of memory become events. A plan that is wrong is told of by whoever loads it.
+pub(crate) fn events_of_memory(plan: &AgentPlan) -> u8 {
+    let routes = Routes::compile(plan).ok();
+    routes
+        .and_then(|routes| memory_events(&plan.config, &routes).ok())
+        .unwrap_or_default()
 }
 
 /// What the configuration says of a journal, wherever its store is.

@@ -5,6 +5,7 @@
 //! answers. *Constraint*: one thread. Values rest as bytes of format version 1; Python gets fresh objects made of them.
 
 mod calls;
+mod exchange;
 mod incoming;
 mod link;
 mod memory;
@@ -16,6 +17,8 @@ use crate::local::{absent, log_warning, object, space};
 use crate::threads::Owner;
 use crate::{plan, uuid};
 use calls::Told;
+pub(crate) use exchange::Exchange;
+use flink_agents_core::event_log::CALL;
 use flink_agents_core::memory::{Draft, Mirror, Node};
 use flink_agents_core::run::{CallError, TaskCalls, TaskError};
 use flink_agents_core::symbols::Symbols;
@@ -72,8 +75,11 @@ pub(crate) struct Worker {
     journal: Option<plan::JournalOptions>,
     /// Whether the host is told of executions inside actions.
     traced: bool,
+    /// Whether live spans are sent.
+    spans: bool,
     /// Whether an action may be tried again, or end as a dead letter, by its number.
     policies: Vec<bool>,
+    memory_events: u8,
 }
 
 /// The answer that is asked for.
@@ -158,11 +164,15 @@ impl Worker {
         // A plan that cannot be read is told of where the agent is loaded, and so is one of another version.
         let plan = plan::read(&greeting.plan).ok();
         let traced = plan.as_ref().is_some_and(|plan| plan::is_traced(&plan.config));
+        let spans = plan.as_ref().is_some_and(|plan| plan::has_spans(&plan.config));
         let policies = plan.as_ref().map(plan::failure_policies).unwrap_or_default();
+        let memory_events = plan.as_ref().map_or(0, plan::events_of_memory);
         let journal = plan.map_or(Ok(None), |plan| plan::journal_options(&plan.config));
         Ok(Worker {
             traced,
+            spans,
             policies,
+            memory_events,
             journal: journal.map_err(PyValueError::new_err)?,
             link,
             greeting,
@@ -207,6 +217,11 @@ impl Worker {
     #[getter]
     fn task_name(&self) -> &str {
         &self.greeting.task
+    }
+
+    /// Connects once more, for questions about resources; None if there are none. Before `ready`.
+    fn exchange(&self) -> PyResult<Option<Exchange>> {
+        self.greeting.exchange.as_deref().map(Exchange::connect).transpose()
     }
 
     /// The plan, JSON; empty if the host speaks another version of the protocol.
@@ -446,6 +461,12 @@ impl Worker {
         self.policies.contains(&true)
     }
 
+    /// Which uses of memory become events, a bit for each as the core's `memory_events` has them.
+    #[getter]
+    fn memory_events(&self) -> u8 {
+        self.memory_events
+    }
+
     /// The action failed by an exception of its own: whether the host decides what follows. Then its task has ended.
     fn threw(&mut self, task: u64, kind: &str, message: &str, what: &str, trace: &str) -> PyResult<bool> {
         let action = self.tasks.get(&task).ok_or_else(no_task)?.action as usize;
@@ -565,6 +586,24 @@ impl Worker {
         this.check_running(task)?;
         let what = &bytes;
         this.link.put(&FromWorker::Report { task, status, what })
+    }
+
+    /// Whether live spans are sent, of which [`Self::report_call`] is one.
+    #[getter]
+    fn spans(&self) -> bool {
+        self.spans
+    }
+
+    /// A durable call of an action, which may wait, is over: `what` as the core's `CallReport::read` takes it.
+    fn report_call(&mut self, task: u64, what: &Bound<'_, PyList>) -> PyResult<()> {
+        let mut bytes = Vec::with_capacity(64);
+        encoded(what, Rules::Event, "call", &mut bytes)?;
+        self.owner.check()?;
+        if !self.tasks.contains_key(&task) {
+            return Ok(());
+        }
+        let (status, what) = (CALL, &bytes[..]);
+        self.link.put(&FromWorker::Report { task, status, what })
     }
 
     /// A metric has changed. `change` is count, mark, gauge or sample; `group` the names of groups, each with a line feed.

@@ -206,12 +206,20 @@ fn failed(error: &reqwest::Error) -> RequestError {
         if let Some(rustls::Error::InvalidCertificate(_)) = tls_error(error) {
             return RequestError::Untrusted(text);
         }
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+        if error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_parse() || spoke_first(error))
+        {
             return RequestError::Garbage(text);
         }
         cause = error.source();
     }
     RequestError::Broken(text)
+}
+
+/// A server of HTTP waits for the request; that of gRPC or SSH may be faster. Hyper has no other name for it.
+fn spoke_first(error: &hyper::Error) -> bool {
+    error.to_string() == "received unexpected message from connection"
 }
 
 /// It may be wrapped into errors of I/O, whose `source` is not it but what is behind it.

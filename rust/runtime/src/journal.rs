@@ -24,19 +24,9 @@ use std::time::{Duration, Instant};
 /// Something went wrong with the journal of a subtask.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The store.
+    /// The store, or what was read back from it and makes no sense.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was read back makes no sense.
-    #[error("The journal cannot be read: at position {position} of key group {key_group}, {reason}")]
-    Record {
-        /// Key group of the record.
-        key_group: u16,
-        /// Where it lies.
-        position: Position,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// A mistake of the host.
     #[error(transparent)]
     Key(#[from] InputError),
@@ -49,6 +39,7 @@ struct Inbox {
     recovered: Vec<Recovered>,
     done: Vec<RangeInclusive<u16>>,
     failed: Option<StoreError>,
+    missed: Option<StoreError>,
     /// The host was woken and has not looked.
     woken: bool,
 }
@@ -87,6 +78,10 @@ impl Events for Shared {
 
     fn recovered(&self, records: Vec<Recovered>) {
         self.put(|inbox| inbox.recovered.extend(records));
+    }
+
+    fn missed(&self, missing: StoreError) {
+        self.put(|inbox| inbox.missed = Some(missing));
     }
 
     fn recovery_done(&self, key_groups: RangeInclusive<u16>) {
@@ -147,6 +142,8 @@ pub struct JournalDriver {
     figures: Figures,
     /// A record that was handed over, and when: its acknowledgement tells how long the store takes.
     timed: Option<(u32, Ticket, Instant)>,
+    /// What users should know and have not been told.
+    warning: Option<String>,
 }
 
 impl JournalDriver {
@@ -188,6 +185,7 @@ impl JournalDriver {
             out: Vec::new(),
             figures: Figures::default(),
             timed: None,
+            warning: None,
         })
     }
 
@@ -227,11 +225,8 @@ impl JournalDriver {
         self.figures.bytes -= bytes;
         let mut records = Vec::with_capacity(unclaimed.records.len());
         for (tail, (value, position)) in unclaimed.records {
-            let record = RecoveredRecord::decode(&tail, &value).map_err(|error| JournalError::Record {
-                key_group: open.key_group,
-                position,
-                reason: error.to_string(),
-            })?;
+            let record = RecoveredRecord::decode(&tail, &value)
+                .map_err(|error| self.session.unreadable(open.key_group, position, &error.to_string()))?;
             records.push(record);
         }
         // In an order that does not depend on the hash.
@@ -274,6 +269,11 @@ impl JournalDriver {
         Ok(())
     }
 
+    /// What users should be warned of since this was asked last.
+    pub fn take_warning(&mut self) -> Option<String> {
+        self.warning.take()
+    }
+
     /// Hands what the store said to the machine; true if there was something.
     ///
     /// # Errors
@@ -284,9 +284,10 @@ impl JournalDriver {
             recovered,
             done,
             failed,
+            missed,
             ..
         } = std::mem::take(&mut *self.shared.lock());
-        let something = !acked.is_empty() || !done.is_empty();
+        let something = !acked.is_empty() || !done.is_empty() || missed.is_some();
         for Acked { slot, ticket, position } in acked {
             if let Some(Some(open)) = self.keys.get_mut(slot as usize)
                 && let Some((run, size)) = open.written.remove(&ticket)
@@ -300,6 +301,13 @@ impl JournalDriver {
                 self.now.come(open.key_group, Position(position.0 + 1));
                 machine.handle_acknowledged(KeySlot(slot), ticket);
             }
+        }
+        if let Some(missing) = missed {
+            machine.handle_missing_history();
+            let remedy = "The job goes on without them, as action-state.on-missing-history says: what they recorded is done \
+                          again, side effects included";
+            let remedy = remedy.to_owned();
+            self.warning = Some(StoreError { remedy, ..missing }.to_string());
         }
         if let Some(error) = failed {
             return Err(error.into());

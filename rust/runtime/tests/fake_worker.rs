@@ -1,5 +1,6 @@
 //! A worker that does what its first argument says; the socket's path is the last one.
 
+use flink_agents_runtime::worker::exchange::{Exchange, Said};
 use flink_agents_runtime::worker::frames::{Call, FromWorker, Name, Outcome, PROTOCOL, Space, Step, ToWorker};
 use flink_agents_runtime::worker::stream::{self, Received};
 use std::io::{Error, Read, Write};
@@ -48,7 +49,8 @@ fn main() -> Result<(), Error> {
         }
         _ => {}
     }
-    let mut socket = UnixStream::connect(&arguments[arguments.len() - 1])?;
+    let path = &arguments[arguments.len() - 1];
+    let mut socket = UnixStream::connect(path)?;
     let mut received = Received::default();
     let mut tasks = Vec::new();
     loop {
@@ -59,8 +61,14 @@ fn main() -> Result<(), Error> {
         received.filled(count);
         while let Some(bytes) = received.frame().map_err(Error::other)? {
             match stream::read::<ToWorker<'_>>(bytes).map_err(Error::other)? {
-                ToWorker::Hello { agent, plan, .. } => {
+                ToWorker::Hello {
+                    agent, plan, exchange, ..
+                } => {
                     tell(&format!("plan of {} bytes for {agent}", plan.len()))?;
+                    if exchange && how != "one connection" {
+                        let exchange = Exchange::over(UnixStream::connect(path)?);
+                        std::thread::spawn(move || echo(&exchange));
+                    }
                     greet(&socket, how)?;
                 }
                 ToWorker::Run(run) => tasks.push((run.task, run.attributes.to_vec())),
@@ -76,6 +84,21 @@ fn main() -> Result<(), Error> {
                 ToWorker::Stop => return tell("stopped in good order"),
                 _ => {}
             }
+        }
+    }
+}
+
+/// Answers what it is asked with the same, when it has asked that itself.
+fn echo(exchange: &Exchange) {
+    while let Ok(Some(Said::Asked { number, question })) = exchange.said() {
+        if exchange.ask(number + 100, &question).is_err() {
+            return;
+        }
+        let Ok(Some(Said::Answered { value, failed, .. })) = exchange.said() else {
+            return;
+        };
+        if exchange.answer(number, failed, &value).is_err() {
+            return;
         }
     }
 }

@@ -9,16 +9,21 @@ mod journal_model;
 mod journal_puppet;
 
 use flink_agents_core::ids::KeySlot;
+use flink_agents_core::journal::JournalSettings;
+use flink_agents_core::run::{Limits, Machine};
+use flink_agents_core::symbols::INPUT_EVENT;
 use flink_agents_runtime::journal::JournalDriver;
 use flink_agents_runtime::store::memory::{MemorySettings, MemoryStore, Zombies};
 use flink_agents_runtime::store::sqlite::{SqliteSettings, SqliteStore};
 use flink_agents_runtime::store::{Lineage, MissingHistory, OpenSession, Store};
+use flink_agents_testkit::exact::Exact;
 use journal_agent::GROUPS;
 use journal_crashes::{Undying, check, check_late_claims};
 use journal_faults::{Hazards, faults};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 #[test]
@@ -161,9 +166,45 @@ fn whatever_befalls_the_store_in_a_file_nothing_acknowledged_is_done_again() {
 }
 
 #[test]
-fn a_call_has_the_same_idempotency_key_in_every_version() {
-    let store = MemoryStore::threaded(MemorySettings::default()).unwrap();
-    let request = OpenSession {
+fn the_machine_is_told_that_the_journal_has_holes() {
+    /// Opens the journal and reads it; with what the machine knows of it.
+    fn opened(store: &SqliteStore, markers: Vec<Vec<u8>>) -> (JournalDriver, bool) {
+        let request = OpenSession {
+            markers,
+            missing_history: MissingHistory::Reexecute,
+            ..request()
+        };
+        let (sender, woken) = channel();
+        let wake = Arc::new(move || _ = sender.send(()));
+        let agent = Exact::new([("act", INPUT_EVENT)]);
+        let mut machine = Machine::with_journal(agent, Limits::default(), JournalSettings::default());
+        let mut driver = JournalDriver::open(store, request, wake).unwrap();
+        while !driver.is_read() {
+            woken.recv_timeout(Duration::from_secs(60)).unwrap();
+            driver.poll(&mut machine).unwrap();
+        }
+        let misses = machine.misses_history();
+        assert_eq!(driver.take_warning().is_some(), misses);
+        (driver, misses)
+    }
+    in_a_file("holes", |store| {
+        let (driver, misses) = opened(&store, Vec::new());
+        assert!(!misses);
+        let marker = driver.marker();
+        driver.close();
+        let (driver, misses) = opened(&store, vec![marker.clone()]);
+        assert!(!misses);
+        driver.close();
+        in_a_file("another", |other| {
+            let (driver, misses) = opened(&other, vec![marker]);
+            assert!(misses);
+            driver.close();
+        });
+    });
+}
+
+fn request() -> OpenSession {
+    OpenSession {
         lineage: Lineage([1; 16]),
         ancestors: Vec::new(),
         operator: "agent".into(),
@@ -171,8 +212,13 @@ fn a_call_has_the_same_idempotency_key_in_every_version() {
         key_groups: 0..=GROUPS - 1,
         markers: Vec::new(),
         missing_history: MissingHistory::Fail,
-    };
-    let mut driver = JournalDriver::open(&store, request, Arc::new(|| {})).unwrap();
+    }
+}
+
+#[test]
+fn a_call_has_the_same_idempotency_key_in_every_version() {
+    let store = MemoryStore::threaded(MemorySettings::default()).unwrap();
+    let mut driver = JournalDriver::open(&store, request(), Arc::new(|| {})).unwrap();
     driver.key_opened(KeySlot(3), 5, b"s:key").unwrap();
     let key = driver.idempotency_key(KeySlot(3), [7; 16], b"tail").unwrap();
     assert_eq!(key, "da8d3823-c38d-822c-8040-4837d0182f8d");

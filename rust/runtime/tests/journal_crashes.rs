@@ -185,6 +185,10 @@ impl Session for Overtaken {
         self.session.marker(recovered, heard, oldest)
     }
 
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError {
+        self.session.unreadable(key_group, position, reason)
+    }
+
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
         self.session.prune(marker)
     }
@@ -238,6 +242,10 @@ impl Session for Undead {
         oldest: &[(u16, Position)],
     ) -> Vec<u8> {
         self.session.marker(recovered, heard, oldest)
+    }
+
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError {
+        self.session.unreadable(key_group, position, reason)
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

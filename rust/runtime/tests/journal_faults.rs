@@ -39,6 +39,10 @@ pub trait Hazards {
     fn remove(&self) -> bool {
         false
     }
+    /// Of a hundred chances, how many are taken to remove it. What follows a removal shows less.
+    fn removals(&self) -> usize {
+        20
+    }
 }
 
 /// Keys share key groups: what is read for one is read for the others.
@@ -313,7 +317,7 @@ impl<H: Hazards> Model<'_, H> {
                             doomed = Some(rng.below(60));
                         }
                         2 => large = true,
-                        3 if rng.chance(20) && self.place.remove() => {
+                        3 if rng.chance(self.place.removals()) && self.place.remove() => {
                             world.count("removed");
                             removed = true;
                             doomed = Some(rng.below(60));
@@ -332,7 +336,7 @@ impl<H: Hazards> Model<'_, H> {
                     ErrorKind::TooLarge => "record too large",
                     ErrorKind::Full => "disk full",
                     ErrorKind::Unavailable => "error heard",
-                    ErrorKind::MissingHistory if removed => {
+                    ErrorKind::MissingHistory | ErrorKind::Settings if removed => {
                         self.missing = MissingHistory::Reexecute;
                         "removal noticed"
                     }

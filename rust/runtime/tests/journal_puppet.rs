@@ -274,6 +274,11 @@ impl Session for Hung {
         session.as_ref().unwrap().marker(recovered, heard, oldest)
     }
 
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError {
+        let session = self.0.session.lock().unwrap();
+        session.as_ref().unwrap().unreadable(key_group, position, reason)
+    }
+
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
         self.0.session.lock().unwrap().as_mut().unwrap().prune(marker)
     }

@@ -1,12 +1,19 @@
 //! What every store promises. A test program includes this file as a module, and names its stores to `contract!`.
 #![allow(dead_code)]
 
+use flink_agents_core::ids::KeySlot;
+use flink_agents_core::journal::JournalSettings;
+use flink_agents_core::run::{Limits, Machine};
+use flink_agents_core::symbols::INPUT_EVENT;
+use flink_agents_runtime::journal::JournalDriver;
 use flink_agents_runtime::store::{
     Acked, Append, ErrorKind, Events, Lineage, MissingHistory, OpenSession, Position, Recovered, Session, Store,
     StoreError,
 };
+use flink_agents_testkit::exact::Exact;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -24,6 +31,8 @@ pub trait Place {
     fn new(name: &str) -> Self;
     /// A handle on the store, as another process would have it.
     fn store(&self) -> Arc<dyn Store>;
+    /// What an error about the record at this position names.
+    fn name(&self, position: Position) -> String;
     /// Damages the record at this position, and says what an error about it names.
     fn damage(&self, position: Position) -> String;
     /// A store of the same kind, but not the same.
@@ -36,6 +45,7 @@ pub struct Heard {
     pub failed: Vec<StoreError>,
     pub recovered: Vec<Recovered>,
     pub done: Vec<RangeInclusive<u16>>,
+    pub missed: Vec<StoreError>,
     /// Calls after the error.
     pub late: usize,
 }
@@ -101,6 +111,10 @@ impl Events for Recorder {
 
     fn recovered(&self, records: Vec<Recovered>) {
         self.note(|heard| heard.recovered.extend(records));
+    }
+
+    fn missed(&self, missing: StoreError) {
+        self.note(|heard| heard.missed.push(missing));
     }
 
     fn recovery_done(&self, key_groups: RangeInclusive<u16>) {
@@ -593,6 +607,9 @@ pub fn a_checkpoint_of_another_store_is_noticed<P: Place>() {
     assert_eq!(error.kind, ErrorKind::MissingHistory);
     assert!(error.to_string().contains("action-state.on-missing-history"), "{error}");
     let mut anew = Open::start(&other, restored(MissingHistory::Reexecute));
+    let missed = anew.recorder.with(|heard| heard.missed.clone());
+    assert_eq!(missed.len(), 1, "{missed:?}");
+    assert_eq!((missed[0].kind, &missed[0].reason), (error.kind, &error.reason));
     anew.write(vec![note("again")]);
     let marker = anew.marker(&[(5, anew.position(0))]);
     anew.end();
@@ -668,6 +685,7 @@ pub fn pruned_records_stay_removed_and_are_missed<P: Place>() {
         ["7", "8", "9"],
         "the checkpoint that is kept has everything it needs"
     );
+    assert_eq!(restart.recorder.with(|heard| heard.missed.clone()), []);
     restart.end();
     for request in [restored(A, &old, MissingHistory::Fail), request(A)] {
         let error = Open::begin(&place.store(), request).error();
@@ -675,11 +693,17 @@ pub fn pruned_records_stay_removed_and_are_missed<P: Place>() {
         assert!(error.to_string().contains("has to be read from position"), "{error}");
     }
     fork_b.end();
-    let values = read(&place.store(), restored(B, &old, MissingHistory::Reexecute));
+    let lenient = Open::start(&place.store(), restored(B, &old, MissingHistory::Reexecute));
     assert_eq!(
-        values,
+        lenient.values(),
         ["7", "8", "9", "of b"],
         "the records of another lineage were left"
+    );
+    let missed = lenient.recorder.with(|heard| heard.missed.clone());
+    assert_eq!(missed.len(), 1, "{missed:?}");
+    assert!(
+        missed[0].to_string().contains("has to be read from position"),
+        "{missed:?}"
     );
 }
 
@@ -725,6 +749,37 @@ pub fn a_damaged_record_is_named<P: Place>() {
         ..request(A)
     };
     assert!(read(&place.store(), part).is_empty());
+}
+
+/// One that is as it was written, but was written by something else: that comes out only when its key does.
+pub fn a_record_that_makes_no_sense_is_named<P: Place>() {
+    let place = P::new("senseless");
+    let mut open = Open::start(&place.store(), request(A));
+    open.write(vec![note("a"), record(5, b"other", 1, "no record")]);
+    let name = place.name(open.position(1));
+    open.end();
+    let (sender, woken) = channel();
+    let wake = Arc::new(move || _ = sender.send(()));
+    let agent = Exact::new([("act", INPUT_EVENT)]);
+    let mut machine = Machine::with_journal(agent, Limits::default(), JournalSettings::default());
+    let mut driver = JournalDriver::open(&*place.store(), request(A), wake).unwrap();
+    machine.handle_key_opened(KeySlot(0), 0).unwrap();
+    let history = driver.key_opened(KeySlot(0), 5, b"other").unwrap();
+    machine.handle_history(KeySlot(0), history).unwrap();
+    let error = loop {
+        woken.recv_timeout(LONG).unwrap();
+        if let Err(error) = driver.poll(&mut machine) {
+            break error.to_string();
+        }
+    };
+    for words in [
+        &*name,
+        "what is stored cannot be read",
+        "key group 5",
+        "its identity makes no sense",
+    ] {
+        assert!(error.contains(words), "{error} names {words}");
+    }
 }
 
 pub fn a_closed_session_hears_nothing_more<P: Place>() {
@@ -812,6 +867,7 @@ macro_rules! contract {
             pruned_records_stay_removed_and_are_missed,
             what_the_caller_had_not_heard_of_is_not_pruned,
             a_damaged_record_is_named,
+            a_record_that_makes_no_sense_is_named,
             a_closed_session_hears_nothing_more,
             every_key_has_a_prefix_of_what_was_appended_that_holds_all_acknowledged,
         );

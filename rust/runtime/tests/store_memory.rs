@@ -17,9 +17,13 @@ fn threaded(zombies: Zombies) -> MemoryStore {
     MemoryStore::threaded(settings(zombies)).unwrap()
 }
 
+fn name(position: Position) -> String {
+    format!("position {position}")
+}
+
 fn damage(store: &MemoryStore, position: Position) -> String {
     assert!(store.damage(position));
-    format!("position {position}")
+    name(position)
 }
 
 /// Refuses the records of zombies.
@@ -32,6 +36,10 @@ impl Place for Memory {
 
     fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.0.clone())
+    }
+
+    fn name(&self, position: Position) -> String {
+        name(position)
     }
 
     fn damage(&self, position: Position) -> String {
@@ -53,6 +61,10 @@ impl Place for Lenient {
 
     fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.0.clone())
+    }
+
+    fn name(&self, position: Position) -> String {
+        name(position)
     }
 
     fn damage(&self, position: Position) -> String {

@@ -74,13 +74,17 @@ impl Place for File {
         self.with(|_| {})
     }
 
+    fn name(&self, position: Position) -> String {
+        format!("row {position} of table record")
+    }
+
     fn damage(&self, position: Position) -> String {
         let changed = self.sql().execute(
             "UPDATE record SET value = x'00' WHERE position = ?1",
             [position.0 as i64],
         );
         assert_eq!(changed.unwrap(), 1);
-        format!("row {position} of table record: its checksum is wrong")
+        format!("{}: its checksum is wrong", self.name(position))
     }
 
     fn other(&self) -> Arc<dyn Store> {
@@ -314,6 +318,33 @@ fn pruning_waits_for_the_retention() {
         open.write(vec![note("more")]);
     }
     assert_eq!(count(), 6);
+}
+
+/// Far ahead and back again, as a machine that asks for the time after a start; and into the past.
+#[test]
+fn a_clock_that_jumps_takes_nothing_a_checkpoint_needs() {
+    const YEARS: i64 = 10 * 365 * 24 * 3_600_000;
+    for jump in [YEARS, -YEARS] {
+        let file = File::new("jump");
+        let store = file.with(|settings| settings.retention = Duration::from_secs(1000));
+        let mut open = Open::start(&store, request(A));
+        open.write((0..10).map(|run| record(5, b"k", run, "over")).collect());
+        let marker = open.marker(&[]);
+        file.clock.fetch_add(jump, Ordering::Relaxed);
+        open.write((10..20).map(|run| record(5, b"k", run, "needed")).collect());
+        open.session().prune(&marker).unwrap();
+        open.write(vec![record(5, b"k", 20, "needed")]);
+        file.clock.fetch_add(-jump, Ordering::Relaxed);
+        open.write(vec![record(5, b"k", 21, "needed")]);
+        open.session().prune(&marker).unwrap();
+        open.write(vec![record(5, b"k", 22, "needed")]);
+        open.end();
+        let again = OpenSession {
+            markers: vec![marker],
+            ..request(A)
+        };
+        assert_eq!(read(&store, again), vec!["needed"; 13], "a jump of {jump} ms");
+    }
 }
 
 /// A record that was durable and not acknowledged at a checkpoint was in its snapshot; the next checkpoint names it, and so goes

@@ -1,10 +1,12 @@
 //! Workers that work and workers that misbehave: what the host hears, and that nothing is left.
 #![allow(clippy::unwrap_used)]
 
+use flink_agents_runtime::worker::exchange::Said;
 use flink_agents_runtime::worker::frames::PROTOCOL;
 use flink_agents_runtime::worker::server::Program;
 use flink_agents_runtime::worker::{Level, Progress, Settings, Starting, Worker, WorkerError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,7 @@ fn settings(how: &str, directory: &Path) -> Settings {
         silence: LONG,
         memory: None,
         grace: LONG,
+        exchange: false,
     }
 }
 
@@ -178,6 +181,47 @@ fn calls_are_told_and_their_answers_come_to_the_worker() {
     }
     worker.stop();
     clean.check();
+}
+
+#[test]
+fn questions_about_resources_have_a_connection_of_their_own() {
+    let clean = Clean::new("exchange");
+    let mut settings = settings("work", &clean.0);
+    settings.exchange = true;
+    let (worker, _) = start(settings);
+    let mut worker = worker.unwrap();
+    let exchange = worker.exchange().unwrap();
+    exchange.ask(1, b"what?").unwrap();
+    assert_eq!(
+        exchange.said().unwrap(),
+        Some(Said::Asked {
+            number: 101,
+            question: b"what?".to_vec()
+        })
+    );
+    exchange.answer(101, true, b"no").unwrap();
+    assert_eq!(
+        exchange.said().unwrap(),
+        Some(Said::Answered {
+            number: 1,
+            failed: true,
+            value: b"no".to_vec()
+        })
+    );
+    let waiting = std::thread::spawn({
+        let exchange = Arc::clone(&exchange);
+        move || exchange.said().unwrap()
+    });
+    worker.stop();
+    assert_eq!(waiting.join().unwrap(), None);
+    assert!(exchange.ask(2, b"?").is_err());
+    clean.check();
+}
+
+#[test]
+fn a_worker_without_the_connection_for_questions_is_refused() {
+    let heard = refusal("one connection", |settings| settings.exchange = true);
+    assert_says(&heard, "it did not connect for questions about resources");
 }
 
 #[test]

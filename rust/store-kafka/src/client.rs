@@ -24,6 +24,16 @@ pub(crate) const SLICE: Duration = Duration::from_millis(100);
 /// How long a trouble is taken for the reason of what fails: longer than anything waits.
 const MEMORY: Duration = Duration::from_secs(300);
 
+/// What Kafka lets a user do with a topic, as kafka-acls.sh calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Create,
+    Describe,
+    DescribeConfigs,
+    Read,
+    Write,
+}
+
 /// Time of which one request may take a part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(pub(crate) Instant);
@@ -82,27 +92,65 @@ impl Shared {
         }
     }
 
-    /// The store's error for one of Kafka's, at a place.
-    pub(crate) fn error(&self, place: &str, doing: &str, code: RDKafkaErrorCode, words: &str) -> StoreError {
+    /// The store's error for one of Kafka's, at a place, where something was done that needs a right.
+    pub(crate) fn error(
+        &self,
+        place: &str,
+        doing: &str,
+        right: Right,
+        code: RDKafkaErrorCode,
+        words: &str,
+    ) -> StoreError {
         let mut reason = format!("{doing}: {} ({code:?})", self.settings.scrub(words));
         let timed_out = matches!(kind_of(code), ErrorKind::Unavailable);
-        let cause = self.troubles.last().filter(|_| timed_out);
-        let mut kind = kind_of(code);
-        if let Some((last, said)) = cause {
+        let mut cause = code;
+        if let Some((last, said)) = self.troubles.last().filter(|_| timed_out) {
             reason.push_str("; the last trouble: ");
             reason.push_str(&said);
             if kind_of(last) == ErrorKind::Denied {
-                kind = ErrorKind::Denied;
+                cause = last;
             }
         }
-        StoreError::new(kind, STORE, place, reason, remedy(kind, code))
+        if not_allowed(cause) {
+            let (lacks, remedy) = self.lacks(right, cause);
+            reason.push_str("; ");
+            reason.push_str(&lacks);
+            return StoreError::new(ErrorKind::Denied, STORE, place, reason, remedy);
+        }
+        StoreError::new(kind_of(cause), STORE, place, reason, remedy(kind_of(cause), code))
+    }
+
+    /// Who may not do what, and how that is mended.
+    pub(crate) fn lacks(&self, right: Right, code: RDKafkaErrorCode) -> (String, String) {
+        let KafkaSettings {
+            topic,
+            bootstrap_servers,
+            ..
+        } = &*self.settings;
+        // Of the cluster a producer only asks for its number, which whoever may write to a topic gets.
+        let of_cluster = code == RDKafkaErrorCode::ClusterAuthorizationFailed && right != Right::Create;
+        let right = if of_cluster { Right::Write } else { right };
+        let principal = self.settings.principal();
+        let who = principal.as_deref().unwrap_or("its user");
+        let named = principal.as_deref().unwrap_or("User:NAME");
+        let mut remedy = format!(
+            "Let somebody who may run `kafka-acls.sh --bootstrap-server {bootstrap_servers} --add --allow-principal '{named}' \
+             --operation {right:?} --topic {topic}`"
+        );
+        if of_cluster {
+            remedy.push_str(", and with brokers older than 2.8 the same with `--operation IdempotentWrite --cluster`");
+        }
+        remedy
+            .push_str(". All that is needed: Read, Write, DescribeConfigs, and Create for a topic that is to be made");
+        (format!("{who} has no right {right:?} on topic {topic}"), remedy)
     }
 
     /// The store's error for the end of a wait.
-    pub(crate) fn timed_out(&self, place: &str, doing: &str, waited: Duration) -> StoreError {
+    pub(crate) fn timed_out(&self, place: &str, doing: &str, right: Right, waited: Duration) -> StoreError {
         self.error(
             place,
             doing,
+            right,
             RDKafkaErrorCode::OperationTimedOut,
             &format!("no answer from {} within {waited:?}", self.settings.bootstrap_servers),
         )
@@ -166,18 +214,26 @@ pub(crate) fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
     }
 }
 
+/// Whether it says that a user who is logged in may not do something.
+fn not_allowed(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as C;
+    matches!(
+        code,
+        C::TopicAuthorizationFailed
+            | C::GroupAuthorizationFailed
+            | C::ClusterAuthorizationFailed
+            | C::TransactionalIdAuthorizationFailed
+    )
+}
+
 /// What an error of Kafka's means.
 pub(crate) fn kind_of(code: RDKafkaErrorCode) -> ErrorKind {
     use RDKafkaErrorCode as C;
     match code {
-        C::Authentication
-        | C::SaslAuthenticationFailed
-        | C::IllegalSASLState
-        | C::UnsupportedSASLMechanism
-        | C::TopicAuthorizationFailed
-        | C::GroupAuthorizationFailed
-        | C::ClusterAuthorizationFailed
-        | C::TransactionalIdAuthorizationFailed => ErrorKind::Denied,
+        C::Authentication | C::SaslAuthenticationFailed | C::IllegalSASLState | C::UnsupportedSASLMechanism => {
+            ErrorKind::Denied
+        }
+        _ if not_allowed(code) => ErrorKind::Denied,
         C::MessageSizeTooLarge => ErrorKind::TooLarge,
         C::InvalidMessageSize
         | C::InvalidRecord
@@ -203,12 +259,12 @@ pub(crate) fn kind_of(code: RDKafkaErrorCode) -> ErrorKind {
     }
 }
 
+/// What to do where a partition has no leader although brokers answer.
+pub(crate) const NO_LEADER: &str =
+    "Look at the brokers that hold the partition: whether they run, their logs and their disks";
+
 fn remedy(kind: ErrorKind, code: RDKafkaErrorCode) -> &'static str {
     match kind {
-        ErrorKind::Denied if kind_of(code) == ErrorKind::Denied && code != RDKafkaErrorCode::Authentication => {
-            "Give the user read, write, describe and describe-configs on the topic, create too if the topic is to be created, \
-             and idempotent-write on brokers older than 2.8"
-        }
         ErrorKind::Denied => "Check kafka.properties.sasl.* and kafka.properties.ssl.*, and the user on the brokers",
         ErrorKind::TooLarge => {
             "Return less from the call, or raise action-state.max-record-size and max.message.bytes of the topic"
@@ -221,8 +277,13 @@ fn remedy(kind: ErrorKind, code: RDKafkaErrorCode) -> &'static str {
             "Check kafkaActionStateTopic and the topic's settings; create the topic again if it was deleted"
         }
         ErrorKind::Full => "Look at the disk and the log of the broker",
+        ErrorKind::Rejected if code == RDKafkaErrorCode::InvalidTimestamp => {
+            "Set the clock of this machine or of the brokers right: they differ by more than message.timestamp.before.max.ms or \
+             message.timestamp.after.max.ms of the topic allows"
+        }
         ErrorKind::Rejected => "Look at the log of the broker; the job restarts from its last checkpoint",
         ErrorKind::Damaged => "Look at the log of the broker for what happened to the partition",
+        _ if code == RDKafkaErrorCode::LeaderNotAvailable => NO_LEADER,
         _ => "Check that the brokers run and can be reached from here, and kafkaBootstrapServers",
     }
 }

@@ -4,7 +4,7 @@
 //! that did not get to its end, of attempts after others had taken over, and of jobs that never come back.
 
 use crate::STORE;
-use crate::client::{Shared, code_of};
+use crate::client::{Right, Shared, code_of};
 use crate::envelope::{Key, Pruned, PrunedValue};
 use crate::partitions::CLAIMS;
 use crate::settings::KafkaSettings;
@@ -172,7 +172,7 @@ impl<'a> Writer<'a> {
 
     fn error(&self, code: RDKafkaErrorCode) -> StoreError {
         let shared = self.producer.context();
-        shared.error(&self.place, "writing tombstones", code, &code.to_string())
+        shared.error(&self.place, "writing tombstones", Right::Write, code, &code.to_string())
     }
 
     fn write(&self, partition: u32, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {

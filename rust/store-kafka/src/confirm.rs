@@ -17,6 +17,7 @@
 //! record's way and takes nothing from how many go it at once. Where nothing is written it is asked now and then.
 
 use crate::STORE;
+use crate::client::NO_LEADER;
 use crate::partitions::CLAIMS;
 use crate::reader::Reader;
 use crate::registry::Registry;
@@ -61,6 +62,14 @@ impl Confirm {
     }
 }
 
+/// Of a record that was not written in time librdkafka says no more than that.
+fn explain(error: &mut StoreError, reader: &Reader) {
+    if let Some(said) = reader.without_leader() {
+        error.reason = format!("{}; {said}", error.reason);
+        error.remedy = NO_LEADER.to_owned();
+    }
+}
+
 /// Tells what is acknowledged and how the session ends, until it has ended.
 pub(crate) fn tell(inner: &Inner) {
     let interval = inner.settings.watch_interval;
@@ -72,8 +81,12 @@ pub(crate) fn tell(inner: &Inner) {
                 if state.closed {
                     return;
                 }
-                if let Some(error) = state.failure.clone() {
+                if let Some(mut error) = state.failure.clone() {
+                    let claimed = claimed.map(|(confirm, _)| confirm).or(state.confirm.take());
                     drop(state);
+                    if let Some(confirm) = claimed.filter(|_| error.kind == ErrorKind::Unavailable) {
+                        explain(&mut error, &confirm.reader);
+                    }
                     inner.gate.fail(error);
                     return;
                 }

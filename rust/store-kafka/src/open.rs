@@ -18,7 +18,7 @@
 //! whose first claim lies between the two may have asked before 4, and this session ends by 5.
 
 use crate::STORE;
-use crate::client::{Deadline, SLICE, Shared};
+use crate::client::{Deadline, Right, SLICE, Shared};
 use crate::confirm::Confirm;
 use crate::envelope::{ClaimValue, Key};
 use crate::partitions::{CLAIMS, Partitions};
@@ -80,9 +80,8 @@ impl<'a> Opening<'a> {
         let settings = &inner.settings;
         let config = settings.client()?;
         let broken = |e: &KafkaError| settings.broken(e);
-        let consumer = || BaseConsumer::from_config_and_context(&config, inner.shared.clone());
-        let confirm = consumer().map_err(|e| broken(&e))?;
-        let consumer = consumer().map_err(|e| broken(&e))?;
+        let confirm = settings.consumer(&config, &inner.shared)?;
+        let consumer = settings.consumer(&config, &inner.shared)?;
         let preparation = Preparation {
             settings,
             config: &config,
@@ -267,12 +266,11 @@ impl<'a> Opening<'a> {
 
     /// Writes something of the store's own and waits for its offset. `None` when the session ended.
     pub(crate) fn write(&self, partition: u32, key: &[u8], value: Option<&[u8]>) -> Result<Option<u64>, StoreError> {
+        let doing = "writing a claim";
         let (sender, receiver) = channel();
         let failed = |code: RDKafkaErrorCode| {
             let place = self.reader.place(partition);
-            self.inner
-                .shared
-                .error(&place, "writing a claim", code, &code.to_string())
+            self.inner.write_error(&place, doing, code, Some(&self.producer))
         };
         let inner = &self.inner;
         inner
@@ -296,7 +294,7 @@ impl<'a> Opening<'a> {
                 Err(RecvTimeoutError::Timeout) if self.inner.shared.troubles.stopped() => return Ok(None),
                 Err(RecvTimeoutError::Timeout) if deadline.passed() => {
                     let place = self.reader.place(partition);
-                    return Err(self.inner.shared.timed_out(&place, "writing a claim", patience));
+                    return Err(self.inner.shared.timed_out(&place, doing, Right::Write, patience));
                 }
                 Err(RecvTimeoutError::Timeout) if wait < SLICE => {
                     // Its answer makes librdkafka ask for the producer's id, of which it otherwise thinks twice a second.

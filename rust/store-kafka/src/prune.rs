@@ -4,7 +4,7 @@
 //! of its partitions once more, from where the last pruning ended; how far it will go is written before the first tombstone,
 //! so that a restore that would need what is gone is told so, and how far it got is written after the last.
 
-use crate::client::{SLICE, code_of, kind_of};
+use crate::client::{Right, SLICE, code_of, kind_of};
 use crate::envelope::{Key, Pruned, PrunedValue};
 use crate::marker::Marker;
 use crate::open::Opening;
@@ -135,6 +135,7 @@ impl Pruning {
             opening.inner.shared.error(
                 &opening.inner.place(),
                 "asking for records by age",
+                Right::Describe,
                 code,
                 &code.to_string(),
             )
@@ -276,10 +277,11 @@ impl Tombstones {
     }
 
     fn failed(&self, opening: &Opening<'_>, code: RDKafkaErrorCode) -> StoreError {
-        let mut error = opening
-            .inner
-            .shared
-            .error(&opening.inner.place(), "pruning", code, &code.to_string());
+        let mut error =
+            opening
+                .inner
+                .shared
+                .error(&opening.inner.place(), "pruning", Right::Write, code, &code.to_string());
         if kind_of(code) == ErrorKind::Rejected {
             // The producer is done for; whatever is written next says so too.
             error.kind = ErrorKind::Rejected;

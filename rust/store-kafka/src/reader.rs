@@ -1,6 +1,7 @@
 //! Reads ranges of partitions, several at once, each to its end.
 
-use crate::client::{Deadline, SLICE, Shared, code_of, kind_of};
+use crate::client::{Deadline, Right, SLICE, Shared, code_of, kind_of};
+use crate::topic::without_leader;
 use flink_agents_runtime::store::{ErrorKind, StoreError};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -75,10 +76,10 @@ impl Reader {
         format!("topic {}, partition {partition}", self.topic)
     }
 
-    fn error(&self, partition: u32, doing: &str, error: &KafkaError) -> StoreError {
+    fn error(&self, partition: u32, doing: &str, right: Right, error: &KafkaError) -> StoreError {
         let code = code_of(error);
         self.shared
-            .error(&self.place(partition), doing, code, &code.to_string())
+            .error(&self.place(partition), doing, right, code, &code.to_string())
     }
 
     /// The first offset that is there, and the end. `None` when the session ended.
@@ -93,18 +94,31 @@ impl Reader {
             match self.consumer.fetch_watermarks(&self.topic, partition as i32, wait) {
                 Ok((low, high)) => return Ok(Some((low.max(0) as u64, high.max(0) as u64))),
                 Err(e) => {
-                    let code = code_of(&e);
-                    if !matches!(kind_of(code), ErrorKind::Unavailable | ErrorKind::Settings) {
-                        return Err(self.error(partition, doing, &e));
+                    let kind = kind_of(code_of(&e));
+                    // A disk that fails makes another broker the leader, where there is one.
+                    let passes = matches!(kind, ErrorKind::Unavailable | ErrorKind::Settings | ErrorKind::Full);
+                    if !passes || (kind == ErrorKind::Full && deadline.passed()) {
+                        return Err(self.error(partition, doing, Right::Describe, &e));
                     }
                     if deadline.passed() {
-                        return Err(self.shared.timed_out(&self.place(partition), doing, self.patience));
+                        return Err(self.shared.timed_out(
+                            &self.place(partition),
+                            doing,
+                            Right::Describe,
+                            self.patience,
+                        ));
                     }
                     let _ = self.consumer.poll(SLICE);
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
             }
         }
+    }
+
+    /// Which partitions have no leader, if a broker answers at once.
+    pub(crate) fn without_leader(&self) -> Option<String> {
+        let metadata = self.consumer.fetch_metadata(Some(&self.topic), FIRST_WAIT).ok()?;
+        without_leader(metadata.topics().first()?)
     }
 
     /// Reads all spans. False when the session ended before.
@@ -121,7 +135,7 @@ impl Reader {
                 continue;
             }
             list.add_partition_offset(&self.topic, span.partition as i32, Offset::Offset(span.from as i64))
-                .map_err(|e| self.error(span.partition, "choosing where to read", &e))?;
+                .map_err(|e| self.error(span.partition, "choosing where to read", Right::Read, &e))?;
             open.push(Open {
                 span: *span,
                 next: span.from,
@@ -133,11 +147,11 @@ impl Reader {
         };
         self.consumer
             .assign(&list)
-            .map_err(|e| self.error(first, "beginning to read", &e))?;
+            .map_err(|e| self.error(first, "beginning to read", Right::Read, &e))?;
         let read = self.drain(&mut open, &mut hand_over);
         let ended = self.consumer.unassign();
         let read = read?;
-        ended.map_err(|e| self.error(first, "ending to read", &e))?;
+        ended.map_err(|e| self.error(first, "ending to read", Right::Read, &e))?;
         Ok(read)
     }
 
@@ -158,9 +172,12 @@ impl Reader {
                     wait = SLICE;
                 } else if deadline.passed() {
                     let doing = format!("reading from offset {}", open[0].next);
-                    return Err(self
-                        .shared
-                        .timed_out(&self.place(open[0].span.partition), &doing, self.patience));
+                    return Err(self.shared.timed_out(
+                        &self.place(open[0].span.partition),
+                        &doing,
+                        Right::Read,
+                        self.patience,
+                    ));
                 }
                 continue;
             };
@@ -213,7 +230,7 @@ impl Reader {
         let next = Offset::Offset(open[index].next as i64);
         self.consumer
             .seek(&self.topic, partition as i32, next, self.patience)
-            .map_err(|e| self.error(partition, "reading the end again", &e))?;
+            .map_err(|e| self.error(partition, "reading the end again", Right::Read, &e))?;
         Ok(None)
     }
 
@@ -232,6 +249,8 @@ impl Reader {
             .map(|open| format!("{} from offset {}", open.span.partition, open.next))
             .collect();
         let place = format!("topic {}, partition {}", self.topic, at.join(" or "));
-        Err(self.shared.error(&place, "reading", code, &code.to_string()))
+        Err(self
+            .shared
+            .error(&place, "reading", Right::Read, code, &code.to_string()))
     }
 }

@@ -7,7 +7,7 @@ use crate::partitions::Partitions;
 use crate::reader::{Next, Read, Span};
 use crate::registry::unreadable;
 use flink_agents_runtime::store::claims::Claims;
-use flink_agents_runtime::store::{ErrorKind, Lineage, MissingHistory, Position, Recovered, StoreError};
+use flink_agents_runtime::store::{ErrorKind, Lineage, Position, Recovered, StoreError};
 use rdkafka::message::{BorrowedMessage, Message};
 use rustc_hash::FxHashMap;
 use std::ops::RangeInclusive;
@@ -44,13 +44,11 @@ impl Recovery {
     ) -> Result<Recovery, StoreError> {
         let inner = opening.inner;
         let request = &inner.request;
-        let fail = request.missing_history == MissingHistory::Fail;
+        let miss = |missing| inner.gate.miss(request.missing_history, missing);
         let mut trusted = true;
         for marker in inner.markers.iter().filter(|marker| !marker.starts.is_empty()) {
             if !opening.registry.knows(marker.lineage, own.epoch) || marker.partitions != partitions.count {
-                if fail {
-                    return Err(foreign(&inner.place()));
-                }
+                miss(foreign(&inner.place()))?;
                 trusted = false;
             }
         }
@@ -65,17 +63,15 @@ impl Recovery {
             let mut starts = Vec::with_capacity(key_groups.len());
             for key_group in key_groups.clone() {
                 let given = inner.state().starts[usize::from(key_group - request.key_groups.start())];
-                if given.is_some_and(|given| given.0 > end) && fail {
-                    return Err(foreign(&place));
+                if given.is_some_and(|given| given.0 > end) {
+                    miss(foreign(&place))?;
                 }
                 let given = given.filter(|given| given.0 <= end);
                 let mut start = given.or(claims.start(key_group)).map_or(end, |start| start.0);
                 let pruned = opening.registry.pruned(key_group, partition, false).begun;
                 let there = pruned.max(lows[index]);
                 if start < there {
-                    if fail {
-                        return Err(missing(&place, key_group, start, there, pruned >= lows[index]));
-                    }
+                    miss(missing(&place, key_group, start, there, pruned >= lows[index]))?;
                     start = there;
                 }
                 starts.push(start);

@@ -1,6 +1,6 @@
 //! A session: what is appended goes to the producer, what is delivered comes back as acknowledgements.
 
-use crate::client::{SLICE, Shared, code_of};
+use crate::client::{Right, SLICE, Shared, code_of};
 use crate::confirm::Confirm;
 use crate::envelope::{Key, RECORD_OVERHEAD, RecordKey, write_record};
 use crate::marker::Marker;
@@ -30,6 +30,8 @@ use std::time::{Duration, Instant};
 
 /// How long a session that is closed goes on with pruning that is due.
 const LAST_PRUNING: Duration = Duration::from_secs(5);
+
+const WRITING: &str = "writing a record";
 
 pub(crate) type Producer = BaseProducer<Deliveries>;
 
@@ -174,7 +176,7 @@ impl Inner {
                 }
                 Err(code) => {
                     let place = self.place_of(partition, record.key_group, run);
-                    let error = self.write_error(&place, code, &writer.producer);
+                    let error = self.write_error(&place, WRITING, code, Some(&writer.producer));
                     return self.fail_here(state, error);
                 }
             }
@@ -222,13 +224,19 @@ impl Inner {
         )
     }
 
-    fn write_error(&self, place: &str, code: RDKafkaErrorCode, producer: &Producer) -> StoreError {
-        match producer.client().fatal_error() {
-            Some((fatal, said)) if code == RDKafkaErrorCode::Fatal => {
-                self.shared.error(place, "writing a record", fatal, &said)
-            }
-            _ => self.shared.error(place, "writing a record", code, &code.to_string()),
-        }
+    /// Why something was not written.
+    pub(crate) fn write_error(
+        &self,
+        place: &str,
+        doing: &str,
+        code: RDKafkaErrorCode,
+        producer: Option<&Producer>,
+    ) -> StoreError {
+        let fatal = producer.and_then(|producer| producer.client().fatal_error());
+        let (code, said) = fatal
+            .filter(|_| code == RDKafkaErrorCode::Fatal)
+            .unwrap_or_else(|| (code, code.to_string()));
+        self.shared.error(place, doing, Right::Write, code, &said)
     }
 
     fn delivered(&self, told: Result<(u32, u64), (u32, RDKafkaErrorCode)>, place: usize) {
@@ -264,10 +272,8 @@ impl Inner {
             }
             Err((partition, code)) => {
                 let place = self.place_of(partition, key_group, run);
-                let error = match state.writer.as_ref().map(|writer| writer.producer.clone()) {
-                    Some(producer) => self.write_error(&place, code, &producer),
-                    None => self.shared.error(&place, "writing a record", code, &code.to_string()),
-                };
+                let producer = state.writer.as_ref().map(|writer| &*writer.producer);
+                let error = self.write_error(&place, WRITING, code, producer);
                 self.fail_here(&mut state, error);
             }
         }
@@ -520,6 +526,21 @@ impl Session for KafkaSession {
             }
         }
         marker.encode()
+    }
+
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError {
+        let inner = &self.inner;
+        // It was read back, so its partition is known.
+        let partitions = inner.state().writer.as_ref().map(|writer| writer.partitions);
+        let partition = partitions.map_or_else(String::new, |known| format!(", partition {}", known.of(key_group)));
+        StoreError::new(
+            ErrorKind::Damaged,
+            STORE,
+            format!("{}{partition}, offset {position}, key group {key_group}", inner.place()),
+            reason,
+            "Let no other program write to the topic. If what is recorded may be done again, use another topic and set \
+             action-state.on-missing-history to REEXECUTE",
+        )
     }
 
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {

@@ -1,10 +1,13 @@
 //! What the store is told: addresses, topic, properties of librdkafka, limits.
 
 use crate::STORE;
+use crate::client::Shared;
 use flink_agents_core::config::{ConfigError, ConfigMap};
 use flink_agents_runtime::secrets;
 use flink_agents_runtime::store::{ErrorKind, StoreError};
 use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,6 +55,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("auto.offset.reset", "error"),
 ];
 
+const SOCKET_TIMEOUT: &str = "socket.timeout.ms";
+
 /// Settings of the store; [`KafkaSettings::of`] reads them from a plan's configuration.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -69,7 +74,7 @@ pub struct KafkaSettings {
     pub max_record_size: usize,
     /// How old a record must be at least when it is pruned.
     pub retention: Duration,
-    /// How long an opening waits for the brokers, in all. Of a plan's configuration: 60 s, or `message.timeout.ms` if that is
+    /// How long a step of an opening waits for the brokers. Of a plan's configuration: 60 s, or `message.timeout.ms` if that is
     /// less.
     pub open_timeout: Duration,
     /// Whether the topic's settings are asked for and judged. What speaks Kafka's protocol and is no Kafka may not tell them.
@@ -228,6 +233,16 @@ impl KafkaSettings {
         Ok(config)
     }
 
+    /// A client that reads. Its requests are answered soon or never, and an answer that was lost must not cost the whole
+    /// opening; those of a producer may take as long as replicas do.
+    pub(crate) fn consumer(&self, config: &ClientConfig, shared: &Shared) -> Result<BaseConsumer<Shared>, StoreError> {
+        let mut config = config.clone();
+        if !self.properties.contains_key(SOCKET_TIMEOUT) {
+            config.set(SOCKET_TIMEOUT, "30000");
+        }
+        BaseConsumer::from_config_and_context(&config, shared.clone()).map_err(|e| self.broken(&e))
+    }
+
     /// The error for properties that librdkafka refuses all together.
     pub(crate) fn broken(&self, error: &KafkaError) -> StoreError {
         wrong(
@@ -255,6 +270,24 @@ impl KafkaSettings {
             Some(0) | None => Duration::from_secs(u64::from(u32::MAX)),
             Some(millis) => Duration::from_millis(millis),
         }
+    }
+
+    /// As whom brokers see the store's clients, if the properties tell.
+    pub(crate) fn principal(&self) -> Option<String> {
+        let property = |key: &str| self.properties.get(key).map(|value| value.trim());
+        let protocol = property("security.protocol")
+            .unwrap_or("plaintext")
+            .to_ascii_lowercase();
+        if !protocol.starts_with("sasl") {
+            // With TLS it may be what a certificate says.
+            return (protocol == "plaintext").then(|| "User:ANONYMOUS".to_owned());
+        }
+        let mechanism = property("sasl.mechanism")
+            .or(property("sasl.mechanisms"))?
+            .to_ascii_uppercase();
+        let by_name = mechanism == "PLAIN" || mechanism.starts_with("SCRAM-");
+        let name = property("sasl.username").filter(|_| by_name)?;
+        Some(format!("User:{name}"))
     }
 
     /// A text with every secret of the properties made unreadable.
@@ -327,6 +360,38 @@ mod tests {
                 assert_eq!(e.kind, ErrorKind::Settings);
                 e.to_string()
             }
+        }
+    }
+
+    #[test]
+    fn a_token_that_librdkafka_would_have_to_fetch_is_refused() {
+        let said = error(&[
+            ("kafkaActionStateTopic", "t"),
+            ("kafka.properties.sasl.mechanism", "OAUTHBEARER"),
+            ("kafka.properties.sasl.oauthbearer.method", "oidc"),
+        ]);
+        assert!(said.contains("kafka.properties.sasl.oauthbearer.method"), "{said}");
+    }
+
+    #[test]
+    fn kerberos_is_there_where_it_was_built_in() {
+        let settings = KafkaSettings::from_config([
+            ("kafkaActionStateTopic", "t"),
+            ("kafka.properties.security.protocol", "SASL_PLAINTEXT"),
+            ("kafka.properties.sasl.mechanism", "GSSAPI"),
+            ("kafka.properties.sasl.kerberos.keytab", "/etc/agents.keytab"),
+            ("kafka.properties.sasl.kerberos.principal", "agents"),
+        ])
+        .expect("good settings");
+        let client = settings.client().and_then(|config| {
+            let shared = Shared::new(&std::sync::Arc::new(settings.clone()));
+            settings.consumer(&config, &shared)
+        });
+        let refused = client.err().map(|error| error.to_string());
+        if cfg!(feature = "gssapi") {
+            assert_eq!(refused, None);
+        } else {
+            assert!(refused.is_some_and(|why| why.contains("GSSAPI")));
         }
     }
 

@@ -18,7 +18,6 @@ use flink_agents_core::value::{Value, to_plain_json};
 use flink_agents_runtime::store::tool::{Compaction, Inspection, LineageReport, Probe, Tool, Verification};
 use flink_agents_runtime::store::{ErrorKind, Lineage, StoreError};
 use rdkafka::ClientConfig;
-use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{BorrowedMessage, Message};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -100,8 +99,7 @@ impl Look {
         let settings = Arc::new(settings.clone());
         let config = settings.client()?;
         let shared = Shared::new(&settings);
-        let consumer = BaseConsumer::from_config_and_context(&config, shared.clone());
-        let consumer = consumer.map_err(|e| settings.broken(&e))?;
+        let consumer = settings.consumer(&config, &shared)?;
         let seen = prepare(&settings, &config, &consumer, &shared, &silent(), |preparation| {
             preparation.existing()
         })?;
@@ -265,8 +263,7 @@ impl Tool for KafkaSettings {
         let settings = Arc::new(self.clone());
         let config = settings.client()?;
         let shared = Shared::new(&settings);
-        let consumer = BaseConsumer::from_config_and_context(&config, shared.clone());
-        let consumer: BaseConsumer<Shared> = consumer.map_err(|e| settings.broken(&e))?;
+        let consumer = settings.consumer(&config, &shared)?;
         let reports = Arc::new(Reports::default());
         let topic = prepare(
             &settings,

@@ -1,6 +1,6 @@
 //! The topic: made when it is missing, and looked at before anything is written to it.
 
-use crate::client::{Deadline, Shared, code_of, kind_of, wait};
+use crate::client::{Deadline, Right, Shared, code_of, kind_of, wait};
 use crate::partitions::CLAIMS;
 use crate::settings::{KafkaSettings, wrong};
 use crate::{Report, STORE};
@@ -9,8 +9,10 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use std::cell::OnceCell;
+use std::future::Future;
 use std::time::Duration;
 
 /// Room that a record's key and Kafka's own framing have in a topic that is made, beside the largest record.
@@ -18,6 +20,8 @@ const ROOM: usize = 128 << 10;
 /// Bytes of a batch of one record beside its key and value, at most.
 pub(crate) const FRAMING: usize = 128;
 const REQUEST: Duration = Duration::from_millis(500);
+/// How long one administrative request waits for its answer. An answer that was lost must not cost the whole opening.
+const ADMIN_REQUEST: Duration = Duration::from_secs(15);
 
 /// What is known of the topic.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,24 @@ pub(crate) struct Topic {
 pub(crate) struct Seen {
     pub(crate) partitions: u32,
     replicas: usize,
+}
+
+/// Which partitions have nobody who takes records, if there are any.
+pub(crate) fn without_leader(topic: &MetadataTopic) -> Option<String> {
+    let partitions = topic.partitions().iter();
+    let without: Vec<String> = partitions
+        .filter(|partition| partition.leader() < 0)
+        .map(|partition| partition.id().to_string())
+        .collect();
+    (!without.is_empty()).then(|| format!("no broker is the leader of partition {}", without.join(", ")))
+}
+
+/// Whether this is said of a request whose answer may still come when it is made again.
+fn lost(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::BrokerTransportFailure
+    )
 }
 
 pub(crate) struct Preparation<'a> {
@@ -97,7 +119,7 @@ impl Preparation<'_> {
                 None => return Ok(None),
                 Some(None) if self.deadline.passed() => {
                     let doing = "waiting for the topic that was created";
-                    return Err(self.shared.timed_out(&self.place(), doing, self.settings.open_timeout));
+                    return Err(self.timed_out(doing));
                 }
                 Some(None) => std::thread::sleep(Duration::from_millis(20)),
             }
@@ -139,10 +161,19 @@ impl Preparation<'_> {
             match code {
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => return Ok(Some(None)),
                 RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::InvalidTopic => {
-                    return Err(self.shared.error(&self.place(), doing, code, &code.to_string()));
+                    return Err(self.refused(doing, Right::Describe, code));
                 }
                 _ if self.deadline.passed() => {
-                    return Err(self.shared.timed_out(&self.place(), doing, self.settings.open_timeout));
+                    let metadata = answer.ok();
+                    let leaderless = metadata.and_then(|metadata| without_leader(metadata.topics().first()?));
+                    return Err(match leaderless {
+                        Some(said) => {
+                            let code = RDKafkaErrorCode::LeaderNotAvailable;
+                            let said = format!("{said} within {:?}", self.settings.open_timeout);
+                            self.shared.error(&self.place(), doing, Right::Describe, code, &said)
+                        }
+                        None => self.timed_out(doing),
+                    });
                 }
                 RDKafkaErrorCode::LeaderNotAvailable => std::thread::sleep(Duration::from_millis(50)),
                 _ => {}
@@ -155,18 +186,47 @@ impl Preparation<'_> {
             return Ok(admin);
         }
         let started = AdminClient::from_config_and_context(self.config, self.shared.clone());
-        let admin = started.map_err(|e| self.error("starting a client", &e))?;
+        let admin = started.map_err(|e| self.error("starting a client", Right::Describe, &e))?;
         Ok(self.admin.get_or_init(|| admin))
     }
 
     fn options(&self) -> AdminOptions {
         let left = self.deadline.0.saturating_duration_since(std::time::Instant::now());
-        AdminOptions::new().request_timeout(Some(left.max(Duration::from_secs(1))))
+        AdminOptions::new().request_timeout(Some(left.clamp(Duration::from_secs(1), ADMIN_REQUEST)))
     }
 
-    fn error(&self, doing: &str, error: &KafkaError) -> StoreError {
+    /// Makes an administrative request, again when its answer does not come or its connection breaks. `None` when the session
+    /// ended.
+    fn ask<T, F>(
+        &self,
+        request: impl Fn(&AdminClient<Shared>, &AdminOptions) -> F,
+    ) -> Result<Option<KafkaResult<T>>, StoreError>
+    where
+        F: Future<Output = KafkaResult<T>>,
+    {
+        let admin = self.admin()?;
+        loop {
+            match wait(&self.shared.troubles, request(admin, &self.options())) {
+                Some(Err(e)) if lost(code_of(&e)) && !self.deadline.passed() => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                answer => return Ok(answer),
+            }
+        }
+    }
+
+    fn error(&self, doing: &str, right: Right, error: &KafkaError) -> StoreError {
         self.shared
-            .error(&self.place(), doing, code_of(error), &error.to_string())
+            .error(&self.place(), doing, right, code_of(error), &error.to_string())
+    }
+
+    fn refused(&self, doing: &str, right: Right, code: RDKafkaErrorCode) -> StoreError {
+        self.shared.error(&self.place(), doing, right, code, &code.to_string())
+    }
+
+    fn timed_out(&self, doing: &str) -> StoreError {
+        self.shared
+            .timed_out(&self.place(), doing, Right::Describe, self.settings.open_timeout)
     }
 
     /// rdkafka's admin client does not serve the requests for a token that librdkafka makes: it cannot log in by one.
@@ -203,16 +263,15 @@ impl Preparation<'_> {
         let new = NewTopic::new(topic, *partitions as i32 + 1, TopicReplication::Fixed(replication))
             .set("cleanup.policy", "compact")
             .set("max.message.bytes", &limit);
-        let admin = self.admin()?;
-        let Some(answer) = wait(&self.shared.troubles, admin.create_topics([&new], &self.options())) else {
+        let Some(answer) = self.ask(|admin, options| admin.create_topics([&new], options))? else {
             return Ok(None);
         };
-        for result in answer.map_err(|e| self.error(doing, &e))? {
+        for result in answer.map_err(|e| self.error(doing, Right::Create, &e))? {
             match result {
                 // Another subtask was faster.
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((_, code)) => {
-                    return Err(self.shared.error(&self.place(), doing, code, &code.to_string()));
+                    return Err(self.refused(doing, Right::Create, code));
                 }
             }
         }
@@ -228,27 +287,34 @@ impl Preparation<'_> {
             }));
         }
         if self.logs_in_by_token() {
-            return Ok(Some(self.unchecked(seen, "sasl.mechanism=OAUTHBEARER")));
+            return Ok(Some(self.unchecked(seen, "sasl.mechanism=OAUTHBEARER", "")));
         }
-        let admin = self.admin()?;
         let asked = [ResourceSpecifier::Topic(&self.settings.topic)];
-        let Some(answer) = wait(&self.shared.troubles, admin.describe_configs(&asked, &self.options())) else {
+        let Some(answer) = self.ask(|admin, options| admin.describe_configs(&asked, options))? else {
             return Ok(None);
         };
         let described = answer.map(|mut all| all.pop().unwrap_or(Err(RDKafkaErrorCode::Unknown)));
+        let doing = "asking for the topic's settings";
         let settings = match described {
+            // A topic has settings: where there are none, rdkafka has passed over the error that stands in their place.
+            Ok(Ok(settings)) if settings.entries.is_empty() => {
+                let code = RDKafkaErrorCode::TopicAuthorizationFailed;
+                let (lacks, remedy) = self.shared.lacks(Right::DescribeConfigs, code);
+                let why = format!("the brokers show none: {lacks}, it seems");
+                return Ok(Some(self.unchecked(seen, &why, &format!(" {remedy}."))));
+            }
             Ok(Ok(settings)) => settings,
-            // Not for the user to see, or not to be had from what only speaks Kafka's protocol.
-            Ok(Err(code)) | Err(KafkaError::AdminOp(code))
-                if kind_of(code) == ErrorKind::Denied || code == RDKafkaErrorCode::UnsupportedFeature =>
-            {
-                return Ok(Some(self.unchecked(seen, &format!("{code:?}"))));
+            // Not for the user to see.
+            Ok(Err(code)) | Err(KafkaError::AdminOp(code)) if kind_of(code) == ErrorKind::Denied => {
+                let (lacks, remedy) = self.shared.lacks(Right::DescribeConfigs, code);
+                return Ok(Some(self.unchecked(seen, &lacks, &format!(" {remedy}."))));
             }
-            Ok(Err(code)) => {
-                let doing = "asking for the topic's settings";
-                return Err(self.shared.error(&self.place(), doing, code, &code.to_string()));
+            // Not to be had from what only speaks Kafka's protocol.
+            Ok(Err(code)) | Err(KafkaError::AdminOp(code)) if code == RDKafkaErrorCode::UnsupportedFeature => {
+                return Ok(Some(self.unchecked(seen, &format!("{code:?}"), "")));
             }
-            Err(e) => return Err(self.error("asking for the topic's settings", &e)),
+            Ok(Err(code)) => return Err(self.refused(doing, Right::DescribeConfigs, code)),
+            Err(e) => return Err(self.error(doing, Right::DescribeConfigs, &e)),
         };
         let max_message = self.judge(seen, &settings)?;
         Ok(Some(Topic {
@@ -257,10 +323,10 @@ impl Preparation<'_> {
         }))
     }
 
-    fn unchecked(&self, seen: &Seen, why: &str) -> Topic {
+    fn unchecked(&self, seen: &Seen, why: &str, remedy: &str) -> Topic {
         (self.report)(&format!(
             "Action state store {STORE}: {}: its settings cannot be checked ({why}). They must have cleanup.policy=compact, and \
-             max.message.bytes above action-state.max-record-size.",
+             max.message.bytes above action-state.max-record-size.{remedy}",
             self.place()
         ));
         Topic {
@@ -340,5 +406,87 @@ impl Preparation<'_> {
             ));
         }
         Ok(limit)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use rdkafka::admin::{ConfigEntry, ConfigSource, OwnedResourceSpecifier};
+    use std::sync::{Arc, Mutex};
+
+    fn described(entries: &[(&str, &str)]) -> ConfigResource {
+        let entry = |(name, value): &(&str, &str)| ConfigEntry {
+            name: (*name).to_owned(),
+            value: Some((*value).to_owned()),
+            source: ConfigSource::DynamicTopic,
+            is_read_only: false,
+            is_default: false,
+            is_sensitive: false,
+        };
+        ConfigResource {
+            specifier: OwnedResourceSpecifier::Topic("journal".to_owned()),
+            entries: entries.iter().map(entry).collect(),
+        }
+    }
+
+    /// What is said of a topic with so many replicas and partitions, and whether it is refused. No broker is asked.
+    fn judged(replicas: usize, partitions: u32, entries: &[(&str, &str)]) -> (Vec<String>, Option<StoreError>) {
+        let settings = Arc::new(KafkaSettings::new("localhost:1", "journal"));
+        let shared = Shared::new(&settings);
+        let config = settings.client().unwrap();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = said.clone();
+        let report: Report = Arc::new(move |text: &str| heard.lock().unwrap().push(text.to_owned()));
+        let preparation = Preparation {
+            settings: &settings,
+            config: &config,
+            consumer: &settings.consumer(&config, &shared).unwrap(),
+            shared: &shared,
+            deadline: Deadline::after(Duration::ZERO),
+            report: &report,
+            admin: OnceCell::new(),
+        };
+        let refused = preparation
+            .judge(&Seen { partitions, replicas }, &described(entries))
+            .err();
+        let said = said.lock().unwrap().clone();
+        (said, refused)
+    }
+
+    #[test]
+    fn a_topic_that_is_safe_is_not_talked_about() {
+        let entries = [
+            ("cleanup.policy", "compact"),
+            ("min.insync.replicas", "2"),
+            ("max.message.bytes", "4000000"),
+        ];
+        let (said, refused) = judged(3, 65, &entries);
+        assert_eq!((said, refused), (vec![], None));
+    }
+
+    #[test]
+    fn one_in_sync_replica_of_several_is_reported() {
+        let (said, refused) = judged(3, 65, &[("cleanup.policy", "compact"), ("min.insync.replicas", "1")]);
+        assert_eq!(refused, None);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].contains("topic journal: its min.insync.replicas is 1") && said[0].contains("Set it to 2"),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn more_in_sync_replicas_than_there_are_are_refused() {
+        let (_, refused) = judged(2, 65, &[("cleanup.policy", "compact"), ("min.insync.replicas", "3")]);
+        let error = refused.unwrap();
+        assert_eq!(error.kind, ErrorKind::Settings);
+        assert!(
+            error
+                .to_string()
+                .contains("2 replicas, and its min.insync.replicas is 3"),
+            "{error}"
+        );
     }
 }

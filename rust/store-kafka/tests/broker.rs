@@ -16,6 +16,7 @@ mod journal_faults;
 #[path = "../../runtime/tests/journal_puppet.rs"]
 mod journal_puppet;
 mod kafka;
+mod kafka_acls;
 mod kafka_faults;
 mod kafka_late;
 mod kafka_tool;
@@ -120,15 +121,43 @@ impl journal_faults::Hazards for Deleted {
 
     fn store(&self) -> Arc<dyn Store> {
         let topics = self.topics.lock().unwrap();
-        topics
-            .last()
-            .unwrap()
-            .with(|settings| settings.max_record_size = 1 << 20)
+        topics.last().unwrap().with(|settings| {
+            settings.max_record_size = 1 << 20;
+            // How soon a session notices.
+            for (key, millis) in [
+                ("topic.metadata.propagation.max.ms", "1000"),
+                ("topic.metadata.refresh.interval.ms", "500"),
+                ("message.timeout.ms", "8000"),
+            ] {
+                settings.properties.insert(key.to_owned(), millis.to_owned());
+            }
+        })
+    }
+
+    fn remove(&self) -> bool {
+        let mut topics = self.topics.lock().unwrap();
+        topics.last().unwrap().delete();
+        topics.push(Topic::at(&Broker::shared(), "faults-again"));
+        true
+    }
+
+    fn removals(&self) -> usize {
+        40
     }
 }
 
 #[test]
 fn whatever_befalls_the_journal_nothing_acknowledged_is_done_again() {
     // Each takes seconds; FLINK_AGENTS_MODEL_CASES multiplies them.
-    journal_faults::faults::<Deleted>(8, &[("crash", 100), ("call made", 500)]);
+    let least = [
+        ("crash", 150),
+        ("call made", 500),
+        ("acknowledgements lost", 8),
+        ("record too large", 8),
+        ("zombie wrote", 15),
+        ("action replayed", 15),
+        ("call replayed", 50),
+        ("removed", 8),
+    ];
+    journal_faults::faults::<Deleted>(12, &least);
 }

@@ -13,6 +13,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,49 +52,98 @@ impl Broker {
     pub fn bootstrap(&self) -> String {
         self.text("bootstrap")
     }
+
+    /// What kafka-acls.sh does with these words.
+    pub fn acls(&self, words: &[&str]) {
+        let words: Vec<&str> = ["acls"].into_iter().chain(words.iter().copied()).collect();
+        command(&self.text("script"), self.text("directory").as_ref(), &words);
+    }
+}
+
+/// Runs `scripts/kafka-broker` for the broker of a directory.
+fn command(script: &str, directory: &Path, words: &[&str]) -> String {
+    let mut command = Command::new(script);
+    command.arg(words[0]).arg(directory).args(&words[1..]);
+    let done = command.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "kafka-broker {words:?}: {said}");
+    String::from_utf8(done.stdout).unwrap()
 }
 
 /// A broker that one test kills and pauses; stopped at the end.
 pub struct OwnBroker {
     pub broker: Broker,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
     script: String,
+    /// Properties by which it has several disks.
+    disks: Vec<String>,
 }
 
 impl OwnBroker {
     pub fn start(name: &str, properties: &[&str]) -> OwnBroker {
+        OwnBroker::start_with(name, |own| own.again(properties))
+    }
+
+    /// One whose files cannot grow beyond so many bytes, as on a full disk. With several disks it goes on without the one that is
+    /// full.
+    pub fn limited(name: &str, bytes: u64, disks: bool) -> OwnBroker {
+        OwnBroker::start_with(name, |own| {
+            if disks {
+                let at = own.directory.display();
+                own.disks = vec![
+                    format!("log.dirs={at}/data,{at}/more"),
+                    format!("metadata.log.dir={at}/metadata"),
+                ];
+            }
+            own.start_again(&["--file-limit", &bytes.to_string()]);
+        })
+    }
+
+    fn start_again(&mut self, words: &[&str]) {
+        let disks = self.disks.iter().flat_map(|property| ["--property", property]);
+        let words: Vec<&str> = ["start"]
+            .into_iter()
+            .chain(words.iter().copied())
+            .chain(disks)
+            .collect();
+        self.broker = Broker(serde_json::from_str(&self.command(&words)).unwrap());
+    }
+
+    fn start_with(name: &str, start: impl FnOnce(&mut OwnBroker)) -> OwnBroker {
         let script = Broker::shared().text("script");
-        let directory = std::path::PathBuf::from(Broker::shared().text("directory")).with_file_name(name);
+        let directory = PathBuf::from(Broker::shared().text("directory")).with_file_name(name);
         let mut own = OwnBroker {
             broker: Broker::shared(),
             directory,
             script,
+            disks: Vec::new(),
         };
-        own.again(properties);
+        start(&mut own);
         own
     }
 
     /// Starts it (again): same ports, same data.
     pub fn again(&mut self, properties: &[&str]) {
-        let mut words = vec!["start"];
-        for property in properties {
-            words.extend(["--property", property]);
-        }
-        self.broker = Broker(serde_json::from_str(&self.command(&words)).unwrap());
+        let words: Vec<&str> = properties
+            .iter()
+            .flat_map(|property| ["--property", property])
+            .collect();
+        self.start_again(&words);
     }
 
     pub fn command(&self, words: &[&str]) -> String {
-        let mut command = Command::new(&self.script);
-        command.arg(words[0]).arg(&self.directory).args(&words[1..]);
-        let done = command.output().unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "kafka-broker {words:?}: {said}");
-        String::from_utf8(done.stdout).unwrap()
+        command(&self.script, &self.directory, words)
     }
 }
 
 impl Drop for OwnBroker {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.directory.join("broker.log")).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("the last the broker logged:");
+            lines.iter().rev().for_each(|line| eprintln!("  {line}"));
+        }
         self.command(&["stop"]);
     }
 }
@@ -119,6 +169,8 @@ impl Topic {
         settings.max_record_size = MAX_RECORD;
         settings.retention = Duration::ZERO;
         settings.watch_interval = Duration::from_millis(50);
+        // Less than tests wait: the error of the store says more than that nothing came.
+        settings.open_timeout = Duration::from_secs(40);
         Topic {
             broker: broker.clone(),
             settings,
@@ -227,6 +279,11 @@ impl Place for Topic {
         self.with(|settings| settings.watch_interval = Duration::from_secs(3600))
     }
 
+    fn name(&self, position: Position) -> String {
+        let partition = Topic::partition_of(5);
+        format!("topic {}, partition {partition}, offset {position}", self.name())
+    }
+
     /// A topic is only ever written to at its end: another value for the record's key.
     fn damage(&self, position: Position) -> String {
         let partition = Topic::partition_of(5);
@@ -236,7 +293,7 @@ impl Place for Topic {
             .find(|message| message.offset() as u64 == position.0)
             .unwrap();
         let damaged = self.produce(partition, hit.key(), Some(b"\0rubbish"));
-        format!("topic {}, partition {partition}, offset {damaged}", self.name())
+        Place::name(self, damaged)
     }
 
     fn other(&self) -> Arc<dyn Store> {

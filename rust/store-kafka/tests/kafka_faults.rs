@@ -2,7 +2,8 @@
 
 use super::kafka::{OwnBroker, Topic};
 use super::store_contract::{A, Open, Place, note, read, record, request};
-use flink_agents_runtime::store::ErrorKind;
+use flink_agents_runtime::store::{ErrorKind, StoreError};
+use flink_agents_store_kafka::KafkaSettings;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -133,4 +134,72 @@ fn a_topic_deleted_under_a_session_ends_it_with_the_reason() {
         "{error}"
     );
     assert!(error.to_string().contains(topic.name()), "{error}");
+}
+
+/// Writes until that fails, and reads after the broker has room again. `disks`: it has several, and only one is full.
+fn fill(name: &str, disks: bool) -> (StoreError, StoreError) {
+    // Above what Kafka sets aside for an index.
+    let mut own = OwnBroker::limited(name, 24 << 20, disks);
+    let topic = Topic::at(&own.broker, name);
+    let wait = Duration::from_secs(5);
+    let large = |settings: &mut KafkaSettings| settings.max_record_size = 1 << 20;
+    let store = topic.with(|settings| {
+        large(settings);
+        settings.open_timeout = wait;
+        let millis = wait.as_millis().to_string();
+        settings.properties.insert("message.timeout.ms".to_owned(), millis);
+    });
+    let value = |run: u64| format!("{run:03}{}", "x".repeat(200_000));
+    let mut open = Open::start(&store, request(A));
+    let mut written = 0;
+    let mut last = Instant::now();
+    while open.append(vec![record(5, b"k", written, &value(written))]).is_ok() {
+        written += 1;
+        assert!(written < 1000, "the disk is not full");
+        last = Instant::now();
+        open.recorder.until("its fate", |heard| {
+            heard.acked.len() as u64 == written || !heard.failed.is_empty()
+        });
+    }
+    let during = open.error();
+    assert!(last.elapsed() < 3 * wait, "{during} after {:?}", last.elapsed());
+    let told = open.recorder.with(|heard| heard.acked.len() as u64);
+    assert!(told > 50, "{told} of {written} before {during}");
+    open.end();
+    let begin = Instant::now();
+    let after = Open::begin(&store, request(A)).error();
+    assert!(begin.elapsed() < 3 * wait, "{after} after {:?}", begin.elapsed());
+    own.command(&["stop"]);
+    own.again(&[]);
+    let mut again = Open::start(&topic.with(large), request(A));
+    let values: Vec<String> = again.values();
+    let expected: Vec<String> = (0..values.len() as u64).map(value).collect();
+    assert!(values == expected, "each once and in order, {} of {told}", values.len());
+    assert!((told..=written).contains(&(values.len() as u64)));
+    // It goes on.
+    again.write(vec![record(5, b"k", written, &value(written))]);
+    again.end();
+    (during, after)
+}
+
+#[test]
+fn a_broker_whose_only_disk_is_full_ends_and_what_was_acknowledged_is_there_when_it_has_room() {
+    let (during, after) = fill("full", false);
+    for error in [during, after] {
+        assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+        assert!(error.reason.contains("Connection refused"), "{error}");
+    }
+}
+
+#[test]
+fn a_broker_that_goes_on_without_the_disk_that_is_full_is_told_from_one_that_is_not_there() {
+    let (during, after) = fill("offline", true);
+    for error in [during, after] {
+        assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+        assert!(
+            error.reason.contains("no broker is the leader of partition "),
+            "{error}"
+        );
+        assert!(error.remedy.contains("disks"), "{error}");
+    }
 }

@@ -6,7 +6,7 @@ use flink_agents_runtime::store::{ErrorKind, MissingHistory, OpenSession, StoreE
 use rdkafka::message::Message;
 use std::time::{Duration, Instant};
 
-fn login(
+pub fn login(
     topic: &Topic,
     mechanism: &str,
     user: &str,
@@ -180,6 +180,20 @@ fn in_sync_replicas_that_cannot_be_had_are_refused_at_the_start() {
     );
 }
 
+/// The topic allows no difference, so that every clock is wrong.
+#[test]
+fn a_clock_that_brokers_do_not_accept_is_the_reason() {
+    let topic = Topic::new("clock");
+    topic.create(
+        4,
+        &[("cleanup.policy", "compact"), ("message.timestamp.before.max.ms", "0")],
+    );
+    let error = fails(&topic.store(), request(A));
+    assert_eq!(error.kind, ErrorKind::Rejected, "{error}");
+    assert!(error.to_string().contains("InvalidTimestamp"), "{error}");
+    assert!(error.to_string().contains("Set the clock of this machine"), "{error}");
+}
+
 #[test]
 fn a_topic_of_one_partition_does() {
     let topic = Topic::new("single");
@@ -271,7 +285,10 @@ fn a_user_without_permissions_is_told_which_are_needed() {
     );
     assert_eq!(error.kind, ErrorKind::Denied, "{error}");
     assert!(error.to_string().contains("TopicAuthorizationFailed"), "{error}");
-    assert!(error.to_string().contains("Give the user read, write"), "{error}");
+    assert!(
+        error.to_string().contains("User:guest has no right Describe on topic"),
+        "{error}"
+    );
 }
 
 #[test]

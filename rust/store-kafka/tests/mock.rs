@@ -40,6 +40,10 @@ impl Place for Mock {
         self.topic.store()
     }
 
+    fn name(&self, position: Position) -> String {
+        Place::name(&self.topic, position)
+    }
+
     fn damage(&self, position: Position) -> String {
         self.topic.damage(position)
     }
@@ -135,7 +139,7 @@ fn what_a_broker_answers_ends_the_session_with_its_reason() {
         (
             R::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
             ErrorKind::Denied,
-            "Give the user read, write",
+            "User:ANONYMOUS has no right Write on topic",
         ),
         (
             R::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
@@ -184,7 +188,11 @@ fn answers_that_pass_are_waited_for_and_nothing_is_written_twice() {
         R::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
         R::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
         R::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        // The disk of the leader has failed; another broker becomes it.
+        R::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
     ]);
+    mock.cluster
+        .request_errors(RDKafkaApiKey::ListOffsets, &[R::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR]);
     open.write((0..100).map(|run| record(5, b"k", run, &format!("{run:02}"))).collect());
     open.recorder.with(|heard| {
         let tickets: Vec<u64> = heard.acked.iter().map(|acked| acked.ticket).collect();
@@ -321,5 +329,14 @@ impl journal_faults::Hazards for Mock {
 #[test]
 fn whatever_befalls_the_journal_nothing_acknowledged_is_done_again() {
     // Each takes seconds; FLINK_AGENTS_MODEL_CASES multiplies them.
-    journal_faults::faults::<Mock>(8, &[("crash", 100), ("call made", 500)]);
+    let least = [
+        ("crash", 150),
+        ("call made", 500),
+        ("acknowledgements lost", 8),
+        ("record too large", 8),
+        ("zombie wrote", 15),
+        ("action replayed", 15),
+        ("call replayed", 50),
+    ];
+    journal_faults::faults::<Mock>(12, &least);
 }

@@ -21,8 +21,20 @@ use std::sync::Arc;
 /// Identity of a record: key and tail.
 pub type Identity = (String, Vec<u8>);
 
+/// What calls brought.
+type Results = Vec<(Identity, String)>;
+
 /// The outcome of a reconciler that fails.
 pub const UNKNOWN: &str = "!unknown";
+
+/// A record that has become durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The rest of its identity.
+    pub tail: Vec<u8>,
+    /// The record, or none: what was there before is removed.
+    pub value: Option<Arc<[u8]>>,
+}
 
 /// One execution of a durable call.
 #[derive(Debug, Clone)]
@@ -38,7 +50,7 @@ pub struct Execution {
 }
 
 /// What is outside, and survives.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct World {
     /// The store.
     pub log: BTreeMap<String, BTreeMap<Vec<u8>, Arc<[u8]>>>,
@@ -54,6 +66,10 @@ pub struct World {
     pub letters: BTreeMap<String, Vec<String>>,
     /// Failures of actions that were decided, and acknowledged where that is recorded, by the identity of the action.
     failures: BTreeMap<Identity, u32>,
+    /// What calls brought that only the completion of their action tells of, once that is durable.
+    pub results: BTreeMap<Identity, String>,
+    /// The same as long as it is not: by the completion and its bytes, which a snapshot may hold across a crash.
+    left_out: BTreeMap<(Identity, Arc<[u8]>), Results>,
     /// Reasons of divergences.
     pub divergences: Vec<String>,
     /// Calls that were under way when their action failed, and may be made again.
@@ -79,6 +95,37 @@ impl World {
         if let Some(transcript) = &mut self.transcript {
             transcript.push(line());
         }
+    }
+
+    /// A world for an attempt that was given up and goes on: what it does from now on counts nowhere else. `number` is another
+    /// one for each, by which what its calls bring is told from everything else.
+    pub fn apart(&self, number: u64) -> World {
+        World {
+            numbers: self.numbers + (u128::from(number) << 64),
+            counts: BTreeMap::new(),
+            transcript: None,
+            ..self.clone()
+        }
+    }
+
+    /// An attempt that was given up hears late that a record of it is durable. Where it is what the store has of that place,
+    /// nobody may do again what it tells of.
+    pub fn acknowledge_late(&mut self, key: &str, written: &Written) -> bool {
+        let recorded = self.log.get(key).and_then(|log| log.get(&written.tail));
+        let Some(value) = recorded.filter(|value| written.value.as_ref() == Some(value)) else {
+            return false;
+        };
+        let safe = match Recovered::decode(&written.tail, value).unwrap().record.body {
+            RecordBody::Call(call) => !matches!(call.status, CallStatus::Pending | CallStatus::Failed),
+            RecordBody::Completion(_) => true,
+            RecordBody::Run | RecordBody::Attempt(_) => false,
+        };
+        if safe {
+            let identity = (key.to_owned(), written.tail.clone());
+            self.acknowledge_calls_of(&identity);
+            self.acknowledged.insert(identity);
+        }
+        safe
     }
 
     fn number(&mut self) -> u128 {
@@ -107,6 +154,20 @@ impl World {
                 same && matches!(body, RecordBody::Call(call) if call.status == CallStatus::Failed)
             })
         });
+    }
+
+    /// A completion was acknowledged: what its action's calls brought is safe by it.
+    fn acknowledge_calls_of(&mut self, completion: &Identity) {
+        let (key, tail) = (&completion.0, Tail::decode(&completion.1).unwrap());
+        if tail.is_call() {
+            return;
+        }
+        let made = self.ledger.keys().filter(|(owner, identity)| {
+            let call = Tail::decode(identity).unwrap();
+            owner == key && call.run == tail.run && call.task == tail.task
+        });
+        let made: Vec<Identity> = made.cloned().collect();
+        self.acknowledged.extend(made);
     }
 
     /// Whether an attempt that made a call, with a record of this place, is known to be followed by another.
@@ -185,6 +246,9 @@ struct Started {
     frame: Frame,
     /// Calls it waits for, with what they brought so far.
     calls: Answers,
+    /// The host carries out what the machine orders while the action runs. Else it does when the action has ended or waits, as
+    /// hosts do whose actions run on their own thread.
+    polled: bool,
 }
 
 /// A real store beside the simulated one. It hears what the machine orders, and gives the histories; whoever drives the attempt
@@ -239,6 +303,10 @@ pub struct Attempt {
     pub awaited: Vec<(KeySlot, u64)>,
     /// No two actions of a run are under way at a time.
     alone: bool,
+    /// Actions that began.
+    begun: u32,
+    /// What calls brought whose records the machine has not ordered yet.
+    unpolled: BTreeMap<Identity, String>,
     /// Of events that were sent: the record of the action that sent them.
     sent_after: BTreeMap<u128, Ticket>,
     books: Option<Box<dyn Books>>,
@@ -339,6 +407,8 @@ impl Attempt {
             backoffs: Vec::new(),
             awaited: Vec::new(),
             alone,
+            begun: 0,
+            unpolled: BTreeMap::new(),
             sent_after: BTreeMap::new(),
             books,
         };
@@ -467,23 +537,50 @@ impl Attempt {
         )
     }
 
+    /// Records of a key that are durable and whose acknowledgements have not arrived, with what lies there now.
+    pub fn unheard(&self, key: &str, world: &World) -> Vec<Written> {
+        let log = world.log.get(key);
+        let durable = self.durable.get(key).into_iter().flatten();
+        let written = durable.map(|(_, _, tail)| Written {
+            tail: tail.clone(),
+            value: log.and_then(|log| log.get(tail)).cloned(),
+        });
+        written.collect()
+    }
+
     /// The store makes the oldest record of a key durable.
-    pub fn make_durable(&mut self, key: &str, world: &mut World) {
+    pub fn make_durable(&mut self, key: &str, world: &mut World) -> Written {
         let queue = self.written.get_mut(key).unwrap();
         let (slot, ticket, record) = queue.pop_front().unwrap();
         if queue.is_empty() {
             self.written.remove(key);
         }
         let log = world.log.entry(key.to_owned()).or_default();
-        match record.value {
-            Some(value) => log.insert(record.tail.to_vec(), value),
-            None => log.remove(&*record.tail),
+        let written = Written {
+            tail: record.tail.to_vec(),
+            value: record.value.clone(),
         };
+        let left_out = match record.value {
+            Some(value) => {
+                log.insert(record.tail.to_vec(), Arc::clone(&value));
+                let completion = (key.to_owned(), record.tail.to_vec());
+                world.left_out.get(&(completion, value)).cloned()
+            }
+            None => {
+                log.remove(&*record.tail);
+                None
+            }
+        };
+        for (call, value) in left_out.into_iter().flatten() {
+            world.count("result durable by its action's completion");
+            world.results.insert(call, value);
+        }
         world.note_attempt(key, &record.tail);
         world.tell(|| format!("durable {key:?} {}", Tail::decode(&record.tail).unwrap()));
         world.count("record durable");
         let durable = self.durable.entry(key.to_owned()).or_default();
         durable.push_back((slot, ticket, record.tail.to_vec()));
+        written
     }
 
     /// The oldest acknowledgement of a key arrives.
@@ -515,6 +612,7 @@ impl Attempt {
             }
         });
         if final_record {
+            world.acknowledge_calls_of(&identity);
             world.acknowledged.insert(identity);
         } else {
             world.acknowledged.remove(&identity);
@@ -583,7 +681,9 @@ impl Attempt {
                     trigger: event,
                     frame,
                     calls: Vec::new(),
+                    polled: self.begun % 2 == 1,
                 });
+                self.begun += 1;
                 true
             }
             Some(Effect::Resume { task, .. }) => {
@@ -717,6 +817,7 @@ impl Attempt {
         }
         // Waits for what is not there yet; goes on with what is.
         let started = self.running.as_mut().unwrap();
+        let polled = started.polled;
         if started.calls.iter().any(|(_, value)| value.is_none()) {
             let started = self.running.take().unwrap();
             self.suspended.insert(task.to_bits(), started);
@@ -724,7 +825,9 @@ impl Attempt {
         } else {
             self.note_answers(world);
         }
-        self.drain(world);
+        if polled || self.running.is_none() {
+            self.drain(world);
+        }
     }
 
     /// Takes what the calls brought; an exception of one is the action's.
@@ -786,11 +889,28 @@ impl Attempt {
             .map(|handle| self.handles.value(*handle).clone())
             .collect();
         let bytes = values.iter().map(value_bytes).collect();
+        let place = self.tail(task);
         self.machine.handle_completed(task, bytes).unwrap();
         self.drain(world);
         let queue = self.written.get(key).into_iter().flatten();
         let mut of_this = queue.filter(|(_, _, record)| *record.tail == *tail);
-        let last = of_this.next_back().map_or(0, |record| record.1);
+        let completion = of_this.next_back();
+        let last = completion.map_or(0, |record| record.1);
+        let unpolled = self.unpolled.iter().filter(|((owner, identity), _)| {
+            let call = Tail::decode(identity).unwrap();
+            owner == key && call.run == place.run && call.task == place.task
+        });
+        let left_out: Results = unpolled.map(|(call, value)| (call.clone(), value.clone())).collect();
+        for (call, _) in &left_out {
+            self.unpolled.remove(call);
+        }
+        left_out
+            .iter()
+            .for_each(|_| world.count("result left to its action's completion"));
+        if let Some((_, _, RecordOut { value: Some(value), .. })) = completion {
+            let completion = ((key.to_owned(), tail), Arc::clone(value));
+            world.left_out.insert(completion, left_out);
+        }
         for value in values {
             if let Value::Event(event) = value {
                 self.sent_after.insert(event.id, last);
@@ -821,13 +941,15 @@ impl Attempt {
         if step == CallStep::Execute && !op.suspends {
             world.count("call made at once");
             let value = self.effect(key, task, number, world);
-            self.end_call(task, number, &value);
+            self.end_call(key, task, number, &value);
         } else if step != CallStep::Wait {
             self.carry_out_call(key, task, number, step, world);
         } else {
             world.count("call waits");
         }
-        self.drain(world);
+        if self.running.as_ref().unwrap().polled {
+            self.drain(world);
+        }
     }
 
     /// The side effect, after a look at whether its cause is durable.
@@ -853,6 +975,18 @@ impl Attempt {
                 );
             }
         }
+        for ((_, identity), _) in world.ledger.iter().filter(|((owner, _), _)| owner == key) {
+            let earlier = Tail::decode(identity).unwrap();
+            let before = earlier.task == position.task && earlier.run == run && earlier.call < position.call;
+            if before && earlier.call.len() == 1 && position.call.len() == 1 {
+                let record = world.log.get(key).and_then(|log| log.get(identity));
+                let record = record.map(|value| Recovered::decode(identity, value).unwrap().record.body);
+                assert!(
+                    matches!(record, Some(RecordBody::Call(call)) if call.status != CallStatus::Pending),
+                    "{position} starts, and what {earlier} brought is not in the store"
+                );
+            }
+        }
         let fails = self.fails.get(&(task.to_bits(), number)).copied().unwrap_or(0);
         // The outcome of a call that takes too long is a failure, and it is made all the same.
         let too_long = fails % 2 == 1 && self.reconcilable.contains(&(task.to_bits(), number));
@@ -864,7 +998,9 @@ impl Attempt {
         format!("!{value}")
     }
 
-    fn end_call(&mut self, task: TaskId, number: u32, value: &str) {
+    fn end_call(&mut self, key: &str, task: TaskId, number: u32, value: &str) {
+        let tail = self.machine.call_tail(task, number).unwrap();
+        self.unpolled.insert((key.to_owned(), tail), value.to_owned());
         let outcome = CallOutcome {
             failed: value.starts_with('!'),
             payload: value.as_bytes(),
@@ -927,7 +1063,7 @@ impl Attempt {
     pub fn finish_call(&mut self, index: usize, world: &mut World) {
         let ended = self.executing.swap_remove(index);
         world.tell(|| format!("call of {:?} ends: {}", ended.key, ended.value));
-        self.end_call(ended.task, ended.call, &ended.value);
+        self.end_call(&ended.key, ended.task, ended.call, &ended.value);
         self.drain(world);
     }
 

@@ -1,12 +1,16 @@
 //! Random agents with durable calls, inputs over two channels and schedules, with crashes and rescalings between any two
 //! steps. A case is its seed.
 //!
+//! Attempts that were given up live on now and then as zombies, while the next one recovers and runs: they read inputs, make
+//! calls and write. What they do counts in a [`World`] of their own. What they write goes to the [`Shelf`] where everybody's
+//! records lie, and what is read back from there must be what the attempts wrote that had the keys.
+//!
 //! The oracle: a call whose result was acknowledged, and an action whose completion was, is never executed again (the world
 //! panics where that happens); a call is executed again only after a crash at which its result was not acknowledged; what
 //! comes out in the end is what the recorded results say, each output once.
 
 use crate::agent::{Action, Agent, CallOp, EventValue, Frame, Op, Step};
-use crate::durable::{Attempt, Execution, UNKNOWN, World};
+use crate::durable::{Attempt, Execution, UNKNOWN, World, Written};
 use crate::host::KeyState;
 use crate::rng::Rng;
 use flink_agents_core::journal::{CallStatus, OnDivergence, RecordBody, Recovered, Tail};
@@ -14,7 +18,21 @@ use flink_agents_core::memory::Space;
 use flink_agents_core::run::OnFailure;
 use flink_agents_core::symbols::{DEAD_LETTER_EVENT, INPUT_EVENT, OUTPUT_EVENT};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+/// The store in which records of all attempts lie side by side. Sessions are numbered from 0, keys by their place in [`KEYS`].
+pub trait Shelf {
+    /// A session claims these keys and reads their records, each with its key, in the order in which they were written.
+    fn open(&mut self, keys: RangeInclusive<usize>) -> Vec<(usize, Written)>;
+    /// A record becomes durable. False: the session has ended.
+    fn write(&mut self, session: usize, key: usize, written: &Written) -> bool;
+    /// The session hears of the oldest record of a key that it has not heard of. False: it ends instead.
+    fn acknowledge(&mut self, session: usize, key: usize) -> bool;
+}
+
+/// Makes an empty one.
+pub type NewShelf<'a> = &'a dyn Fn() -> Box<dyn Shelf>;
 
 /// A random scenario.
 #[derive(Debug, Clone)]
@@ -32,11 +50,47 @@ pub struct Case {
     schedule: Rng,
 }
 
-const KEYS: [&str; 4] = ["1", "1.0", "", "ключ_\u{0}"];
+/// The keys of all cases, or fewer.
+pub const KEYS: [&str; 4] = ["1", "1.0", "", "ключ_\u{0}"];
 const PATHS: [&str; 4] = ["n", "x", "x.y", "u.v"];
 
 /// A case takes thousands of steps; one that takes so many stands still.
 const MOST_STEPS: u32 = 1_000_000;
+
+/// Of the chance by which zombies come and do something: what else happens in a case does not depend on it.
+const ZOMBIES: u64 = 0x7a6f_6d62_6965_7300;
+
+/// Zombies that live at a time, at most.
+const MOST_ZOMBIES: usize = 3;
+
+/// Sessions of an attempt, by key.
+type Sessions = [usize; KEYS.len()];
+
+/// A subtask that was given up and does not know it.
+struct Zombie {
+    attempt: Attempt,
+    /// As it was when the attempt was given up, and what the attempt does since then.
+    world: World,
+    sessions: Sessions,
+    number: usize,
+    parallelism: usize,
+    positions: [usize; 2],
+    /// Records that were durable when it was given up, and that it has not heard of, by key. Of others it must never hear.
+    durable: [usize; KEYS.len()],
+    wrote: bool,
+}
+
+/// What is outside of all attempts and beside the [`World`].
+struct Beside {
+    shelf: Box<dyn Shelf>,
+    opened: usize,
+    sessions: Sessions,
+    /// Sessions that were told of their end. Two subtasks may share one.
+    ended: BTreeSet<usize>,
+    zombies: Vec<Zombie>,
+    risen: u64,
+    rng: Rng,
+}
 
 #[derive(Default)]
 struct Checkpoint {
@@ -142,24 +196,27 @@ impl Case {
     }
 
     /// Plays the case to its end, with crashes at random. Panics on anything that must not be.
-    pub fn play(&self) -> World {
-        self.play_with(None)
+    pub fn play(&self, shelf: NewShelf<'_>) -> World {
+        self.play_with(None, shelf)
     }
 
     /// Plays the case with a crash after so many acts, each counted from the start, and no other. An act is an input, a step
     /// of an action, the end of a call, a record that becomes durable, an acknowledgement, a history or a checkpoint.
-    pub fn play_crashing(&self, after: &[u64]) -> World {
-        self.play_with(Some(after))
+    pub fn play_crashing(&self, after: &[u64], shelf: NewShelf<'_>) -> World {
+        self.play_with(Some(after), shelf)
     }
 
-    fn play_with(&self, after: Option<&[u64]>) -> World {
+    fn play_with(&self, after: Option<&[u64]>, shelf: NewShelf<'_>) -> World {
+        let play = |world: &mut World| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(after, shelf(), world)))
+        };
         let mut world = World::default();
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(after, &mut world)));
+        let outcome = play(&mut world);
         if let Err(panic) = outcome {
             // Once more, and told this time.
             let mut world = World::default();
             world.transcript = Some(Vec::new());
-            let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.play_in(after, &mut world)));
+            let again = play(&mut world);
             let mut text = world.transcript.unwrap_or_default().join("\n");
             if again.is_ok() {
                 text += "\nthe second time it passed: a case is not its seed any more";
@@ -170,8 +227,18 @@ impl Case {
         world
     }
 
-    fn play_in(&self, after: Option<&[u64]>, world: &mut World) {
+    fn play_in(&self, after: Option<&[u64]>, shelf: Box<dyn Shelf>, world: &mut World) {
         let mut rng = self.schedule.clone();
+        let mut beside = Beside {
+            shelf,
+            opened: 0,
+            sessions: Sessions::default(),
+            ended: BTreeSet::new(),
+            zombies: Vec::new(),
+            risen: 0,
+            rng: Rng::new(rng.clone().bits() ^ ZOMBIES),
+        };
+        beside.claim(world);
         let agent = Arc::new(self.agent.clone());
         let mut last = Checkpoint::default();
         let mut positions = [0; 2];
@@ -193,6 +260,7 @@ impl Case {
             {
                 break;
             }
+            beside.act(self, world);
             let number = rng.below(subtasks.len());
             let mut crash = false;
             let acted = match rng.below(100) {
@@ -207,55 +275,22 @@ impl Case {
                     }
                     input.is_some()
                 }
-                18..50 => {
-                    let subtask = &mut subtasks[number];
-                    if subtask.is_running() {
-                        subtask.operation(world);
+                what @ 18..93 => {
+                    let mut store = |told: Told<'_>| {
+                        let (key, lives) = match told {
+                            Told::Durable(key, written) => {
+                                let (session, key) = beside.of(key);
+                                (key, beside.shelf.write(session, key, written))
+                            }
+                            Told::Acknowledged(key) => {
+                                let (session, key) = beside.of(key);
+                                (key, beside.shelf.acknowledge(session, key))
+                            }
+                        };
+                        assert!(lives, "the attempt that has the key {:?} was ended", KEYS[key]);
                         true
-                    } else {
-                        subtask.turn(world)
-                    }
-                }
-                50..60 => {
-                    let subtask = &mut subtasks[number];
-                    let some = !subtask.executing.is_empty();
-                    if some {
-                        let index = rng.below(subtask.executing.len());
-                        subtask.finish_call(index, world);
-                    }
-                    some
-                }
-                60..75 => {
-                    let (written, _) = subtasks[number].store_work();
-                    if !written.is_empty() {
-                        subtasks[number].make_durable(rng.pick::<String>(&written), world);
-                    }
-                    !written.is_empty()
-                }
-                75..90 => {
-                    let (_, durable) = subtasks[number].store_work();
-                    // A task that runs has the thread.
-                    let some = !durable.is_empty() && !subtasks[number].is_running();
-                    if some {
-                        subtasks[number].acknowledge(rng.pick::<String>(&durable), world);
-                    }
-                    some
-                }
-                90..93 if !subtasks[number].backoffs.is_empty() && rng.chance(80) => {
-                    let some = !subtasks[number].is_running();
-                    if some {
-                        let index = rng.below(subtasks[number].backoffs.len());
-                        subtasks[number].back(index, world);
-                    }
-                    some
-                }
-                90..93 => {
-                    let unread: Vec<String> = subtasks[number].unread.iter().cloned().collect();
-                    let some = !unread.is_empty() && !subtasks[number].is_running();
-                    if some {
-                        subtasks[number].history_read(rng.pick::<String>(&unread), world);
-                    }
-                    some
+                    };
+                    act(&mut subtasks[number], what, &mut rng, world, &mut store)
                 }
                 93..96 if !self.calm || rng.chance(10) => {
                     world.count("checkpoint");
@@ -280,16 +315,15 @@ impl Case {
             }
             if crash {
                 crashes += 1;
+                let before = subtasks.len();
                 world.count("crash");
                 world.tell(|| "crash".into());
+                beside.give_up(subtasks, positions, world);
+                beside.claim(world);
                 positions = last.positions;
                 world.outputs = last.outputs.clone();
                 world.letters = last.letters.clone();
-                let parallelism = if rng.chance(70) {
-                    subtasks.len()
-                } else {
-                    1 + rng.below(3)
-                };
+                let parallelism = if rng.chance(70) { before } else { 1 + rng.below(3) };
                 subtasks = start(&agent, self.sequential, &last, parallelism, &mut rng, world);
             }
         }
@@ -324,6 +358,10 @@ impl Case {
             for (tail, value) in log {
                 if let RecordBody::Call(call) = Recovered::decode(tail, value).unwrap().record.body {
                     let place = Tail::decode(tail).unwrap();
+                    if world.results.contains_key(&(key.clone(), tail.clone())) {
+                        // It is older than what the completion of its action tells of.
+                        continue;
+                    }
                     if call.status == CallStatus::Pending {
                         assert!(is_dead(key, &place), "a run ended with a call that had not");
                         continue;
@@ -335,6 +373,16 @@ impl Case {
                     results.insert((key.clone(), tail.clone()), result);
                 }
             }
+        }
+        for (identity, result) in &world.results {
+            let place = Tail::decode(&identity.1).unwrap();
+            let action = Tail {
+                call: Vec::new(),
+                ..place.clone()
+            };
+            let log = &world.log[&identity.0];
+            assert!(log.contains_key(&action.encode()), "{place}: its result is nowhere");
+            results.insert(identity.clone(), result.clone());
         }
         for (identity, executions) in &world.ledger {
             let shown = Tail::decode(&identity.1).unwrap();
@@ -452,6 +500,221 @@ impl Case {
             *run += 1;
         }
         (outputs, letters)
+    }
+}
+
+/// What happens to the oldest record of a key in the store.
+enum Told<'a> {
+    Durable(&'a str, &'a Written),
+    Acknowledged(&'a str),
+}
+
+/// Lets a subtask do something, by a number from 18 to 92. True if it did. `store` says whether its session lives.
+fn act(
+    subtask: &mut Attempt,
+    what: usize,
+    rng: &mut Rng,
+    world: &mut World,
+    store: &mut dyn FnMut(Told<'_>) -> bool,
+) -> bool {
+    match what {
+        18..50 => {
+            if subtask.is_running() {
+                subtask.operation(world);
+                true
+            } else {
+                subtask.turn(world)
+            }
+        }
+        50..60 => {
+            let some = !subtask.executing.is_empty();
+            if some {
+                let index = rng.below(subtask.executing.len());
+                subtask.finish_call(index, world);
+            }
+            some
+        }
+        60..75 => {
+            let (written, _) = subtask.store_work();
+            if !written.is_empty() {
+                let key = rng.pick::<String>(&written);
+                let written = subtask.make_durable(key, world);
+                store(Told::Durable(key, &written));
+            }
+            !written.is_empty()
+        }
+        75..90 => {
+            let (_, durable) = subtask.store_work();
+            // A task that runs has the thread.
+            let some = !durable.is_empty() && !subtask.is_running();
+            if some {
+                let key = rng.pick::<String>(&durable);
+                if store(Told::Acknowledged(key)) {
+                    subtask.acknowledge(key, world);
+                }
+            }
+            some
+        }
+        90..93 if !subtask.backoffs.is_empty() && rng.chance(80) => {
+            let some = !subtask.is_running();
+            if some {
+                let index = rng.below(subtask.backoffs.len());
+                subtask.back(index, world);
+            }
+            some
+        }
+        _ => {
+            let unread: Vec<String> = subtask.unread.iter().cloned().collect();
+            let some = !unread.is_empty() && !subtask.is_running();
+            if some {
+                subtask.history_read(rng.pick::<String>(&unread), world);
+            }
+            some
+        }
+    }
+}
+
+fn place(key: &str) -> usize {
+    KEYS.iter().position(|known| *known == key).unwrap()
+}
+
+impl Beside {
+    /// The session of the attempt that has a key, and the key's place.
+    fn of(&self, key: &str) -> (usize, usize) {
+        let key = place(key);
+        (self.sessions[key], key)
+    }
+
+    /// Sessions of a new attempt, which divide the keys as they please. What they read must be what the world knows.
+    fn claim(&mut self, world: &World) {
+        let mut read: BTreeMap<usize, BTreeMap<Vec<u8>, Arc<[u8]>>> = BTreeMap::new();
+        let mut first = 0;
+        while first < KEYS.len() {
+            let last = first + self.rng.below(KEYS.len() - first);
+            for (key, written) in self.shelf.open(first..=last) {
+                assert!((first..=last).contains(&key));
+                let records = read.entry(key).or_default();
+                match written.value {
+                    Some(value) => records.insert(written.tail, value),
+                    None => records.remove(&written.tail),
+                };
+            }
+            self.sessions[first..=last].fill(self.opened);
+            self.opened += 1;
+            first = last + 1;
+        }
+        for (place, key) in KEYS.iter().enumerate() {
+            let read = read.remove(&place).unwrap_or_default();
+            let known = world.log.get(*key).cloned().unwrap_or_default();
+            let shown = |records: &BTreeMap<Vec<u8>, Arc<[u8]>>| -> Vec<String> {
+                records
+                    .iter()
+                    .map(|(tail, value)| format!("{} {:?}", Tail::decode(tail).unwrap(), value))
+                    .collect()
+            };
+            assert!(
+                read == known,
+                "of key {key:?} is read {:#?}, and there is {:#?}",
+                shown(&read),
+                shown(&known)
+            );
+        }
+    }
+
+    /// Some of an attempt's subtasks live on.
+    fn give_up(&mut self, subtasks: Vec<Attempt>, positions: [usize; 2], world: &World) {
+        let parallelism = subtasks.len();
+        for (number, attempt) in subtasks.into_iter().enumerate() {
+            if self.zombies.len() == MOST_ZOMBIES || !self.rng.chance(50) {
+                continue;
+            }
+            self.risen += 1;
+            self.zombies.push(Zombie {
+                durable: KEYS.map(|key| attempt.unheard(key, world).len()),
+                attempt,
+                world: world.apart(self.risen),
+                sessions: self.sessions,
+                number,
+                parallelism,
+                positions,
+                wrote: false,
+            });
+        }
+    }
+
+    /// A zombie does something, now and then.
+    fn act(&mut self, case: &Case, world: &mut World) {
+        if self.zombies.is_empty() || !self.rng.chance(25) {
+            return;
+        }
+        let index = self.rng.below(self.zombies.len());
+        let Beside {
+            shelf,
+            ended,
+            zombies,
+            rng,
+            ..
+        } = self;
+        let zombie = &mut zombies[index];
+        let mut over = false;
+        match rng.below(93) {
+            0..18 => {
+                let channel = rng.below(2);
+                let position = &mut zombie.positions[channel];
+                if let Some((key, payload)) = case.channels[channel].get(*position) {
+                    *position += 1;
+                    if owner(key, zombie.parallelism) == zombie.number {
+                        let at_once = rng.chance(60);
+                        zombie.attempt.input(key, payload, at_once, &mut zombie.world);
+                    }
+                }
+            }
+            what => {
+                let unheard = KEYS.map(|key| zombie.attempt.unheard(key, &zombie.world));
+                let mut store = |told: Told<'_>| match told {
+                    Told::Durable(key, written) => {
+                        let place = place(key);
+                        if shelf.write(zombie.sessions[place], place, written) {
+                            world.tell(|| format!("a zombie writes {key:?} {}", Tail::decode(&written.tail).unwrap()));
+                            world.count("record of a zombie");
+                            if !zombie.wrote {
+                                world.count("zombie wrote after the next claim");
+                            }
+                            zombie.wrote = true;
+                        } else {
+                            over = true;
+                        }
+                        !over
+                    }
+                    Told::Acknowledged(key) => {
+                        let place = place(key);
+                        let session = zombie.sessions[place];
+                        let heard = shelf.acknowledge(session, place);
+                        assert_eq!(
+                            heard,
+                            zombie.durable[place] > 0 && !ended.contains(&session),
+                            "what a zombie wrote is acknowledged if it was durable before the next claim"
+                        );
+                        if heard {
+                            zombie.durable[place] -= 1;
+                            world.count("acknowledgement of a zombie");
+                            if world.acknowledge_late(key, &unheard[place][0]) {
+                                world.count("result acknowledged late");
+                            }
+                        } else {
+                            world.count("zombie ended");
+                            ended.insert(session);
+                            over = true;
+                        }
+                        heard
+                    }
+                };
+                act(&mut zombie.attempt, what, rng, &mut zombie.world, &mut store);
+            }
+        }
+        if over {
+            self.zombies.swap_remove(index);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stories of runs that do not match their journal, or whose inputs come back in another order.
 
-use flink_agents_core::journal::{OnDivergence, RecordBody, Recovered};
+use flink_agents_core::journal::{OnDivergence, RecordBody, Recovered, Tail};
 use flink_agents_core::symbols::INPUT_EVENT;
 use flink_agents_testkit::agent::Agent;
 use flink_agents_testkit::agent::ops::{call, gather, out, reconciled, send, set, wait_for};
@@ -137,10 +137,52 @@ fn a_call_of_another_function_or_with_other_arguments_is_said_and_made() {
             text.contains("run 0 / event 0 > action 'ask' / call 0") && text.contains(says),
             "{text}"
         );
-        assert!(text.contains("clock or a random number"), "{text}");
+        assert!(
+            text.contains("clock or a random number") && !text.contains("holes"),
+            "{text}"
+        );
         // The next attempt has the new results only.
         assert_eq!(run(&changed, &["p"], &mut world), after);
         assert_eq!(world.divergences.len(), 1);
+    }
+}
+
+/// The journal's store has lost a part of it, and the job goes on all the same.
+#[test]
+fn what_is_left_of_a_run_in_a_journal_with_holes_is_said_to_be_that() {
+    for (policy, on) in [
+        (OnDivergence::Reexecute, "is dropped from the journal"),
+        (OnDivergence::Fail, "on-divergence"),
+    ] {
+        let agent = Agent::new().on(
+            "ask",
+            &[INPUT_EVENT],
+            [
+                call("look", "1"),
+                call("pay", "2"),
+                wait_for("end", "{acc}"),
+                out("{acc}"),
+            ],
+        );
+        let mut world = World::default();
+        let mut before = attempt(&agent, &mut world);
+        before.input(KEY, "p", true, &mut world);
+        until_made(&mut before, 3, &mut world);
+        drop(before);
+        let log = world.log.get_mut(KEY).unwrap();
+        let lost = log.keys().find(|tail| Tail::decode(tail).unwrap().call == [0]).unwrap();
+        log.remove(&lost.clone());
+        world.forget_acknowledged();
+        let mut after = with_policy(&agent, policy, &mut world);
+        after.machine.handle_missing_history();
+        after.input(KEY, "p", true, &mut world);
+        settle(&mut after, &mut world);
+        let told = world.failure.iter().chain(&world.divergences).collect::<Vec<_>>();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("The journal has holes") && told[0].contains(on) && !told[0].contains("clock"),
+            "{told:?}"
+        );
     }
 }
 

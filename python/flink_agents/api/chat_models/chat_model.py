@@ -55,6 +55,11 @@ class BaseChatModelConnection(Resource, ABC):
     def resource_type(cls) -> ResourceType:
         return ResourceType.CHAT_MODEL_CONNECTION
 
+    @property
+    def provider_name(self) -> str | None:
+        """Whose models answer, as live spans show it (``gen_ai.provider.name``); ``None`` if that is not known."""
+        return None
+
     def supports_native_structured_output(self, effective_model: str | None) -> bool:
         """Tell whether ``chat`` makes a model's answers fit an ``output_schema``."""
         return False
@@ -181,7 +186,7 @@ class BaseChatModelSetup(Resource):
             Parameters that win over those of ``model_kwargs``; ``output_schema`` is what the answer has to fit.
         """
         connection = self._connection()
-        said = None if self.prompt is None else cast(Prompt, self.prompt).format_messages(**_texts(prompt_args))
+        said = None if self.prompt is None else cast(Prompt, self.prompt).format_messages(**texts_of(prompt_args))
         return connection.chat(self._asked(messages, said), **self._parameters_of(connection, kwargs))
 
     @property
@@ -198,10 +203,15 @@ class BaseChatModelSetup(Resource):
         said = None
         if self.prompt is not None:
             form = awaited_form(self.prompt, "format_messages")
-            values = _texts(prompt_args)
+            values = texts_of(prompt_args)
             said = cast(Prompt, self.prompt).format_messages(**values) if form is None else await form(**values)
         chat = cast(Any, awaited_form(connection, "chat"))
         return await chat(self._asked(messages, said), **self._parameters_of(connection, kwargs))
+
+    @property
+    def provider_name(self) -> str | None:
+        """That of the connection."""
+        return self._connection().provider_name
 
     def _connection(self) -> BaseChatModelConnection:
         if self._connected is None:
@@ -231,5 +241,5 @@ class BaseChatModelSetup(Resource):
         return {**parameters, "tools": self.tools}
 
 
-def _texts(prompt_args: Mapping[str, Any] | None) -> Dict[str, str]:
+def texts_of(prompt_args: Mapping[str, Any] | None) -> Dict[str, str]:
     return {key: str(value) for key, value in (prompt_args or {}).items()}

@@ -131,3 +131,17 @@ class Tool(SerializableResource, ABC):
     @abstractmethod
     def call(self, *args: typing.Tuple[Any, ...], **kwargs: typing.Dict[str, Any]) -> Any:
         """Call the tool."""
+
+
+def metadata_of(tool: Tool) -> ToolMetadata:
+    """Return what a model is told of a tool.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing.
+    """
+    if tool.metadata is None:
+        msg = f"The tool {type(tool).__name__} has no metadata, so no model can be told of it."
+        raise ValueError(msg)
+    return tool.metadata

@@ -11,8 +11,9 @@ from typing_extensions import override
 from flink_agents import _core
 from flink_agents.api.chat_message import ChatMessage
 from flink_agents.api.chat_models.chat_model import BaseChatModelConnection, BaseChatModelSetup
+from flink_agents.api.chat_models.text_part import _LISTENER
 from flink_agents.api.durable_call import _CURRENT
-from flink_agents.api.tools.tool import Tool
+from flink_agents.api.tools.tool import Tool, metadata_of
 from flink_agents.integrations.arguments import NATIVE, arguments_of, name_of, parallelism_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class NativeChatModelConnection(BaseChatModelConnection):
             )
         return self._client
 
+    @property
+    @override
+    def provider_name(self) -> str | None:
+        return self.PROVIDER
+
     @override
     def open(self) -> None:
         """Check the arguments. Nothing is sent yet."""
@@ -67,7 +73,8 @@ class NativeChatModelConnection(BaseChatModelConnection):
         ModelError
             Of ``flink_agents.integrations.errors``: what the server, or the way to it, did not do, after all retries.
         """
-        return ChatMessage.model_validate_json(self.client.chat(_question(messages, tools, output_schema, kwargs)))
+        question = _question(messages, tools, output_schema, kwargs)
+        return ChatMessage.model_validate_json(self.client.chat(question, _LISTENER.get()))
 
     async def chat_async(
         self,
@@ -77,7 +84,7 @@ class NativeChatModelConnection(BaseChatModelConnection):
         **kwargs: Any,
     ) -> ChatMessage:
         """Do the same, to be awaited; no thread waits."""
-        answer = await self.client.chat_async(_question(messages, tools, output_schema, kwargs))
+        answer = await self.client.chat_async(_question(messages, tools, output_schema, kwargs), _LISTENER.get())
         return ChatMessage.model_validate_json(answer)
 
     @override
@@ -128,10 +135,7 @@ def _question(
 
 
 def _tool(tool: Tool) -> Dict[str, Any]:
-    metadata = tool.metadata
-    if metadata is None:
-        msg = f"The tool {type(tool).__name__} has no metadata, so no model can be told of it."
-        raise ValueError(msg)
+    metadata = metadata_of(tool)
     return {
         "name": metadata.name,
         "description": metadata.description.strip(),

@@ -6,6 +6,7 @@ import os
 from typing import Any, ClassVar, Dict
 
 from pydantic import Field
+from typing_extensions import override
 
 from flink_agents.integrations.chat_models.native import NativeChatModelConnection, NativeChatModelSetup
 
@@ -22,6 +23,12 @@ class TongyiChatModelConnection(NativeChatModelConnection):
     api_key: str | None = Field(default_factory=lambda: os.environ.get("DASHSCOPE_API_KEY"), repr=False)
     api_base_url: str = Field(default=DEFAULT_BASE_URL)
     request_timeout: float = Field(default=DEFAULT_REQUEST_TIMEOUT)
+
+    @property
+    @override
+    def provider_name(self) -> str | None:
+        # It speaks OpenAI's protocol, and is not OpenAI.
+        return "dashscope"
 
 
 class TongyiChatModelSetup(NativeChatModelSetup):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_seria
 from typing_extensions import override
 
 from flink_agents.api.function import Function, JavaFunction, PythonFunction
+from flink_agents.api.tools.java_tool import AskedMetadata, call_java
 from flink_agents.api.tools.tool import Tool, ToolMetadata, ToolType
 from flink_agents.api.tools.tool_parameter_injection import InjectedArg
 from flink_agents.api.tools.utils import create_model_from_schema, create_schema_from_function
@@ -56,18 +57,16 @@ class FunctionTool(Tool):
         Raises
         ------
         NotImplementedError
-            If it is a Java method.
+            If it is a Java method, and there is no JVM.
         ValueError
             If an argument does not fit.
         TypeError
             If the function has no parameter of that name.
+        flink_agents.api.java_resource.JavaResourceError
+            If the Java method fails, or its arguments do not fit.
         """
         if isinstance(self.func, JavaFunction):
-            msg = (
-                f"The tool '{self.name}' is the Java method {self.func.qualname}.{self.func.method_name}, which this "
-                "release cannot call from Python."
-            )
-            raise NotImplementedError(msg)
+            return call_java(self, _java_method(self.func), args, kwargs)
         return self.func.as_callable()(*args, **(kwargs if args else self._fitting(kwargs)))
 
     @property
@@ -76,6 +75,15 @@ class FunctionTool(Tool):
         if isinstance(self.func, JavaFunction) or not inspect.iscoroutinefunction(self.func.as_callable()):
             return None
         return self.call
+
+    @override
+    def open(self) -> None:
+        """Let Java tell, when it is wanted, what the model is told of a Java method that the plan says nothing of."""
+        known = self.metadata
+        if isinstance(self.func, JavaFunction) and not (
+            known and (known.description or known.get_parameters_dict().get("properties"))
+        ):
+            self.metadata = AskedMetadata.of(self, self.name, _java_method(self.func), self.injected_args)
 
     def _fitting(self, arguments: dict[str, Any]) -> dict[str, Any]:
         function = self.func.as_callable()
@@ -99,6 +107,10 @@ class FunctionTool(Tool):
             msg = f"arguments of the tool '{function.__name__}' do not fit: {'; '.join(problems)}"
             raise ValueError(msg) from error
         return {**{name: getattr(fitting, name) for name in known}, **unknown}
+
+
+def _java_method(func: JavaFunction) -> str:
+    return f"the Java method {func.qualname}.{func.method_name}"
 
 
 def compile_tool(name: str, func: PythonFunction | JavaFunction, injected_args: dict[str, InjectedArg]) -> FunctionTool:

@@ -173,6 +173,7 @@ fn start_worker(program: &str, limit: Duration, report: &mut Report) {
         silence: limit,
         memory: None,
         grace: Duration::from_secs(5),
+        exchange: false,
     };
     match Worker::start(settings, Box::new(|| {})) {
         Ok(mut worker) => {

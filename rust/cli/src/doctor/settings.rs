@@ -21,7 +21,7 @@ pub(super) fn check(place: &str, config: &ConfigMap, warnings: &[String], report
         report.warning(
             AREA,
             warning.clone(),
-            "Correct the key; docs/configuration.md lists all",
+            "Correct the key; docs/operations/configuration.md lists all",
         );
     }
     check_secrets(config, report);

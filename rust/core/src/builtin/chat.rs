@@ -8,9 +8,9 @@
 //!                                    └──────────────────────┘
 //! ```
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::command::Commands;
+use super::command::{Command, Commands};
 use super::conversation::{Conversation, ToolResults};
 use super::round::{Response, Round};
 use super::start::{Settings, Start};
@@ -57,7 +57,7 @@ impl Chat {
                     responses: start.map("responses")?,
                     external_ids: start.map("external_ids")?,
                 };
-                commands.push(json!({"read": [path]}));
+                commands.push(&Command::Read([&path]));
                 State::Reading { path, results }
             }
             _ => return Err(start.refuse("it takes _chat_request_event and _tool_response_event only")),
@@ -135,6 +135,6 @@ fn go_on(
     })?;
     talk.take_results(results)
         .map_err(|reason| wrong(format!("what is kept at '{path}' of sensory memory: {reason}")))?;
-    commands.push(json!({"write": {"path": path, "value": null}}));
+    commands.push(&Command::Write { path, value: None });
     Ok(Some(Round::new(talk).ask(0, settings, commands)))
 }

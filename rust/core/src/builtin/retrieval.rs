@@ -1,8 +1,9 @@
 //! Retrieval of context: one query of a vector store.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::command::Commands;
+use super::command::{Command, Commands, Send};
 use super::start::Start;
 use super::{BuiltInError, outcome};
 
@@ -16,6 +17,14 @@ pub(super) struct Retrieval {
     query: String,
 }
 
+/// The attributes of the event that brings them.
+#[derive(Serialize)]
+struct Found<'a> {
+    request_id: &'a str,
+    query: &'a str,
+    documents: &'a Value,
+}
+
 impl Retrieval {
     pub fn begin(start: Start, commands: &mut Commands) -> Result<Self, BuiltInError> {
         if start.event.event_type != "_context_retrieval_request_event" {
@@ -24,9 +33,12 @@ impl Retrieval {
         let store = start.text("vector_store")?.to_owned();
         let query = start.text("query")?.to_owned();
         let limit = start.whole("max_results")?.unwrap_or(DEFAULT_MAX_RESULTS);
-        commands.push(json!({"retrieve": {
-            "store": store, "query": query, "limit": limit, "async": start.settings.rag_async,
-        }}));
+        commands.push(&Command::Retrieve {
+            store: &store,
+            query: &query,
+            limit,
+            asynchronous: start.settings.rag_async,
+        });
         Ok(Retrieval {
             request_id: start.event.id,
             store,
@@ -37,10 +49,16 @@ impl Retrieval {
     pub fn answer(self, answer: Value, commands: &mut Commands) -> Result<(), BuiltInError> {
         match outcome("retrieve", answer)? {
             Ok(documents @ Value::Array(_)) => {
-                commands.send(
-                    "_context_retrieval_response_event",
-                    json!({"request_id": self.request_id, "query": self.query, "documents": documents}),
-                );
+                commands.send(&Send {
+                    event_type: "_context_retrieval_response_event",
+                    attributes: Found {
+                        request_id: &self.request_id,
+                        query: &self.query,
+                        documents: &documents,
+                    },
+                    id: None,
+                    structured: false,
+                });
                 commands.done();
             }
             Ok(_) => {
@@ -50,7 +68,7 @@ impl Retrieval {
                 });
             }
             Err(failure) => commands.fail(
-                format!(
+                &format!(
                     "The query of vector store '{}' for request {} failed: {failure}",
                     self.store, self.request_id
                 ),

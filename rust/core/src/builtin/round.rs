@@ -1,9 +1,10 @@
 //! One round of a chat: an answer of the model, with all that it takes to get it.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::chat::State;
-use super::command::Commands;
+use super::command::{Command, Commands, Send};
 use super::conversation::{Conversation, ToolCall};
 use super::start::{Settings, Strategy};
 use super::{BuiltInError, Failure, outcome, shown, structured};
@@ -38,6 +39,22 @@ pub(super) struct Response {
     connection: Option<String>,
 }
 
+/// The attributes of a chat response.
+#[derive(Serialize)]
+struct Answer<'a> {
+    request_id: &'a str,
+    response: &'a Value,
+    retry_count: u64,
+    total_retry_wait_sec: u64,
+}
+
+/// The attributes of a tool request.
+#[derive(Serialize)]
+struct Wanted<'a> {
+    model: &'a str,
+    tool_calls: &'a Value,
+}
+
 impl Round {
     pub fn new(talk: Conversation) -> Self {
         Round {
@@ -52,14 +69,14 @@ impl Round {
 
     pub fn ask(mut self, delay_ms: u64, settings: &Settings, commands: &mut Commands) -> State {
         self.asked += 1;
-        commands.push(json!({"chat": {
-            "model": self.talk.model,
-            "messages": self.talk.messages,
-            "prompt_args": self.talk.prompt_args,
-            "output_schema": self.talk.output_schema,
-            "delay_ms": delay_ms,
-            "async": settings.chat_async,
-        }}));
+        commands.push(&Command::Chat {
+            model: &self.talk.model,
+            messages: &self.talk.messages,
+            prompt_args: &self.talk.prompt_args,
+            output_schema: &self.talk.output_schema,
+            delay_ms,
+            asynchronous: settings.chat_async,
+        });
         State::Asking(self)
     }
 
@@ -103,7 +120,10 @@ impl Round {
         Ok(
             match structured::json_of(response.message["content"].as_str().unwrap_or_default()) {
                 Ok(value) => {
-                    commands.push(json!({"parse": {"output_schema": self.talk.output_schema, "value": value}}));
+                    commands.push(&Command::Parse {
+                        output_schema: &self.talk.output_schema,
+                        value: &value,
+                    });
                     Some(State::Parsing(self, response))
                 }
                 Err(reason) => {
@@ -142,33 +162,40 @@ impl Round {
         self.talk.rounds += 1;
         self.talk.retries += self.retries;
         self.talk.wait_seconds += self.wait_seconds;
-        commands.push(json!({"write": {"path": Conversation::path(request_id), "value": self.talk}}));
-        commands.push(json!({"send": {
-            "type": "_tool_request_event",
-            "attributes": {"model": self.talk.model, "tool_calls": calls},
-            "id": request_id,
-        }}));
+        commands.push(&Command::Write {
+            path: &Conversation::path(request_id),
+            value: Some(&self.talk),
+        });
+        commands.send(&Send {
+            event_type: "_tool_request_event",
+            attributes: Wanted {
+                model: &self.talk.model,
+                tool_calls: &calls,
+            },
+            id: Some(request_id),
+            structured: false,
+        });
         commands.done();
     }
 
     /// Sends the answer.
     pub fn finish(&self, response: Response, structured: bool, commands: &mut Commands) {
         self.count_retries(response.connection.as_deref(), commands);
-        self.respond(response.message, structured, commands);
+        self.respond(&response.message, structured, commands);
     }
 
-    fn respond(&self, message: Value, structured: bool, commands: &mut Commands) {
-        let attributes = json!({
-            "request_id": self.talk.initial_request_id,
-            "response": message,
-            "retry_count": self.talk.retries + self.retries,
-            "total_retry_wait_sec": (self.talk.wait_seconds + self.wait_seconds).min(MAX_WAIT),
+    fn respond(&self, message: &Value, structured: bool, commands: &mut Commands) {
+        commands.send(&Send {
+            event_type: "_chat_response_event",
+            attributes: Answer {
+                request_id: &self.talk.initial_request_id,
+                response: message,
+                retry_count: self.talk.retries + self.retries,
+                total_retry_wait_sec: (self.talk.wait_seconds + self.wait_seconds).min(MAX_WAIT),
+            },
+            id: None,
+            structured,
         });
-        let mut event = json!({"type": "_chat_response_event", "attributes": attributes});
-        if structured {
-            event["structured"] = true.into();
-        }
-        commands.push(json!({"send": event}));
         commands.done();
     }
 
@@ -218,18 +245,18 @@ impl Round {
                 // A retry asks what the round asked first.
                 self.talk.messages.truncate(self.begun);
                 self.repairs = 0;
-                commands.warn(format!("{what}; retry {} of {most} in {seconds} s", self.retries));
+                commands.warn(&format!("{what}; retry {} of {most} in {seconds} s", self.retries));
                 return Some(self.ask(seconds * 1_000, settings, commands));
             }
             Strategy::Ignore => {
-                commands.warn(format!("{what}; ignored, the answer is empty"));
+                commands.warn(&format!("{what}; ignored, the answer is empty"));
                 let error = json!({"class": failure.class, "message": failure.message, "attempts": self.asked});
                 let message = json!({
                     "role": "assistant", "content": "", "tool_calls": [], "extra_args": {"error": error},
                 });
-                self.respond(message, false, commands);
+                self.respond(&message, false, commands);
             }
-            Strategy::Retry | Strategy::Fail => commands.fail(what, failure.rethrow),
+            Strategy::Retry | Strategy::Fail => commands.fail(&what, failure.rethrow),
         }
         None
     }

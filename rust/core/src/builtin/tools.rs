@@ -1,9 +1,10 @@
 //! Tool calls: all of a request, and one response with their results. A call that fails is a result like any other: the
 //! model is told what went wrong.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::command::Commands;
+use super::command::{Command, Commands, Send};
 use super::conversation::{ToolCall, is_tool_response};
 use super::start::{Language, Start};
 use super::{BuiltInError, Failure, shown};
@@ -22,6 +23,16 @@ enum Outcome {
     Ok(Value),
     Missing(String),
     Failed(String),
+}
+
+/// The attributes of the event that brings them; the maps are by id of call.
+#[derive(Serialize)]
+struct Responses<'a> {
+    request_id: &'a str,
+    responses: Map<String, Value>,
+    success: Map<String, Value>,
+    error: Map<String, Value>,
+    external_ids: Map<String, Value>,
 }
 
 impl Tools {
@@ -55,7 +66,10 @@ impl Tools {
             tools.respond(Vec::new(), commands);
             return Ok(None);
         }
-        commands.push(json!({"tools": {"calls": wanted, "async": start.settings.tool_call_async}}));
+        commands.push(&Command::Tools {
+            calls: &wanted,
+            asynchronous: start.settings.tool_call_async,
+        });
         Ok(Some(tools))
     }
 
@@ -113,16 +127,18 @@ impl Tools {
             }
             responses.insert(call.id.clone(), response);
         }
-        commands.send(
-            "_tool_response_event",
-            json!({
-                "request_id": self.request_id,
-                "responses": responses,
-                "success": success,
-                "error": errors,
-                "external_ids": external_ids,
-            }),
-        );
+        commands.send(&Send {
+            event_type: "_tool_response_event",
+            attributes: Responses {
+                request_id: &self.request_id,
+                responses,
+                success,
+                error: errors,
+                external_ids,
+            },
+            id: None,
+            structured: false,
+        });
         commands.done();
     }
 

@@ -2,7 +2,7 @@
 
 use super::options::{OPTIONS, OptionSpec};
 
-/// `docs/configuration.md`.
+/// `docs/operations/configuration.md`.
 pub fn markdown_table() -> String {
     let mut out = String::from(INTRO);
     out.push_str("| Key | Type | Default | Effect |\n|---|---|---|---|\n");
@@ -56,7 +56,7 @@ this version does not have yet are read and checked, but have no effect. Rust, J
 The file is the one in the directory that `FLINK_CONF_DIR` names: `config.yaml`, or the older `flink-conf.yaml`; next to each other, the
 one that Flink reads. Without the variable there is none, and runs without Flink go by the defaults. `env.getConfig(path)` (`get_config` in Python) of a run without Flink reads
 any file of that form. Values are collected where the job is submitted, and travel in the plan: the configuration of the cluster's
-machines has no effect on agents. `flink-agents doctor` checks a configuration ([doctor.md](operations/doctor.md)).
+machines has no effect on agents. `flink-agents doctor` checks a configuration ([doctor.md](doctor.md)).
 
 ## Secrets
 

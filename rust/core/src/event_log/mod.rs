@@ -9,7 +9,7 @@ mod pretty;
 mod trace;
 
 pub use line::{Context, Entry, Execution, Lifecycle, Lines, Place};
-pub use trace::{Chance, Entity, Problem, Report, Status, Trace};
+pub use trace::{CALL, CallReport, Chance, Entity, Problem, Report, Status, Trace};
 
 use crate::config::{ConfigError, ConfigMap};
 use crate::ids::Symbol;

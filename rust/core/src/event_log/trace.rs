@@ -98,12 +98,14 @@ pub struct Report {
     pub status: Status,
     /// Why it has failed, if it has.
     pub problem: Option<Problem>,
+    /// What live spans show of its end besides: a map, or nothing.
+    pub details: Value,
 }
 
 impl Report {
     /// Reads an encoded list: type and name of what is executed inside the action, null for the action itself; metadata, a map or
-    /// null; category, type and message of what went wrong, each or null. Without a type the message is a text with a Python
-    /// traceback. `status` is 0 started, 1 success, 2 failed.
+    /// null; category, type and message of what went wrong, each or null; details for live spans, a map, null or left out. Without a
+    /// type the message is a text with a Python traceback. `status` is 0 started, 1 success, 2 failed.
     ///
     /// # Errors
     /// When `what` cannot be read.
@@ -124,6 +126,7 @@ impl Report {
             _ => Status::Failed,
         };
         let (category, error_type, error_message) = (text(&mut parts), text(&mut parts), text(&mut parts));
+        let details = parts.next().unwrap_or(Value::Null);
         let problem = (status == Status::Failed).then(|| match error_type {
             Some(error_type) => Problem {
                 category,
@@ -140,6 +143,71 @@ impl Report {
         Ok(Report {
             entity,
             status,
+            problem,
+            details,
+        })
+    }
+}
+
+/// In place of a status: what is reported is a [`CallReport`].
+pub const CALL: u8 = 3;
+
+/// A durable call of an action that is over. Told once, at its end: hosts whose code runs elsewhere are heard in batches, so
+/// they say themselves when it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallReport {
+    /// Id of the function.
+    pub function: String,
+    /// How many calls of this execution of the action had begun before.
+    pub number: i64,
+    /// When it began, in microseconds since 1970.
+    pub start: i64,
+    /// When it ended.
+    pub end: i64,
+    /// It was not made: what it brought was in the journal.
+    pub replayed: bool,
+    /// Why it has failed, if it has.
+    pub problem: Option<Problem>,
+}
+
+impl CallReport {
+    /// Reads an encoded list: id of the function, number, start, end, whether it is replayed; type and message of what it threw, both
+    /// null if it returned.
+    ///
+    /// # Errors
+    /// When `what` cannot be read.
+    pub fn read(what: &[u8]) -> Result<CallReport, ValueError> {
+        let mut parts = match decode(what)? {
+            Value::List(parts) => parts.into_iter(),
+            other => vec![other].into_iter(),
+        };
+        let mut next = || parts.next().unwrap_or(Value::Null);
+        let text = |value: Value| match value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        };
+        let number = |value: Value| match value {
+            Value::I64(number) => number,
+            Value::I32(number) => i64::from(number),
+            Value::I16(number) => i64::from(number),
+            Value::I8(number) => i64::from(number),
+            _ => 0,
+        };
+        let function = text(next()).unwrap_or_default();
+        let (place, start, end) = (number(next()), number(next()), number(next()));
+        let replayed = next() == Value::Bool(true);
+        let (error_type, error_message) = (text(next()), text(next()));
+        let problem = error_type.map(|error_type| Problem {
+            category: None,
+            error_type,
+            error_message,
+        });
+        Ok(CallReport {
+            function,
+            number: place,
+            start,
+            end,
+            replayed,
             problem,
         })
     }
@@ -251,6 +319,13 @@ impl Trace {
         };
         let context = self.context(key, Some(execution), chance);
         Some(entry(status, problem, context, trigger, levels, chance))
+    }
+
+    /// Where something belongs that happens inside an action: to its execution.
+    pub fn of_action(&mut self, task: TaskId, chance: &mut impl Chance) -> Option<Box<Context>> {
+        let action = self.actions.get(&task)?;
+        let (key, execution) = (action.key, Arc::clone(&action.execution));
+        Some(self.context(key, Some(execution), chance))
     }
 
     /// What a host says of an action, or of something inside of one.

@@ -12,9 +12,11 @@
 //! What is stored and what a task sees is a tree at any time: above an object are only objects. So looking for missing
 //! parents starts with the nearest and ends at the first object, and most of what is above is never loaded.
 
+mod events;
 mod mirror;
 mod overlay;
 
+pub use events::{BEGIN_EVENT, Use, begin_events, memory_events};
 pub use mirror::{Draft, Mirror};
 pub(crate) use overlay::Overlay;
 

@@ -170,6 +170,16 @@ impl Routes {
         self.exact.get(event_type).map_or(&[], |ids| ids)
     }
 
+    /// Whether an action listens to this event type: by its name alone, by a condition that names it, or as one that listens to all.
+    pub fn listens_to(&self, event_type: &str) -> bool {
+        let mut conditions = self.conditional.iter().flat_map(|(_, conditions)| conditions);
+        !self.exact(event_type).is_empty()
+            || conditions.any(|condition| {
+                let source = condition.program.source();
+                source.trim() == "true" || source.contains(event_type)
+            })
+    }
+
     /// Whether some action may be tried again, or end as a dead letter.
     pub fn has_policies(&self) -> bool {
         self.actions.iter().any(|action| action.failure_policy.is_asked_for())

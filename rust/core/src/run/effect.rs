@@ -42,6 +42,12 @@ pub struct RecordOut {
 /// An order to the host. Small, since they are copied through queues: what is large stands in a box. Effects are to be carried out in the order in which they are polled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
+    /// A run is about to begin: say [`crate::run::Machine::handle_begin`] with the event that tells so, of the key's short-term
+    /// memory as it is now. Only when [`crate::run::Limits::begin_events`].
+    Begin {
+        /// The key, which does nothing until then.
+        key: KeySlot,
+    },
     /// Run an action's code from its first line, then report it finished or suspended.
     RunAction {
         /// The task to name in everything the action does.

@@ -14,6 +14,8 @@ pub struct Limits {
     pub max_events_per_run: u32,
     /// Tell the host of every event when it is processed, for listeners and logs.
     pub observe_events: bool,
+    /// Ask the host for an event before the input of each run (`agent-run.begin-event`), see [`Effect::Begin`](super::Effect::Begin).
+    pub begin_events: bool,
 }
 
 impl Default for Limits {
@@ -21,6 +23,7 @@ impl Default for Limits {
         Limits {
             max_events_per_run: 10_000,
             observe_events: false,
+            begin_events: false,
         }
     }
 }
@@ -51,6 +54,9 @@ pub enum InputError {
     /// The type is not interned.
     #[error("Unknown event type symbol {0}")]
     UnknownType(u32),
+    /// The host answers what it was not asked.
+    #[error("No run of key slot {0} is about to begin")]
+    NotAsked(u32),
     /// The key's number is absurd: everything below it takes room.
     #[error(
         "Key slot {slot} is out of range: slots are to be small and reused, and {used} have been used so far, so that at most {} may be next; give out the lowest free number",

@@ -37,8 +37,11 @@ pub(crate) struct TaskNode {
     pub(crate) action: ActionId,
 }
 
-/// Parent of the tasks that the input event triggered.
+/// Parent of the tasks that the input event triggered, and the event before it.
 pub(crate) const ROOT: u32 = u32::MAX;
+/// Places of these two among the events of a run that no action has sent. Journals and snapshots have them.
+pub(crate) const INPUT_PLACE: u32 = 0;
+pub(crate) const BEGIN_PLACE: u32 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskState {
@@ -94,6 +97,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Key {
     /// A run is in progress.
     pub(crate) active: bool,
+    /// The host was asked for the event before the oldest waiting input.
+    pub(crate) beginning: bool,
     /// The key stands in the ready queue.
     pub(crate) ready: bool,
     /// Changed since its last snapshot.

@@ -2,7 +2,7 @@
 //! type or a condition selects. The exact matches of a type are asked of the [`Router`] once and kept by its symbol until
 //! symbols are collected. Routing is also where the events of a run are counted, so the run that never ends fails here.
 
-use super::key::{EventIndex, ROOT, TaskNode};
+use super::key::{EventIndex, INPUT_PLACE, ROOT, TaskNode};
 use super::{Effect, Machine, Observed, Router};
 use crate::ids::{KeySlot, Symbol};
 use crate::journal::Ticket;
@@ -63,7 +63,7 @@ impl<R: Router> Machine<R> {
             }
         }
         self.events[event as usize].uses = selected.len() as u32;
-        if parent == ROOT && self.keeps_inputs {
+        if parent == ROOT && event_index == INPUT_PLACE && self.keeps_inputs {
             self.keep_input(key, event);
         }
         if self.events[event as usize].uses == 0 {

@@ -4,10 +4,10 @@
 //! the host once, and afterwards there are neither turns nor snapshots.
 
 use super::journal::KeyJournal;
-use super::key::{KEPT_BY_KEY, ROOT, TaskIndex, Waiting};
+use super::key::{BEGIN_PLACE, Event, EventIndex, INPUT_PLACE, KEPT_BY_KEY, ROOT, TaskIndex, Waiting};
 use super::machine::KEPT_BY_MACHINE;
 use super::snapshot::SnapshotError;
-use super::{Effect, Machine, Router};
+use super::{Effect, EventIn, InputError, Machine, Router};
 use crate::ids::KeySlot;
 use slab::Slab;
 
@@ -22,11 +22,47 @@ impl<R: Router> Machine<R> {
         self.settle(key);
     }
 
-    /// Starts the run of the oldest waiting input; false if none waits.
+    /// Starts the run of the oldest waiting input, or asks the host for the event before it; false if none waits.
     pub(super) fn start_next(&mut self, key: KeySlot) -> bool {
+        if self.keys[key.0 as usize].beginning {
+            return false;
+        }
         if self.journal.is_some() && !self.pick_input(key) {
             return false;
         }
+        if !self.limits.begin_events {
+            return self.start_input(key, None);
+        }
+        let state = &mut self.keys[key.0 as usize];
+        if state.waiting.is_empty() {
+            return false;
+        }
+        // Until the answer comes the input waits where snapshots find it.
+        state.beginning = true;
+        self.effects.push_back(Effect::Begin { key });
+        true
+    }
+
+    /// The host's answer to [`Effect::Begin`]: the event that is processed before the input, or nothing if there is to be none.
+    ///
+    /// # Errors
+    /// When its type is not interned, or the host was not asked. The machine is as it was then.
+    pub fn handle_begin(&mut self, key: KeySlot, event: Option<EventIn<R::Attributes>>) -> Result<(), InputError> {
+        if !self.keys.get(key.0 as usize).is_some_and(|state| state.beginning) {
+            return Err(InputError::NotAsked(key.0));
+        }
+        if let Some(event) = &event
+            && self.symbols.name(event.event_type).is_none()
+        {
+            return Err(InputError::UnknownType(event.event_type.0));
+        }
+        self.keys[key.0 as usize].beginning = false;
+        self.start_input(key, event);
+        self.settle(key);
+        Ok(())
+    }
+
+    fn start_input(&mut self, key: KeySlot, begin: Option<EventIn<R::Attributes>>) -> bool {
         let state = &mut self.keys[key.0 as usize];
         let Some(Waiting { event, segment, .. }) = state.waiting.pop_front() else {
             return false;
@@ -34,8 +70,21 @@ impl<R: Router> Machine<R> {
         self.figures.waiting_inputs -= 1;
         state.active = true;
         state.segment = segment;
-        state.timestamp = self.events[event as usize].timestamp;
-        self.route(key, event, ROOT, 0, 0);
+        let timestamp = self.events[event as usize].timestamp;
+        state.timestamp = timestamp;
+        if let Some(begin) = begin {
+            let begin = self.events.insert(Event {
+                id: begin.id,
+                event_type: begin.event_type,
+                value: begin.value,
+                lineage: None,
+                timestamp,
+                uses: 0,
+                attributes: begin.attributes,
+            }) as EventIndex;
+            self.route(key, begin, ROOT, BEGIN_PLACE, 0);
+        }
+        self.route(key, event, ROOT, INPUT_PLACE, 0);
         true
     }
 
@@ -43,7 +92,7 @@ impl<R: Router> Machine<R> {
     pub(super) fn settle(&mut self, key: KeySlot) {
         loop {
             let state = &mut self.keys[key.0 as usize];
-            if state.running.is_some() || state.ready {
+            if state.running.is_some() || state.ready || state.beginning {
                 return;
             }
             if self.next_in_queue(key).is_some() {

@@ -50,7 +50,7 @@ pub struct McpResult {
 pub enum McpErrorKind {
     /// The arguments of the server's resource, or those of the call.
     Arguments,
-    /// No session could be opened.
+    /// No session could be opened, or the server has not taken what was asked.
     Unreachable,
     /// The server ended the session, or died.
     Gone,

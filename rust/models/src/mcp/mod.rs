@@ -1,8 +1,9 @@
 //! Tool servers that speak the Model Context Protocol, over streamable HTTP or as a process with pipes.
 //!
 //! *Owned state*: one session, opened with the first question and again when it is found to be gone; the lists of tools
-//! and prompts, until the server says that they changed. *Retries*: to open a session and to read lists; a tool call
-//! that may have begun is never made again.
+//! and prompts, until the server says that they changed. *Retries*: to open a session, unless a login was refused, and to
+//! read lists, and what the server has not taken; a tool call that may have begun is never made again. *Versions*: those
+//! before protocol 2026-07-28 first, then that one.
 
 mod answers;
 mod login;
@@ -16,11 +17,14 @@ use std::time::Duration;
 use rmcp::handler::client::ClientHandler;
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ClientConfig, ContentBlock, GetPromptRequestParams, Implementation,
-    Role as McpRole,
+    ProtocolVersion, Role as McpRole,
 };
-use rmcp::service::{NotificationContext, RoleClient, RunningService, ServiceError, serve_client};
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
-use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
+use rmcp::service::{
+    ClientInitializeError, ClientLifecycleMode, NotificationContext, RoleClient, RunningService, ServiceError,
+    serve_client_with_lifecycle,
+};
+use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
+use rmcp::transport::{DynamicTransportError, StreamableHttpClientTransport, TokioChildProcess};
 use serde_json::{Map, Value};
 use tokio::process::Command;
 use tokio::sync::Mutex;
@@ -50,6 +54,8 @@ enum Way {
 
 struct Session {
     service: RunningService<RoleClient, Handler>,
+    /// It speaks protocol 2026-07-28, and nobody tells when its lists change.
+    newest: bool,
     tools: List<ToolDefinition>,
     prompts: List<McpPrompt>,
 }
@@ -187,9 +193,13 @@ impl McpServer {
     /// The server is not there, does not answer, or knows no such tool.
     pub async fn call(&self, tool: &str, arguments: Map<String, Value>) -> Result<McpResult> {
         let question = format!("tool '{tool}'");
-        let session = self.session(&question).await?;
         let parameters = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        let answer = self.in_time(&question, session.service.call_tool(parameters)).await?;
+        let answer = self
+            .ask(&question, |session| {
+                let parameters = parameters.clone();
+                async move { session.service.call_tool(parameters).await }
+            })
+            .await?;
         let texts = answer.content.iter().filter_map(text_of).collect::<Vec<_>>();
         let text = match &answer.structured_content {
             Some(structured) if texts.is_empty() => structured.to_string(),
@@ -242,8 +252,12 @@ impl McpServer {
             (name.clone(), Value::String(text))
         });
         let parameters = GetPromptRequestParams::new(prompt).with_arguments(given.collect());
-        let session = self.session(&question).await?;
-        let answer = self.in_time(&question, session.service.get_prompt(parameters)).await?;
+        let answer = self
+            .ask(&question, |session| {
+                let parameters = parameters.clone();
+                async move { session.service.get_prompt(parameters).await }
+            })
+            .await?;
         let message = |message: &rmcp::model::PromptMessage| {
             let role = if message.role == McpRole::Assistant {
                 Role::Assistant
@@ -278,17 +292,33 @@ impl McpServer {
             let session = self.session(question).await?;
             let (list, changed) = place(&session);
             let mut known = list.known.lock().await;
-            if changed.swap(false, Ordering::AcqRel) {
+            if changed.swap(false, Ordering::AcqRel) || session.newest {
                 *known = None;
             }
             if let Some(known) = &*known {
                 return Ok(Arc::clone(known));
             }
-            match self.in_time(question, ask(&session)).await {
+            let again = [McpErrorKind::Gone, McpErrorKind::Unreachable];
+            match self.in_time(question, &session, ask(&session)).await {
                 Ok(all) => return Ok(Arc::clone(known.insert(Arc::new(all)))),
-                Err(error) if tried < self.retries() && error.kind == McpErrorKind::Gone => tried += 1,
+                Err(error) if tried < self.retries() && again.contains(&error.kind) => tried += 1,
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Asks in the session; what the server has not taken, as of a session that it has forgotten, once more in a new one.
+    async fn ask<T, A>(&self, question: &str, ask: impl Fn(Arc<Session>) -> A) -> Result<T>
+    where
+        A: Future<Output = std::result::Result<T, ServiceError>>,
+    {
+        let session = self.session(question).await?;
+        match self.in_time(question, &session, ask(Arc::clone(&session))).await {
+            Err(error) if error.kind == McpErrorKind::Unreachable => {
+                let session = self.session(question).await?;
+                self.in_time(question, &session, ask(Arc::clone(&session))).await
+            }
+            answer => answer,
         }
     }
 
@@ -304,13 +334,18 @@ impl McpServer {
         let mut failed = 0;
         loop {
             let opened = tokio::time::timeout(http::seconds(&self.arguments, "timeout"), self.open()).await;
-            let what = match opened {
+            let NotOpened { what, settled, .. } = match opened {
                 Ok(Ok(opened)) => return Ok(Arc::clone(session.insert(Arc::new(opened)))),
-                Ok(Err(what)) => what,
-                Err(_) => "no answer in time".to_owned(),
+                Ok(Err(why)) => why,
+                Err(_) => NotOpened::of("no answer in time"),
             };
-            if failed == self.retries() {
-                let what = format!("no session with {} after {} attempts: {what}", self.place(), failed + 1);
+            if settled || failed == self.retries() {
+                let attempts = if failed == 0 {
+                    String::new()
+                } else {
+                    format!(" after {} attempts", failed + 1)
+                };
+                let what = format!("no session with {}{attempts}: {what}", self.place());
                 return Err(self.error(McpErrorKind::Unreachable, question, what));
             }
             failed += 1;
@@ -318,13 +353,29 @@ impl McpServer {
         }
     }
 
-    async fn open(&self) -> std::result::Result<Session, String> {
+    async fn open(&self) -> std::result::Result<Session, NotOpened> {
+        match self.open_as(ClientLifecycleMode::Initialize).await {
+            // Most servers know the protocols before 2026-07-28, few only that one.
+            Err(refused) if refused.answered => {
+                let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
+                let newest = self.open_as(ClientLifecycleMode::Discover { preferred_versions }).await;
+                newest.map_err(|_| refused)
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_as(&self, lifecycle: ClientLifecycleMode) -> std::result::Result<Session, NotOpened> {
         let handler = Handler::default();
+        let newest = lifecycle != ClientLifecycleMode::Initialize;
         let service = match &self.way {
             Way::Http { endpoint, client } => {
+                // A new session may have other lists, so it is we who open it.
                 let config = StreamableHttpClientTransportConfig::with_uri(endpoint.as_str());
+                let config = config.reinit_on_expired_session(false);
                 let transport = StreamableHttpClientTransport::with_client(client.clone(), config);
-                serve_client(handler, transport).await.map_err(|e| causes(&e))?
+                let serving = serve_client_with_lifecycle(handler, transport, lifecycle).await;
+                serving.map_err(|e| not_opened(&e))?
             }
             Way::Process { command } => {
                 let mut process = Command::new(command);
@@ -342,8 +393,10 @@ impl McpServer {
                 }
                 // What it says there would otherwise end up among the host's own lines.
                 let process = TokioChildProcess::builder(process).stderr(Stdio::null()).spawn();
-                let (transport, _) = process.map_err(|e| format!("'{command}' cannot be started: {e}"))?;
-                serve_client(handler, transport).await.map_err(|e| causes(&e))?
+                let (transport, _) =
+                    process.map_err(|e| NotOpened::of(format!("'{command}' cannot be started: {e}")))?;
+                let serving = serve_client_with_lifecycle(handler, transport, lifecycle).await;
+                serving.map_err(|e| not_opened(&e))?
             }
         };
         let (tools, prompts) = (
@@ -356,6 +409,7 @@ impl McpServer {
         );
         Ok(Session {
             service,
+            newest,
             tools,
             prompts,
         })
@@ -364,6 +418,7 @@ impl McpServer {
     async fn in_time<T>(
         &self,
         question: &str,
+        session: &Arc<Session>,
         answer: impl Future<Output = std::result::Result<T, ServiceError>>,
     ) -> Result<T> {
         let limit = http::seconds(&self.arguments, "timeout");
@@ -371,21 +426,36 @@ impl McpServer {
             let what = format!("no answer for {} s", limit.as_secs_f64());
             return Err(self.error(McpErrorKind::Timeout, question, what));
         };
-        answer.map_err(|error| {
-            let (kind, what) = match error {
-                ServiceError::McpError(error) => (McpErrorKind::Refused, error.message.into_owned()),
-                ServiceError::Timeout { .. } => (McpErrorKind::Timeout, error.to_string()),
-                ServiceError::UnexpectedResponse => (
-                    McpErrorKind::InvalidAnswer,
-                    "the answer is to another question".to_owned(),
-                ),
-                _ => (
-                    McpErrorKind::Gone,
-                    format!("the session with {} ended: {}", self.place(), causes(&error)),
-                ),
-            };
-            self.error(kind, question, what)
-        })
+        let error = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let ended = |what: &str| format!("the session with {} ended: {what}", self.place());
+        let (kind, what) = match error {
+            ServiceError::McpError(error) => (McpErrorKind::Refused, error.message.into_owned()),
+            ServiceError::Timeout { .. } => (McpErrorKind::Timeout, error.to_string()),
+            ServiceError::UnexpectedResponse => (
+                McpErrorKind::InvalidAnswer,
+                "the answer is to another question".to_owned(),
+            ),
+            ServiceError::TransportSend(error) if not_taken(&error) => {
+                (McpErrorKind::Unreachable, ended(&broken(&error)))
+            }
+            ServiceError::TransportSend(error) => (McpErrorKind::Gone, ended(&broken(&error))),
+            _ => (McpErrorKind::Gone, ended(&causes(&error))),
+        };
+        if matches!(kind, McpErrorKind::Gone | McpErrorKind::Unreachable) {
+            self.forget(session).await;
+        }
+        Err(self.error(kind, question, what))
+    }
+
+    /// The next question opens a new session. Whoever waits for an answer in this one keeps it until then.
+    async fn forget(&self, ended: &Arc<Session>) {
+        let mut session = self.session.lock().await;
+        if session.as_ref().is_some_and(|now| Arc::ptr_eq(now, ended)) {
+            *session = None;
+        }
     }
 
     fn error(&self, kind: McpErrorKind, question: &str, what: String) -> McpError {
@@ -442,6 +512,66 @@ impl ClientHandler for Handler {
 
 fn text_of(content: &ContentBlock) -> Option<String> {
     content.as_text().map(|text| text.text.clone())
+}
+
+/// Why there is no session.
+struct NotOpened {
+    what: String,
+    /// Another attempt would be refused as well.
+    settled: bool,
+    /// The server has understood the question, and refused it.
+    answered: bool,
+}
+
+impl NotOpened {
+    fn of(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            settled: false,
+            answered: false,
+        }
+    }
+}
+
+fn not_opened(error: &ClientInitializeError) -> NotOpened {
+    match error {
+        ClientInitializeError::TransportError { error, .. } => NotOpened {
+            what: broken(error),
+            settled: matches!(
+                over_http(error),
+                Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_))
+            ),
+            answered: false,
+        },
+        _ => NotOpened {
+            answered: matches!(error, ClientInitializeError::JsonRpcError(_)),
+            ..NotOpened::of(causes(error))
+        },
+    }
+}
+
+fn over_http(error: &DynamicTransportError) -> Option<&StreamableHttpError<reqwest::Error>> {
+    error.error.downcast_ref()
+}
+
+/// Whether the server has certainly not begun with what was sent.
+fn not_taken(error: &DynamicTransportError) -> bool {
+    match over_http(error) {
+        Some(StreamableHttpError::SessionExpired | StreamableHttpError::AuthRequired(_)) => true,
+        Some(StreamableHttpError::Client(error)) => error.is_connect(),
+        _ => false,
+    }
+}
+
+/// What was wrong on the way, without the library's names of its types.
+fn broken(error: &DynamicTransportError) -> String {
+    match over_http(error) {
+        Some(StreamableHttpError::Client(error)) => http::causes(error),
+        Some(StreamableHttpError::AuthRequired(login)) => {
+            format!("it wants another login: {}", login.www_authenticate_header)
+        }
+        _ => causes(error.error.as_ref()),
+    }
 }
 
 /// The error and what led to it.

@@ -5,14 +5,14 @@ use super::{EventData, Local};
 use crate::decode::read;
 use crate::observed::Told;
 use crate::uuid;
-use flink_agents_core::event_log::{Entry, Lines, Place, Problem, Report};
+use flink_agents_core::event_log::{Entry, Lines, Place, Problem};
 use flink_agents_core::ids::{EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::plan::{AgentPlan, Routes};
 use flink_agents_core::run::{Effect, Machine};
-use flink_agents_core::value;
-use flink_agents_runtime::event_log::{EventLog, Headers, Keys, Options, Sink};
+use flink_agents_core::value::{self, ValueError};
+use flink_agents_runtime::event_log::{EventLog, Figures, Headers, Keys, Options, Sink};
 use flink_agents_runtime::otlp::{Spans, traceparent_of};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::collections::VecDeque;
@@ -44,6 +44,7 @@ enum Target {
     Logging {
         lines: Lines,
         made: Vec<String>,
+        figures: Figures,
     },
     /// To the user's own logger: entries with the attributes of their events, until Python asks for them.
     Own {
@@ -55,7 +56,7 @@ enum Target {
 }
 
 impl Log {
-    /// The log that a plan asks for; nothing if it asks for none, or nobody listens.
+    /// The log that a plan asks for; nothing if it asks for none, or nobody listens. There may be a [`Log::report`] at once.
     pub(super) fn open(
         py: Python<'_>,
         plan: &AgentPlan,
@@ -89,6 +90,7 @@ impl Log {
             Sink::Reader => Target::Logging {
                 lines: Lines::new(&options.lines, Some(&place), agent),
                 made: Vec::new(),
+                figures: Figures::default(),
             },
         };
         if matches!(target, Target::Nobody) && spans.is_none() {
@@ -125,10 +127,15 @@ impl Log {
         self.log(entry, &[])
     }
 
-    /// Something begins or ends inside an action.
-    pub(super) fn reported(&mut self, task: TaskId, report: Report) -> Option<String> {
-        let entry = self.headers.reported(task, report)?;
-        self.log(entry, &[])
+    /// Whether live spans are sent.
+    pub(super) fn has_spans(&self) -> bool {
+        self.headers.has_spans()
+    }
+
+    /// Something begins or ends inside an action, as [`Headers::reported`] takes it.
+    pub(super) fn reported(&mut self, task: TaskId, status: u8, what: &[u8]) -> Result<Option<String>, ValueError> {
+        let entry = self.headers.reported(task, status, what)?;
+        Ok(entry.and_then(|entry| self.log(entry, &[])))
     }
 
     /// An input that is still to be processed may name the span that it comes from.
@@ -154,11 +161,18 @@ impl Log {
                 one.push(entry);
                 log.append(one, attributes).then(|| log.report()).flatten()
             }
-            Target::Logging { lines, made } => {
+            Target::Logging { lines, made, figures } => {
                 let mut line = Vec::new();
                 match lines.write(&entry, attributes, &mut line) {
-                    Ok(_) => made.push(String::from_utf8_lossy(&line).into_owned()),
-                    Err(error) => return Some(format!("An event is missing in the event log: {error}")),
+                    Ok((_, cut)) => {
+                        figures.written += 1;
+                        figures.truncated += u64::from(cut);
+                        made.push(String::from_utf8_lossy(&line).into_owned());
+                    }
+                    Err(error) => {
+                        figures.failures += 1;
+                        return Some(format!("An event is missing in the event log: {error}"));
+                    }
                 }
                 None
             }
@@ -210,6 +224,29 @@ impl Log {
         told.into_step(py).map(Some)
     }
 
+    /// What happened to events so far. What a logger of the user's own does not take is counted where it is called.
+    pub(super) fn figures(&self) -> Figures {
+        match &self.target {
+            Target::File { log, .. } => log.figures(),
+            Target::Logging { figures, .. } => *figures,
+            Target::Own { .. } | Target::Nobody => Figures::default(),
+        }
+    }
+
+    /// A line that counted as written was not taken. Says what users should know, if it is the first.
+    fn lost(&mut self, reason: &PyErr) -> Option<String> {
+        let Target::Logging { figures, .. } = &mut self.target else {
+            return None;
+        };
+        figures.written -= 1;
+        figures.failures += 1;
+        (figures.failures == 1).then(|| {
+            format!(
+                "A handler of logger {LOGGER} did not take a line of the event log: {reason}. The run goes on; events that are missing in the log are counted by eventLogWriteFailures. Mend the handler, or set event-log.level: OFF"
+            )
+        })
+    }
+
     /// Live spans that were sent, and those that are lost; nothing if there are none.
     pub(super) fn spans(&self) -> Option<(u64, u64)> {
         let figures = self.headers.exporter()?.figures();
@@ -229,11 +266,24 @@ impl Log {
         }
     }
 
+    /// What users should know, once.
+    pub(super) fn report(&self) -> Option<String> {
+        match &self.target {
+            Target::File { log, .. } => log.report(),
+            Target::Logging { .. } | Target::Own { .. } | Target::Nobody => None,
+        }
+    }
+
+    /// The same of the sending of spans.
+    pub(super) fn spans_reports(&self) -> impl Iterator<Item = String> {
+        std::iter::from_fn(|| self.headers.spans_report())
+    }
+
     /// Waits, for a bounded time, until a file has all lines. Says what users should know, if there is something.
     pub(super) fn close(&mut self, py: Python<'_>) -> Vec<String> {
         let headers = &mut self.headers;
         py.detach(|| headers.end_spans(SPANS_PATIENCE));
-        let mut reports: Vec<String> = self.headers.spans_report().into_iter().collect();
+        let mut reports: Vec<String> = self.spans_reports().collect();
         reports.extend(self.close_target(py));
         reports
     }
@@ -318,7 +368,7 @@ fn is_heard(py: Python<'_>) -> PyResult<bool> {
         .extract()
 }
 
-/// Tells Python's logging, whose handlers may come back here: nothing may be borrowed.
+/// Tells Python's logging, whose handlers may come back here: nothing may be borrowed. What they do not take is counted.
 pub(super) fn tell(local: &Bound<'_, Local>) -> PyResult<()> {
     let lines = local.borrow_mut().log.as_mut().map(Log::take).unwrap_or_default();
     if lines.is_empty() {
@@ -327,7 +377,14 @@ pub(super) fn tell(local: &Bound<'_, Local>) -> PyResult<()> {
     let py = local.py();
     let logger = py.import("logging")?.call_method1("getLogger", (LOGGER,))?;
     for line in lines {
-        logger.call_method1("info", ("%s", PyString::new(py, &line)))?;
+        if let Err(error) = logger.call_method1("info", ("%s", PyString::new(py, &line))) {
+            if !error.is_instance_of::<PyException>(py) {
+                return Err(error);
+            }
+            let mut local = local.borrow_mut();
+            let warning = local.log.as_mut().and_then(|log| log.lost(&error));
+            local.warnings.extend(warning);
+        }
     }
     Ok(())
 }

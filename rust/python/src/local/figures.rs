@@ -86,6 +86,12 @@ impl Local {
         told.set_item("executed", &self.meter.executed)?;
         let took: Vec<Vec<u64>> = self.meter.took.iter_mut().map(std::mem::take).collect();
         told.set_item("took", took)?;
+        if let Some(log) = &self.log {
+            let figures = log.figures();
+            told.set_item("eventLogTruncatedEvents", figures.truncated)?;
+            told.set_item("eventLogWriteFailures", figures.failures)?;
+            told.set_item("eventLogDroppedEvents", figures.dropped)?;
+        }
         if let Some((sent, dropped)) = self.log.as_ref().and_then(Log::spans) {
             told.set_item("otlpSpansSent", sent)?;
             told.set_item("otlpSpansDropped", dropped)?;

@@ -1,16 +1,19 @@
 //! What the core wants done: the next action for Python, and what happens without it. Warnings are kept until nothing is
 //! borrowed, since handlers of Python's logging may come back here.
 
+use super::errors::from_input;
 use super::event_log::{self, Heard, Log};
-use super::{Kept, Local, Stored, calls};
+use super::{EventData, Kept, Local, Stored, calls};
 use crate::decode::read;
-use flink_agents_core::event_log::Report;
-use flink_agents_core::ids::{KeySlot, TaskId};
-use flink_agents_core::memory::Node;
-use flink_agents_core::run::Effect;
+use crate::refusal::Refusal;
+use crate::{encode, uuid};
+use flink_agents_core::ids::{EventId, KeySlot, TaskId};
+use flink_agents_core::memory::{BEGIN_EVENT, Node};
+use flink_agents_core::run::{Effect, EventIn};
+use flink_agents_core::value::{self, Value};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 /// What `next` has come to.
 pub(super) enum Turn<'py> {
@@ -56,6 +59,7 @@ impl Local {
                     None => _ = key.known.memory.insert(name.into(), kept),
                 }
             }
+            Effect::Begin { key } => self.begin(py, key)?,
             Effect::Processed { key, event } => {
                 if let Some(Stored::Event(event)) = self.values.get(event.0 as usize) {
                     if let Some(log) = &mut self.log {
@@ -119,6 +123,54 @@ impl Local {
         Ok(())
     }
 
+    /// The run of a key begins with an event of what its short-term memory holds: no run of it is under way.
+    fn begin(&mut self, py: Python<'_>, key: KeySlot) -> PyResult<()> {
+        let Some(active) = self.keys.get(key.0 as usize) else {
+            return Ok(());
+        };
+        let mut values: Vec<(&str, &[u8])> = Vec::new();
+        for (path, kept) in &active.known.memory {
+            if let Kept::Value(bytes) = kept
+                && value::decode(bytes).is_ok_and(|value| is_json(&value))
+            {
+                values.push((path, bytes));
+            }
+        }
+        values.sort_unstable_by_key(|(path, _)| *path);
+        // Without the letter of its type, as dead letters have it.
+        let text = active.text.split_once(':').map_or(&*active.text, |(_, text)| text);
+        let mut bytes = Vec::with_capacity(256);
+        let write = || -> Result<(), Box<Refusal>> {
+            encode::map_header(2, &mut bytes)?;
+            encode::key("key", &mut bytes)?;
+            encode::text(text, &mut bytes)?;
+            encode::key("value", &mut bytes)?;
+            encode::map_header(values.len(), &mut bytes)?;
+            for (path, value) in values {
+                encode::key(path, &mut bytes)?;
+                bytes.extend_from_slice(value);
+            }
+            Ok(())
+        };
+        write().map_err(|refusal| refusal.into_py(py, "value"))?;
+        let bits = uuid::random_bits(py)?;
+        let event_type = self.machine.intern(BEGIN_EVENT);
+        let attributes = self.attributes(&bytes)?;
+        let value = self.put(Stored::Event(EventData {
+            id: uuid::uuid_of(py, &uuid::to_int(py, bits)?)?.unbind(),
+            event_type: PyString::intern(py, BEGIN_EVENT).unbind(),
+            attributes: bytes,
+            upstream: None,
+        }));
+        let event = EventIn {
+            id: EventId(bits),
+            event_type,
+            value,
+            attributes,
+        };
+        self.machine.handle_begin(key, Some(event)).map_err(from_input)
+    }
+
     /// Tells the execution trace of an effect.
     fn trace(&mut self, effect: &Effect) {
         if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
@@ -136,8 +188,9 @@ impl Local {
     /// Tells the execution trace of something inside an action.
     pub(super) fn trace_report(&mut self, task: TaskId, status: u8, what: &[u8]) -> PyResult<()> {
         if let Some(log) = self.log.as_mut().filter(|log| log.traces()) {
-            let report = Report::read(status, what).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-            self.warnings.extend(log.reported(task, report));
+            let warning = log.reported(task, status, what);
+            let warning = warning.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+            self.warnings.extend(warning);
         }
         Ok(())
     }
@@ -259,4 +312,14 @@ pub(crate) fn log_warning(py: Python<'_>, text: &str) -> PyResult<()> {
     let logger = py.import("logging")?.call_method1("getLogger", ("flink_agents",))?;
     logger.call_method1("warning", ("%s", text))?;
     Ok(())
+}
+
+/// Whether a value of memory is one of JSON's: the others that memory takes are bytes.
+fn is_json(value: &Value) -> bool {
+    match value {
+        Value::Bytes(_) => false,
+        Value::List(values) => values.iter().all(is_json),
+        Value::Map(entries) => entries.iter().all(|(_, value)| is_json(value)),
+        _ => true,
+    }
 }

@@ -33,6 +33,8 @@ pub(super) struct Greeting {
     pub(super) plan: String,
     /// Seconds between signs of life.
     pub(super) beat: f64,
+    /// Where to connect once more, for questions about resources; none if there are no such questions.
+    pub(super) exchange: Option<String>,
 }
 
 pub(super) struct Link {
@@ -58,6 +60,7 @@ impl Link {
                         task,
                         plan,
                         beat,
+                        exchange,
                         ..
                     }) => {
                         break Greeting {
@@ -65,6 +68,7 @@ impl Link {
                             task: task.to_owned(),
                             plan: std::str::from_utf8(plan).map_err(lost)?.to_owned(),
                             beat: f64::from(beat) / 1000.0,
+                            exchange: exchange.then(|| path.to_owned()),
                         };
                     }
                     // The refusal is for the host, which knows both versions: it gets ours with `ready`.

@@ -91,7 +91,11 @@ impl Drain {
 }
 
 /// What a host takes from a log whose lines it writes itself. For one thread.
-pub struct LineReader(Drain);
+pub struct LineReader {
+    drain: Drain,
+    /// What was found last is to be found again.
+    again: bool,
+}
 
 /// What a [`LineReader`] finds.
 pub enum Found<'a> {
@@ -105,18 +109,28 @@ pub enum Found<'a> {
 
 impl LineReader {
     pub(super) fn new(drain: Drain) -> LineReader {
-        LineReader(drain)
+        LineReader { drain, again: false }
     }
 
-    /// The next lines; waits for them at most as long as `patience`.
+    /// The next lines; waits for them at most as long as `patience`. They count as written, until [`LineReader::lost`] says otherwise.
     pub fn next(&mut self, patience: Duration) -> Found<'_> {
-        match self.0.next(patience, u64::MAX) {
-            Taken::Some => {
-                self.0.queue.written(self.0.ends.len() as u64);
-                Found::Lines(&self.0.block, &self.0.ends)
+        if !std::mem::take(&mut self.again) {
+            match self.drain.next(patience, u64::MAX) {
+                Taken::Some => self.drain.queue.written(self.drain.ends.len() as u64),
+                Taken::Nothing => return Found::Nothing,
+                Taken::Closed => return Found::End,
             }
-            Taken::Nothing => Found::Nothing,
-            Taken::Closed => Found::End,
         }
+        Found::Lines(&self.drain.block, &self.drain.ends)
+    }
+
+    /// The host had no room for the lines: they are the next ones again.
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// So many of the lines found last could not be written.
+    pub fn lost(&mut self, lines: usize) {
+        self.drain.queue.lost(lines.min(self.drain.ends.len()) as u64);
     }
 }

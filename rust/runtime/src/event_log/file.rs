@@ -28,28 +28,20 @@ pub(super) struct FileSink {
 }
 
 impl FileSink {
-    /// Opens the file of a subtask, with what it has already.
-    ///
-    /// # Errors
-    /// With the path that is at fault.
-    pub(super) fn open(
-        directory: &Path,
-        place: &Place,
-        most: u64,
-        files: u32,
-    ) -> Result<FileSink, (PathBuf, io::Error)> {
-        let path = directory.join(name_of(place));
-        fs::create_dir_all(directory).map_err(|error| (directory.to_owned(), error))?;
-        let (file, size) = open(&path).map_err(|error| (path.clone(), error))?;
-        Ok(FileSink {
-            path,
-            file: Some(file),
-            size,
+    /// Opens the file of a subtask, with what it has already. Where that cannot be, the sink tries again as it writes; the reason
+    /// comes with it.
+    pub(super) fn open(directory: &Path, place: &Place, most: u64, files: u32) -> (FileSink, Option<io::Error>) {
+        let mut sink = FileSink {
+            path: directory.join(name_of(place)),
+            file: None,
+            size: 0,
             most,
             files,
             look: LOOK,
             looked: Instant::now(),
-        })
+        };
+        let failure = sink.make().err();
+        (sink, failure)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -104,6 +96,11 @@ impl FileSink {
         if self.file.as_ref().is_some_and(|file| same(file).unwrap_or(false)) {
             return Ok(());
         }
+        self.make()
+    }
+
+    /// Makes the directory if need be, and the file.
+    fn make(&mut self) -> io::Result<()> {
         self.file = None;
         if let Some(directory) = self.path.parent() {
             fs::create_dir_all(directory)?;
@@ -164,8 +161,16 @@ pub(super) fn name_of(place: &Place) -> String {
     format!("events-{}-{task}-{}.log", clean(&place.job), place.subtask)
 }
 
-/// Writes all that comes, until the log is closed.
-pub(super) fn write_all(mut drain: Drain, mut sink: FileSink) {
+/// What is said, once, when a file cannot be written.
+pub(super) fn cannot_be_written(path: &Path, error: &io::Error) -> String {
+    format!(
+        "The event log {} cannot be written: {error}. The job goes on; events that are missing in it are counted by eventLogWriteFailures. It is tried again: give its directory (option baseLogDir), which has to be one that exists or can be made where the tasks run, room and rights. event-log.level: OFF runs without an event log",
+        path.display()
+    )
+}
+
+/// Writes all that comes, until the log is closed. `told`: that it cannot be written is known already.
+pub(super) fn write_all(mut drain: Drain, mut sink: FileSink, mut told: bool) {
     let mut lost = 0;
     loop {
         match drain.next(NAP, sink.room()) {
@@ -185,23 +190,22 @@ pub(super) fn write_all(mut drain: Drain, mut sink: FileSink) {
         } else {
             sink.write(&drain.block)
         };
-        let path = sink.path().display();
         match outcome {
             Ok(()) => {
                 drain.queue().written(lines);
-                if lost > 0 {
+                if told {
+                    let path = sink.path().display();
                     drain.queue().tell(format!(
                         "The event log {path} is written again; {lost} events are missing in it"
                     ));
-                    lost = 0;
+                    (told, lost) = (false, 0);
                 }
             }
             Err(error) => {
                 drain.queue().failed(lines);
-                if lost == 0 {
-                    drain.queue().tell(format!(
-                        "The event log {path} cannot be written: {error}. The job goes on; events that are missing in it are counted by eventLogWriteFailures"
-                    ));
+                if !told {
+                    drain.queue().tell(cannot_be_written(sink.path(), &error));
+                    told = true;
                 }
                 lost += lines;
             }

@@ -1,9 +1,12 @@
 //! What hosts know of a processed event before they look at its attributes, and records of executions.
 
 use crate::otlp::{Exporter, Spans};
-use flink_agents_core::event_log::{Chance, Entry, Level, Levels, Problem, Report, Settings, Status, Trace};
+use flink_agents_core::event_log::{
+    CALL, CallReport, Chance, Entry, Level, Levels, Problem, Report, Settings, Status, Trace,
+};
 use flink_agents_core::ids::{ActionId, EventId, KeySlot, Symbol, TaskId};
 use flink_agents_core::run::{Effect, Machine, Router};
+use flink_agents_core::value::{Value, ValueError};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -105,13 +108,13 @@ impl Headers {
         let name = self.actions.get(usize::from(action.0))?;
         let trigger = machine.trigger_of(task).ok();
         let entry = trace.action((key, task), name, trigger, status, (&self.levels, &mut self.ids));
-        self.told(entry)
+        self.told(entry, &Value::Null)
     }
 
     /// What of it the log gets.
-    fn told(&mut self, entry: Entry) -> Option<Entry> {
+    fn told(&mut self, entry: Entry, details: &Value) -> Option<Entry> {
         if let Some(spans) = &mut self.spans {
-            spans.execution(&entry);
+            spans.execution(&entry, details);
         }
         (self.logs_trace && entry.level != Level::Off).then_some(entry)
     }
@@ -120,14 +123,31 @@ impl Headers {
     pub fn ended(&mut self, task: TaskId, problem: Option<&Problem>) -> Option<Entry> {
         let trace = self.trace.as_mut()?;
         let entry = trace.action_ended(task, problem, (&self.levels, &mut self.ids))?;
-        self.told(entry)
+        self.told(entry, &Value::Null)
     }
 
-    /// The record of what the host says of an action, or of something inside of one.
-    pub fn reported(&mut self, task: TaskId, report: Report) -> Option<Entry> {
-        let trace = self.trace.as_mut()?;
-        let entry = trace.reported(task, report, (&self.levels, &mut self.ids))?;
-        self.told(entry)
+    /// The record of what the host says of an action, or of something inside of one; durable calls have none. `status` and `what` are
+    /// as [`Report::read`] takes them, or [`CALL`] and as [`CallReport::read`] takes it.
+    ///
+    /// # Errors
+    /// When `what` cannot be read.
+    pub fn reported(&mut self, task: TaskId, status: u8, what: &[u8]) -> Result<Option<Entry>, ValueError> {
+        let Some(trace) = &mut self.trace else {
+            return Ok(None);
+        };
+        if status == CALL {
+            if let Some(spans) = &mut self.spans {
+                let call = CallReport::read(what)?;
+                if let Some(context) = trace.of_action(task, &mut self.ids) {
+                    spans.call(&context, self.ids.id(), call);
+                }
+            }
+            return Ok(None);
+        }
+        let mut report = Report::read(status, what)?;
+        let details = std::mem::replace(&mut report.details, Value::Null);
+        let entry = trace.reported(task, report, (&self.levels, &mut self.ids));
+        Ok(entry.and_then(|entry| self.told(entry, &details)))
     }
 
     /// An input that is still to be processed names the span that it comes from.
@@ -147,7 +167,7 @@ impl Headers {
         self.spans.as_ref().map(Spans::exporter)
     }
 
-    /// Something that who runs the job should know of the sending of spans, once.
+    /// Something that who runs the job should know of the sending of spans, once; there may be more.
     pub fn spans_report(&self) -> Option<String> {
         self.spans.as_ref()?.exporter().report()
     }

@@ -1,10 +1,10 @@
 //! The writer of the event log. A host hands over events with their attributes encoded; lines are made and written on another
 //! thread: one of this module for files, one of the host for what it takes as [`LineReader`].
 //!
-//! *Owned state*: a bounded queue, the figures, the thread and the file of a [`file`] sink. *Lifecycle*: from [`EventLog::open`],
-//! which fails if nothing could be written, to [`EventLog::close`], which writes what is left. *Constraint*: a log that cannot be
-//! written loses lines, counts them and says so once; it neither blocks nor fails who appends. One that is slow blocks, or drops,
-//! as `event-log.on-full` says.
+//! *Owned state*: a bounded queue, the figures, the thread and the file of a [`file`] sink. *Lifecycle*: from [`EventLog::open`]
+//! to [`EventLog::close`], which writes what is left. *Constraint*: a log that cannot be written, from the start or later, loses
+//! lines, counts them, says so once and tries again; it neither blocks nor fails who opens it or appends. One that is slow blocks,
+//! or drops, as `event-log.on-full` says.
 
 mod drain;
 mod file;
@@ -105,19 +105,8 @@ pub struct Figures {
 /// Why a log cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Its file cannot be written.
-    #[error(
-        "The event log {} cannot be opened: {source}. Its directory is option `baseLogDir`: it has to exist, or be one that can be made, and be writable, where the tasks run. `event-log.level: OFF` runs without an event log",
-        path.display()
-    )]
-    File {
-        /// The file, or its directory.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
     /// There is no thread for it.
-    #[error("The event log has no thread to write with: {0}")]
+    #[error("The event log has no thread to write with: {0}. `event-log.level: OFF` runs without an event log")]
     Thread(std::io::Error),
 }
 
@@ -130,10 +119,11 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// Opens the log of an agent. There is a reader if [`Options::sink`] is one.
+    /// Opens the log of an agent. There is a reader if [`Options::sink`] is one. Where a file cannot be written there is a
+    /// [`EventLog::report`] at once.
     ///
     /// # Errors
-    /// When the file cannot be opened for writing.
+    /// When there is no thread to write with.
     pub fn open(options: &Options, place: &Place, agent: &str) -> Result<(EventLog, Option<LineReader>), OpenError> {
         let queue = Arc::new(Queue::new(options.queue_size, options.drop_when_full));
         match &options.sink {
@@ -147,13 +137,16 @@ impl EventLog {
                 Ok((log, Some(LineReader::new(Drain::new(queue, lines)))))
             }
             Sink::Directory(directory) => {
-                let sink = FileSink::open(directory, place, options.max_file_size, options.max_files)
-                    .map_err(|(path, source)| OpenError::File { path, source })?;
+                let (sink, failure) = FileSink::open(directory, place, options.max_file_size, options.max_files);
                 let path = sink.path().to_owned();
+                let fails = failure.is_some();
+                if let Some(error) = failure {
+                    queue.tell(file::cannot_be_written(&path, &error));
+                }
                 let drain = Drain::new(Arc::clone(&queue), Lines::new(&options.lines, None, agent));
                 let writer = std::thread::Builder::new()
                     .name("flink-agents-event-log".to_owned())
-                    .spawn(move || file::write_all(drain, sink))
+                    .spawn(move || file::write_all(drain, sink, fails))
                     .map_err(OpenError::Thread)?;
                 let log = EventLog {
                     queue,

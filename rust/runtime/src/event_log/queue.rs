@@ -5,6 +5,7 @@
 
 use super::Figures;
 use flink_agents_core::event_log::Entry;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -15,8 +16,11 @@ const LINGER: Duration = Duration::from_millis(5);
 const LOOKS: u32 = 40;
 /// Bytes of attributes that may wait, however few events they are.
 const MOST_BYTES: usize = 64 << 20;
-/// Room that an emptied batch keeps.
-const KEPT: usize = 1 << 20;
+/// Events and bytes of attributes from which on a batch is followed by the next. Batches of this size stay in the allocator's heap: the
+/// system has to clear memory that is given back to it and taken again, which cost more than the copying.
+const BATCH: (usize, usize) = (512, 64 << 10);
+/// Emptied batches that are kept for what comes next.
+const SPARE: usize = 16;
 
 /// Events in their order.
 #[derive(Debug, Default)]
@@ -27,19 +31,25 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    fn is_full(&self) -> bool {
+        self.entries.len() >= BATCH.0 || self.attributes.len() >= BATCH.1
+    }
+
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.attributes.clear();
-        self.entries.shrink_to(KEPT / size_of::<Entry>());
-        self.attributes.shrink_to(KEPT);
+        self.entries.shrink_to(2 * BATCH.0);
+        self.attributes.shrink_to(2 * BATCH.1);
     }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: Batch,
-    /// Events and bytes that the writer has taken and not written yet.
-    taken: (usize, usize),
+    waiting: VecDeque<Batch>,
+    /// Emptied batches.
+    spare: Vec<Batch>,
+    /// Events and bytes that wait, and that the writer has taken and not written yet.
+    held: (usize, usize),
     /// The writer has to be woken.
     asleep: bool,
     looks: u32,
@@ -54,10 +64,20 @@ struct State {
 
 impl State {
     fn has_room(&self, events: usize, bytes: usize, most: usize) -> bool {
-        let waiting = self.waiting.entries.len() + self.taken.0;
-        let waiting_bytes = self.waiting.attributes.len() + self.taken.1;
         // Whatever comes alone is taken, however large.
-        waiting == 0 || (waiting + events <= most && waiting_bytes + bytes <= MOST_BYTES)
+        self.held.0 == 0 || (self.held.0 + events <= most && self.held.1 + bytes <= MOST_BYTES)
+    }
+
+    fn put(&mut self, entries: &mut Vec<Entry>, attributes: &[u8]) {
+        self.held.0 += entries.len();
+        self.held.1 += attributes.len();
+        if self.waiting.back().is_none_or(Batch::is_full) {
+            self.waiting.push_back(self.spare.pop().unwrap_or_default());
+        }
+        if let Some(last) = self.waiting.back_mut() {
+            last.entries.append(entries);
+            last.attributes.extend_from_slice(attributes);
+        }
     }
 }
 
@@ -115,23 +135,27 @@ impl Queue {
             entries.clear();
             return state.report.is_some();
         }
-        state.waiting.entries.append(entries);
-        state.waiting.attributes.extend_from_slice(attributes);
-        if state.asleep || state.waiting.entries.len() > self.most / 2 {
+        if entries.is_empty() {
+            return state.report.is_some();
+        }
+        state.put(entries, attributes);
+        if state.asleep || state.held.0 > self.most / 2 {
             state.asleep = false;
             self.filled.notify_one();
         }
         state.report.is_some()
     }
 
-    /// Changes an empty batch for what waits; waits for it at most as long as `patience`, once there was nothing for a while.
+    /// Changes an empty batch for the next that waits; waits for it at most as long as `patience`, once there was nothing for a while.
     pub(super) fn take(&self, batch: &mut Batch, patience: Duration) -> Taken {
         let deadline = Instant::now() + patience;
         let mut state = self.lock();
         loop {
-            if !state.waiting.entries.is_empty() {
-                std::mem::swap(&mut state.waiting, batch);
-                state.taken = (batch.entries.len(), batch.attributes.len());
+            if let Some(next) = state.waiting.pop_front() {
+                let emptied = std::mem::replace(batch, next);
+                if state.spare.len() < SPARE {
+                    state.spare.push(emptied);
+                }
                 state.looks = 0;
                 state.asleep = false;
                 return Taken::Some;
@@ -156,8 +180,8 @@ impl Queue {
     /// The writer is done with so many of what it has taken.
     pub(super) fn done(&self, events: usize, bytes: usize) {
         let mut state = self.lock();
-        state.taken.0 -= events;
-        state.taken.1 -= bytes;
+        state.held.0 -= events;
+        state.held.1 -= bytes;
         drop(state);
         self.room.notify_all();
     }
@@ -172,6 +196,12 @@ impl Queue {
 
     pub(super) fn failed(&self, events: u64) {
         self.failures.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// So many lines that counted as written are lost.
+    pub(super) fn lost(&self, lines: u64) {
+        self.written.fetch_sub(lines, Ordering::Relaxed);
+        self.failures.fetch_add(lines, Ordering::Relaxed);
     }
 
     pub(super) fn figures(&self) -> Figures {

@@ -221,7 +221,8 @@ fn a_full_disk_loses_lines_and_says_so_once() {
 #[test]
 fn a_directory_that_vanishes_is_made_again() {
     let directory = Directory::new("gone");
-    let mut sink = FileSink::open(&directory.0, &place(), 1000, 2).unwrap();
+    let (mut sink, failure) = FileSink::open(&directory.0, &place(), 1000, 2);
+    assert!(failure.is_none());
     sink.look_always();
     sink.write(b"1\n").unwrap();
     fs::remove_dir_all(&directory.0).unwrap();
@@ -237,22 +238,47 @@ fn a_directory_that_vanishes_is_made_again() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_refused_by_name() {
+fn a_directory_that_cannot_be_made_is_named_once_and_every_line_is_counted() {
     let directory = Directory::new("refused");
     fs::write(&directory.0, "").unwrap();
     let mut options = options(json!({}));
     for below in [directory.0.clone(), directory.0.join("below"), "/proc/none/x".into()] {
         options.sink = Sink::Directory(below.clone());
-        let refused = EventLog::open(&options, &place(), "agent").err().unwrap().to_string();
+        let (log, _) = EventLog::open(&options, &place(), "agent").unwrap();
+        let report = log.report().unwrap();
         assert!(
-            refused.contains(&*below.to_string_lossy()) && refused.contains("baseLogDir"),
-            "{refused}"
+            report.contains(&*below.join(FILE).to_string_lossy()) && report.contains("option baseLogDir"),
+            "{report}"
         );
+        append(&log, &["1", "2"]);
+        append(&log, &["3"]);
+        assert!(log.close(PATIENCE));
+        assert_eq!((log.figures().written, log.figures().failures), (0, 3));
+        assert_eq!(log.report(), None, "it is said once");
     }
-    fs::remove_file(&directory.0).unwrap();
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_at_the_start_is_written_when_it_can() {
+    let directory = Directory::new("later");
     fs::create_dir_all(directory.0.join(FILE)).unwrap();
-    options.sink = Sink::Directory(directory.0.clone());
-    assert!(EventLog::open(&options, &place(), "agent").is_err());
+    let (mut sink, failure) = FileSink::open(&directory.0, &place(), 1000, 2);
+    assert_eq!(failure.unwrap().kind(), std::io::ErrorKind::IsADirectory);
+    assert!(sink.write(b"1\n").is_err());
+    fs::remove_dir(directory.0.join(FILE)).unwrap();
+    sink.look_always();
+    let queue = Arc::new(Queue::new(10, false));
+    let drain = Drain::new(Arc::clone(&queue), Lines::new(&options(json!({})).lines, None, "agent"));
+    let log = EventLog {
+        queue,
+        writer: Mutex::new(None),
+        path: None,
+    };
+    append(&log, &["2"]);
+    log.close(PATIENCE);
+    file::write_all(drain, sink, true);
+    assert_eq!(directory.outputs(FILE), ["2"]);
+    assert!(log.report().unwrap().contains("is written again"));
 }
 
 #[test]
@@ -314,6 +340,42 @@ fn a_reader_gets_lines_with_their_place_until_the_log_is_closed() {
     assert!(log.close(PATIENCE));
     assert_eq!(read(&mut reader), 2);
     assert!(matches!(reader.next(PATIENCE), Found::End));
+}
+
+#[test]
+fn lines_for_which_there_was_no_room_are_found_again_and_lost_ones_count_as_failures() {
+    let (log, mut reader) = reader(json!({}));
+    append(&log, &["1", "2", "3"]);
+    assert_eq!(read(&mut reader), 3);
+    reader.again();
+    assert_eq!(read(&mut reader), 3);
+    assert_eq!((log.figures().written, log.figures().failures), (3, 0));
+    reader.lost(1);
+    assert_eq!((log.figures().written, log.figures().failures), (2, 1));
+    append(&log, &["4"]);
+    assert_eq!(read(&mut reader), 1);
+    reader.lost(usize::MAX);
+    assert_eq!((log.figures().written, log.figures().failures), (2, 2));
+}
+
+#[test]
+fn many_events_come_in_parts_in_their_order() {
+    let (log, mut reader) = reader(json!({}));
+    let outputs: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
+    for some in outputs.chunks(7) {
+        append(&log, &some.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    assert!(log.close(PATIENCE));
+    let (mut parts, mut found) = (0, Vec::new());
+    while let Found::Lines(text, _) = reader.next(PATIENCE) {
+        parts += 1;
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line: Json = serde_json::from_slice(line).unwrap();
+            found.push(line["eventAttributes"]["output"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(found, outputs);
+    assert!(parts > 10, "{parts}");
 }
 
 #[test]

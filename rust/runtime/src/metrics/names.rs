@@ -89,6 +89,16 @@ pub const KNOWN: &[Known] = &[
         "Memory of these, and of records read back of keys that have not come since the start"),
     known("storeLatencyMs", Scope::Agent, "histogram", "ms", "journal",
         "Time from when something was handed to the store until the subtask heard that it is there; one record at a time is measured"),
+    known("eventLogTruncatedEvents", Scope::Agent, "counter", "events", "event log",
+        "Lines of the event log with something cut"),
+    known("eventLogWriteFailures", Scope::Agent, "counter", "events", "event log",
+        "Events that could not be written to the event log, or not completely"),
+    known("eventLogDroppedEvents", Scope::Agent, "counter", "events", "event log",
+        "Events dropped by `event-log.on-full: drop`, or when a job was cancelled while the queue was full"),
+    known("otlpSpansSent", Scope::Agent, "counter", "spans", "live spans",
+        "Live spans that the receiver has taken"),
+    known("otlpSpansDropped", Scope::Agent, "counter", "spans", "live spans",
+        "Live spans that are lost: refused, too many while the receiver was down or slow, or not sent when the task ended"),
 ];
 
 /// What a metric of ours says; nothing for those of users. Meters have the text of their counter.

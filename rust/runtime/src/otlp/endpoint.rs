@@ -1,5 +1,6 @@
 //! Where spans are sent, and how: the options, and one request.
 
+use super::answer::{self, Partial};
 use crate::http::{Client, Options, RequestError, Url};
 use crate::secrets;
 use flink_agents_core::config::{ConfigError, ConfigMap};
@@ -14,6 +15,8 @@ const CA_FILE: &str = "otlp.ca-file";
 const HEADERS: &str = "otlp.headers.";
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes that are read of an answer: room for the reason why some spans are refused.
+const MOST_ANSWER: usize = 4096;
 const PATH: &str = "/v1/traces";
 /// Of OTLP over HTTP, where a collector listens without encryption.
 const PORT: u16 = 4318;
@@ -139,15 +142,15 @@ impl Receiver {
     }
 
     /// Sends a request, and reads what its answer says, until nothing of `patience` is left.
-    pub(super) fn post(&self, body: &[u8], patience: impl Fn() -> Duration) -> Result<(), Failure> {
+    pub(super) fn post(&self, body: &[u8], patience: impl Fn() -> Duration) -> Result<Partial, Failure> {
         let since = Instant::now();
         let left = || patience().min(PATIENCE.saturating_sub(since.elapsed()));
         let url = self.endpoint.0.clone();
         let answer = self
             .client
-            .post(url, "application/x-protobuf", body.to_vec(), 0, left)?;
+            .post(url, "application/x-protobuf", body.to_vec(), MOST_ANSWER, left)?;
         match answer.status {
-            200..=299 => Ok(()),
+            200..=299 => Ok(answer::partial(&answer.body)),
             status => Err(Failure::Status {
                 status,
                 line: answer.line,
@@ -186,6 +189,10 @@ fn remedy(error: &RequestError) -> &'static str {
     match error {
         RequestError::Untrusted(_) => {
             ": if its certificate is of an authority of your own, let otlp.ca-file name that one's"
+        }
+        RequestError::TimedOut => ": see whether the receiver keeps up, and whether it is one of OTLP over HTTP",
+        RequestError::Garbage(_) => {
+            ": OTLP over HTTP has a port of its own, mostly 4318, and what listens on 4317 is mostly that over gRPC"
         }
         _ => "",
     }

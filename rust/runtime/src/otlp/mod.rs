@@ -5,8 +5,11 @@
 //! [`Exporter::close`]. *Constraint*: a receiver that is down, slow or refuses costs spans, which are counted, and nothing else:
 //! nobody ever waits for it but `close`, for a bounded time.
 
+mod answer;
 mod encode;
 mod endpoint;
+#[cfg(test)]
+mod span_tests;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -14,9 +17,11 @@ mod tests;
 pub use endpoint::{Endpoint, EndpointError, OPTION, endpoint};
 pub use spans::{Spans, traceparent_of};
 
-use endpoint::Receiver;
+use answer::Partial;
+use endpoint::{Failure, Receiver};
 use flink_agents_core::event_log::Place;
 use spans::Span;
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -29,17 +34,38 @@ const BATCH: usize = 512;
 const LINGER: Duration = Duration::from_secs(1);
 /// Waits after a failure: the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How long the thread may take to notice that its time is over, and to say what is lost.
+const GRACE: Duration = Duration::from_secs(3);
+/// Reports that may wait until somebody looks.
+const MOST_REPORTS: usize = 16;
 
 #[derive(Default)]
 struct State {
     waiting: Vec<Span>,
+    /// Spans that the thread has taken, and is not done with.
+    in_hand: u64,
     sent: u64,
     dropped: u64,
-    report: Option<String>,
+    reports: VecDeque<String>,
     closed: bool,
     /// When nothing more is tried.
     deadline: Option<Instant>,
     ended: bool,
+}
+
+impl State {
+    /// Whether nothing more is tried.
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Keeps the first ones, and the last.
+    fn report(&mut self, text: String) {
+        if self.reports.len() == MOST_REPORTS {
+            self.reports.pop_back();
+        }
+        self.reports.push_back(text);
+    }
 }
 
 #[derive(Default)]
@@ -114,18 +140,23 @@ impl Exporter {
         }
     }
 
-    /// What happened so far.
+    /// What happened so far. Once the time for it is over, what has not been sent is lost.
     pub fn figures(&self) -> Figures {
         let state = self.shared.lock();
+        let left = if state.is_over() {
+            state.in_hand + state.waiting.len() as u64
+        } else {
+            0
+        };
         Figures {
             sent: state.sent,
-            dropped: state.dropped,
+            dropped: state.dropped + left,
         }
     }
 
-    /// Something that who runs the job should know, once.
+    /// Something that who runs the job should know, once; there may be more.
     pub fn report(&self) -> Option<String> {
-        self.shared.lock().report.take()
+        self.shared.lock().reports.pop_front()
     }
 
     /// No span follows. Waits until all are sent, at most so long; the rest is dropped.
@@ -135,8 +166,10 @@ impl Exporter {
         state.closed = true;
         state.deadline.get_or_insert(deadline);
         self.shared.changed.notify_all();
-        while !state.ended && Instant::now() < deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
+        // It says why spans are lost after that moment.
+        let until = deadline + GRACE;
+        while !state.ended && Instant::now() < until {
+            let left = until.saturating_duration_since(Instant::now());
             state = self.shared.wait(state, left);
         }
     }
@@ -155,24 +188,22 @@ impl Drop for Exporter {
 
 fn send_all(shared: &Shared, receiver: &Receiver, head: &[u8]) {
     let mut lost = false;
+    let mut refused = false;
     while let Some(batch) = next(shared) {
         let body = encode::request(head, &batch);
         let mut pause = BACKOFF.0;
         loop {
             let failure = match receiver.post(&body, || time_left(shared)) {
-                Ok(()) => break told(shared, receiver, batch.len(), &mut lost),
+                Ok(partial) => break told(shared, receiver, &partial, &mut lost, &mut refused),
                 Err(failure) => failure,
             };
-            let mut state = shared.lock();
             if !lost {
-                state.report = Some(format!(
-                    "Spans cannot be sent to {receiver} ({OPTION}): {failure}. The job goes on; it is tried again, and spans that do not fit in the queue meanwhile are dropped"
-                ));
+                report(shared, receiver, &failure);
             }
             lost = true;
-            drop(state);
             if !failure.is_passing() || is_over(shared, pause) {
-                shared.lock().dropped += batch.len() as u64;
+                let mut state = shared.lock();
+                state.dropped += std::mem::take(&mut state.in_hand);
                 break;
             }
             pause = (pause * 2).min(BACKOFF.1);
@@ -183,14 +214,39 @@ fn send_all(shared: &Shared, receiver: &Receiver, head: &[u8]) {
     shared.changed.notify_all();
 }
 
-fn told(shared: &Shared, receiver: &Receiver, spans: usize, lost: &mut bool) {
+fn report(shared: &Shared, receiver: &Receiver, failure: &Failure) {
     let mut state = shared.lock();
-    state.sent += spans as u64;
+    let follows = if state.is_over() {
+        let lost = state.dropped + state.in_hand + state.waiting.len() as u64;
+        format!("The task has ended, and {lost} spans are lost")
+    } else {
+        "The job goes on; it is tried again, and spans that do not fit in the queue meanwhile are dropped".to_owned()
+    };
+    state.report(format!(
+        "Spans cannot be sent to {receiver} ({OPTION}): {failure}. {follows}"
+    ));
+}
+
+/// A request was taken, whole or in part.
+fn told(shared: &Shared, receiver: &Receiver, partial: &Partial, lost: &mut bool, refused: &mut bool) {
+    let mut state = shared.lock();
+    let all = std::mem::take(&mut state.in_hand);
+    let rejected = partial.rejected.min(all);
+    state.sent += all - rejected;
+    state.dropped += rejected;
     if *lost {
         let dropped = state.dropped;
-        state.report = Some(format!("Spans are sent to {receiver} again; {dropped} were dropped"));
+        state.report(format!("Spans are sent to {receiver} again; {dropped} were dropped"));
         *lost = false;
     }
+    let is_partial = *partial != Partial::default();
+    if is_partial && !*refused {
+        state.report(format!(
+            "{receiver} ({OPTION}) refuses {rejected} of {all} spans: {:?}. The job goes on; what it refuses is dropped and counted, and not told again before it takes a whole request",
+            partial.message
+        ));
+    }
+    *refused = is_partial;
 }
 
 /// Spans to send, as soon as they are many, or old enough; nothing at the end.
@@ -202,6 +258,7 @@ fn next(shared: &Shared) -> Option<Vec<Span>> {
         let old = since.is_some_and(|since| now.duration_since(since) >= LINGER);
         if state.waiting.len() >= BATCH || (!state.waiting.is_empty() && (old || state.closed)) {
             let most = state.waiting.len().min(BATCH);
+            state.in_hand = most as u64;
             return Some(state.waiting.drain(..most).collect());
         }
         if state.closed {
@@ -228,7 +285,7 @@ fn is_over(shared: &Shared, pause: Duration) -> bool {
     let until = Instant::now() + pause;
     loop {
         let now = Instant::now();
-        if state.deadline.is_some_and(|deadline| now >= deadline) {
+        if state.is_over() {
             return true;
         }
         if now >= until {

@@ -1,11 +1,11 @@
 //! Spans of what the execution trace observes. A run is the root, or the child of the span that its input names by `traceparent`;
-//! actions are below their run, and what they report below them.
+//! actions are below their run, and what they report below them, and so are their durable calls.
 //!
 //! *Owned state*: what has begun and not ended. *Constraint*: for the thread of the machine.
 
 use super::Exporter;
 use flink_agents_core::config::ConfigMap;
-use flink_agents_core::event_log::{Context, Entry, Place, Status};
+use flink_agents_core::event_log::{CallReport, Context, Entry, Place, Status};
 use flink_agents_core::ids::EventId;
 use flink_agents_core::value::{Value, decode};
 use rustc_hash::FxHashMap;
@@ -172,15 +172,15 @@ impl Spans {
         })
     }
 
-    /// A record of an execution.
-    pub fn execution(&mut self, entry: &Entry) {
+    /// A record of an execution, and what its host says of its end besides.
+    pub fn execution(&mut self, entry: &Entry, details: &Value) {
         let (Some(context), Some(lifecycle)) = (&entry.context, &entry.lifecycle) else {
             return;
         };
         let Some(execution) = &context.execution else { return };
         let now = nanos(entry.time);
         self.run(context, entry.time);
-        let start = match lifecycle.status {
+        let begun = match lifecycle.status {
             Status::Started => {
                 self.begun.insert(execution.id, now);
                 return;
@@ -188,7 +188,9 @@ impl Spans {
             Status::Reused => now,
             Status::Success | Status::Failed => self.begun.remove(&execution.id).unwrap_or(now),
         };
-        let replayed = lifecycle.status == Status::Reused;
+        let replayed = lifecycle.status == Status::Reused || field(details, "replayed") == Some(&Value::Bool(true));
+        // The time it took to find it in the journal is not that of the call.
+        let start = if replayed { now } else { begun };
         let failed = (lifecycle.status == Status::Failed).then(|| failure_of(&lifecycle.attributes));
         let agent = Arc::clone(&self.agent);
         let Some(run) = self.runs.get_mut(&context.run) else {
@@ -202,6 +204,9 @@ impl Spans {
             return;
         }
         let (name, kind, mut attributes) = described(&execution.entity_type, &execution.name, &execution.metadata);
+        if &*execution.entity_type == "llm" {
+            attributes.extend(usage_of(details, replayed));
+        }
         attributes.push(("gen_ai.agent.name", Attribute::Text(agent)));
         if replayed {
             attributes.push(("flink_agents.replayed", Attribute::Bool(true)));
@@ -227,6 +232,49 @@ impl Spans {
             failed,
         };
         self.exporter.put(span);
+    }
+
+    /// A durable call of the action that `context` names is over.
+    pub fn call(&mut self, context: &Context, id: u128, call: CallReport) {
+        let Some(action) = &context.execution else { return };
+        let time = |micros: i64| u64::try_from(micros).unwrap_or(0) * 1000;
+        let (start, end) = (time(call.start), time(call.end));
+        let agent = Arc::clone(&self.agent);
+        let run = self.run(
+            context,
+            ((start / 1_000_000_000) as i64, (start % 1_000_000_000) as u32),
+        );
+        run.replayed |= call.replayed;
+        if run.parent.is_some_and(|parent| !parent.sampled) {
+            return;
+        }
+        let trace = run.parent.map_or(context.run, |parent| parent.trace);
+        let failed = call.problem.map(|problem| Failed {
+            error_type: problem.error_type,
+            message: problem.error_message.unwrap_or_default(),
+        });
+        let mut attributes = vec![
+            ("flink_agents.call", Attribute::Text(call.function.as_str().into())),
+            ("flink_agents.call.number", Attribute::Int(call.number)),
+            ("gen_ai.agent.name", Attribute::Text(agent)),
+        ];
+        if call.replayed {
+            attributes.push(("flink_agents.replayed", Attribute::Bool(true)));
+        }
+        if let Some(failed) = &failed {
+            attributes.push(("error.type", Attribute::Text(failed.error_type.as_str().into())));
+        }
+        self.exporter.put(Span {
+            trace,
+            id: span_id(id),
+            parent: Some(span_id(action.id)),
+            name: format!("call {}", call.function),
+            kind: Kind::Internal,
+            start,
+            end: if call.replayed { start } else { end.max(start) },
+            attributes,
+            failed,
+        });
     }
 
     /// A run has ended.
@@ -291,6 +339,42 @@ fn failure_of(attributes: &[u8]) -> Failed {
     Failed {
         error_type: field("errorType"),
         message: field("errorMessage"),
+    }
+}
+
+fn field<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
+    match map {
+        Value::Map(fields) => fields.iter().find_map(|(key, value)| (key == name).then_some(value)),
+        _ => None,
+    }
+}
+
+/// Who answered a model call, and for how many tokens. The tokens of a replayed one are those of the span of the call that was made.
+fn usage_of(details: &Value, replayed: bool) -> impl Iterator<Item = (&'static str, Attribute)> {
+    let provider = match field(details, "provider") {
+        Some(Value::Text(provider)) => Some(Attribute::Text(provider_name(provider).into())),
+        _ => None,
+    };
+    let tokens = |name: &str| match field(details, name) {
+        Some(Value::I64(tokens)) if !replayed => Some(Attribute::Int(*tokens)),
+        Some(Value::I32(tokens)) if !replayed => Some(Attribute::Int(i64::from(*tokens))),
+        _ => None,
+    };
+    let named = [
+        ("gen_ai.provider.name", provider),
+        ("gen_ai.usage.input_tokens", tokens("inputTokens")),
+        ("gen_ai.usage.output_tokens", tokens("outputTokens")),
+    ];
+    named.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// What the GenAI conventions call a provider of the native clients; others are called as they call themselves.
+fn provider_name(provider: &str) -> &str {
+    match provider {
+        "openai-responses" => "openai",
+        "azure-openai" => "azure.ai.openai",
+        "gemini" => "gcp.gemini",
+        other => other,
     }
 }
 

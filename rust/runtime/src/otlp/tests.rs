@@ -267,7 +267,10 @@ fn what_a_receiver_refuses_for_now_is_sent_again() {
     assert_eq!(told.recv().unwrap(), told.recv().unwrap());
     exporter.close(Duration::from_secs(60));
     assert_eq!(exporter.figures(), Figures { sent: 1, dropped: 0 });
+    // All that has happened until somebody looks.
+    assert!(exporter.report().unwrap().contains("it answers \"503"));
     assert!(exporter.report().unwrap().contains("are sent to http://127.0.0.1"));
+    assert_eq!(exporter.report(), None);
 }
 
 #[test]
@@ -279,6 +282,8 @@ fn what_a_receiver_refuses_for_good_is_dropped() {
         ),
         ("HTTP/1.1 400 Bad Request\r\n\r\n", "it answers \"400 Bad Request\""),
         ("SSH-2.0-OpenSSH\r\n", "does not speak HTTP"),
+        // The first frame of HTTP/2, by which gRPC answers.
+        ("\0\0\0\x04\0\0\0\0\0", "what listens on 4317 is mostly that over gRPC"),
     ] {
         let (port, told) = receiver(vec![answer]);
         let exporter = exporter(port);
@@ -288,6 +293,48 @@ fn what_a_receiver_refuses_for_good_is_dropped() {
         assert_eq!(exporter.figures(), Figures { sent: 0, dropped: 1 });
         let report = exporter.report().unwrap();
         assert!(report.contains(expected), "{report}");
+    }
+}
+
+#[test]
+fn what_a_receiver_refuses_of_a_request_is_dropped_and_told_once() {
+    const PART: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 10\r\n\r\n\x0a\x08\x08\x01\x12\x04full";
+    let (port, told) = receiver(vec![PART, PART, "HTTP/1.1 200 OK\r\n\r\n", PART]);
+    let exporter = exporter(port);
+    for _ in 0..4 {
+        exporter.put(span());
+        told.recv().unwrap();
+    }
+    exporter.close(Duration::from_secs(60));
+    assert_eq!(exporter.figures(), Figures { sent: 1, dropped: 3 });
+    for _ in 0..2 {
+        let report = exporter.report().unwrap();
+        assert!(report.contains("refuses 1 of 1 spans: \"full\""), "{report}");
+    }
+    assert_eq!(exporter.report(), None);
+}
+
+#[test]
+fn who_speaks_before_being_asked_is_no_receiver() {
+    // Whether its words or the request are there first is a race.
+    for _ in 0..20 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let speaker = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"\0\0\0\x04\0\0\0\0\0").unwrap();
+            // Until the other side has gone.
+            _ = stream.read_to_end(&mut Vec::new());
+        });
+        let exporter = exporter(port);
+        exporter.put(span());
+        exporter.close(Duration::from_secs(60));
+        speaker.join().unwrap();
+        let report = exporter.report().unwrap();
+        assert!(
+            report.contains("does not speak HTTP") && report.contains("4318"),
+            "{report}"
+        );
     }
 }
 
@@ -302,6 +349,18 @@ fn a_receiver_that_never_answers_holds_up_the_end_for_a_bounded_time() {
     let _connection = listener.accept().unwrap();
     let start = Instant::now();
     exporter.close(Duration::from_millis(100));
+    let lost = BATCH as u64;
+    assert_eq!(exporter.figures(), Figures { sent: 0, dropped: lost });
+    let report = exporter.report().unwrap();
+    for part in [
+        "http://127.0.0.1",
+        "otlp.endpoint",
+        "no answer in time",
+        "keeps up",
+        "512 spans are lost",
+    ] {
+        assert!(report.contains(part), "{report}");
+    }
     drop(exporter);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
@@ -320,10 +379,23 @@ fn where_nobody_listens_spans_are_dropped_and_that_is_said_once() {
         std::thread::yield_now();
     };
     exporter.close(Duration::ZERO);
+    let lost = 3 * BATCH as u64;
+    assert_eq!(exporter.figures(), Figures { sent: 0, dropped: lost });
     assert!(report.contains("Connection refused"), "{report}");
     assert!(report.contains("otlp.endpoint"), "{report}");
     assert_eq!(exporter.report(), None);
     drop(exporter);
+}
+
+#[test]
+fn reports_that_nobody_takes_are_few() {
+    let mut state = State::default();
+    for number in 0..100 {
+        state.report(number.to_string());
+    }
+    let reports: Vec<_> = state.reports.into();
+    assert_eq!(reports.len(), MOST_REPORTS);
+    assert_eq!((&*reports[0], &*reports[MOST_REPORTS - 1]), ("0", "99"));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What stands between a store's threads and the caller of a session: nothing passes after an error or after the end.
 
-use super::{Acked, Events, Recovered, StoreError};
+use super::{Acked, Events, MissingHistory, Recovered, StoreError};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Calls hold the lock for reading, so that those of the writing and of the reading thread do not wait for each other; the end
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 pub struct Gate {
     events: RwLock<Option<Arc<dyn Events>>>,
     ended: Mutex<Option<StoreError>>,
+    missed: AtomicBool,
 }
 
 impl Gate {
@@ -17,6 +19,7 @@ impl Gate {
         Gate {
             events: RwLock::new(Some(events)),
             ended: Mutex::new(None),
+            missed: AtomicBool::new(false),
         }
     }
 
@@ -50,6 +53,21 @@ impl Gate {
         if !records.is_empty() {
             self.call(|events| events.recovered(records));
         }
+    }
+
+    /// Something that is to be read is missing. Passes on the first such thing where the session goes on without: it says that
+    /// something is missing, not what all.
+    ///
+    /// # Errors
+    /// What is missing, where it has to end the session.
+    pub fn miss(&self, policy: MissingHistory, missing: StoreError) -> Result<(), StoreError> {
+        if policy == MissingHistory::Fail {
+            return Err(missing);
+        }
+        if !self.missed.swap(true, Ordering::Relaxed) {
+            self.call(|events| events.missed(missing));
+        }
+        Ok(())
     }
 
     /// Passes on; nothing once the session has ended.

@@ -130,6 +130,7 @@ struct Shared {
 /// What a step tells, once the log is no longer locked.
 enum Tell {
     Nothing,
+    Missed(StoreError),
     Acked(Vec<Acked>),
     Recovered(Vec<Recovered>),
     Done(RangeInclusive<u16>),
@@ -239,6 +240,7 @@ impl MemoryStore {
         };
         match tell {
             Tell::Nothing => {}
+            Tell::Missed(missing) => drop(gate.miss(MissingHistory::Reexecute, missing)),
             Tell::Acked(records) => gate.acked(&records),
             Tell::Recovered(records) => gate.recovered(records),
             Tell::Done(key_groups) => gate.recovery_done(key_groups),
@@ -359,19 +361,24 @@ impl Log {
         );
         let read = claims.and_then(|claims| {
             let known = lock(&attempt.progress).opened(STORE, claim.position);
-            if !known && request.missing_history == MissingHistory::Fail {
-                return Err(marker::foreign(KIND, PLACE));
-            }
             let progress = lock(&attempt.progress);
-            read(&self.entries, &self.pruned, &operator, request, &claims, &progress)
+            let missing = match known {
+                true => missing(&self.pruned, &operator, request, &claims, &progress),
+                false => Some(marker::foreign(KIND, PLACE)),
+            };
+            match missing {
+                Some(missing) if request.missing_history == MissingHistory::Fail => Err(missing),
+                missing => Ok((read(&self.entries, &operator, request, &claims, &progress)?, missing)),
+            }
         });
-        if let Err(error) = read {
-            return Some(Tell::Failed(error));
-        }
+        let (read, missing) = match read {
+            Ok((read, missing)) => (Ok(read), missing),
+            Err(error) => return Some(Tell::Failed(error)),
+        };
         attempt.recovery = Some(read);
         attempt.claim = Some(claim.clone());
         self.claims.push((operator, claim));
-        Some(Tell::Nothing)
+        Some(missing.map_or(Tell::Nothing, Tell::Missed))
     }
 
     fn write(&mut self, session: usize, lane: u32, zombies: Zombies) -> Option<Tell> {
@@ -470,32 +477,35 @@ impl Log {
     }
 }
 
+/// What a session has to read and was pruned.
+fn missing(
+    pruned: &[Pruned],
+    operator: &Arc<str>,
+    request: &OpenSession,
+    claims: &Claims,
+    progress: &Progress,
+) -> Option<StoreError> {
+    let readable = |lineage| lineage == request.lineage || request.ancestors.contains(&lineage);
+    let gone = pruned
+        .iter()
+        .filter(|gone| gone.operator == *operator && readable(gone.lineage));
+    gone.flat_map(|gone| gone.key_groups.clone().map(|key_group| (key_group, gone.before)))
+        .filter(|(key_group, _)| request.key_groups.contains(key_group))
+        .find_map(|(key_group, before)| {
+            let from = progress.start(key_group).or_else(|| claims.start(key_group))?;
+            marker::missing(KIND, PLACE, key_group, from, before)
+        })
+}
+
 /// Everything a session has to read, in the order in which it was written.
 fn read(
     entries: &BTreeMap<u64, Entry>,
-    pruned: &[Pruned],
     operator: &Arc<str>,
     request: &OpenSession,
     claims: &Claims,
     progress: &Progress,
 ) -> Result<VecDeque<Recovered>, StoreError> {
     let start = |key_group| progress.start(key_group).or_else(|| claims.start(key_group));
-    if request.missing_history == MissingHistory::Fail {
-        for gone in pruned.iter().filter(|gone| gone.operator == *operator) {
-            let readable = gone.lineage == request.lineage || request.ancestors.contains(&gone.lineage);
-            for key_group in gone
-                .key_groups
-                .clone()
-                .filter(|group| readable && request.key_groups.contains(group))
-            {
-                if let Some(from) = start(key_group)
-                    && let Some(error) = marker::missing(KIND, PLACE, key_group, from, gone.before)
-                {
-                    return Err(error);
-                }
-            }
-        }
-    }
     let mut found = VecDeque::new();
     for (position, entry) in entries {
         let position = Position(*position);
@@ -659,6 +669,16 @@ impl Session for MemorySession {
         let marker = lock(&self.progress).own(marker)?;
         lock(&self.store.shared.log).prune(self.number, &marker);
         Ok(())
+    }
+
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError {
+        StoreError::new(
+            ErrorKind::Damaged,
+            KIND.name(),
+            format!("{PLACE}, position {position}, key group {key_group}"),
+            reason,
+            "This is an error of the program; please report it",
+        )
     }
 
     fn close(self: Box<Self>) {}

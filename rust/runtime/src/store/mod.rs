@@ -122,7 +122,7 @@ pub enum MissingHistory {
     /// The session fails and names the positions.
     #[default]
     Fail,
-    /// The session reads what is there.
+    /// The session reads what is there, and says once what is not ([`Events::missed`]).
     Reexecute,
 }
 
@@ -160,6 +160,10 @@ pub trait Events: Send + Sync {
 
     /// Records read back, those of a key in the order in which they were written.
     fn recovered(&self, records: Vec<Recovered>);
+
+    /// Records that the markers need are no longer there, and the session goes on without them, as it was asked to
+    /// ([`MissingHistory::Reexecute`]): the error with which it would have ended. Comes at most once.
+    fn missed(&self, _missing: StoreError) {}
 
     /// Every record of these key groups has been handed over. The ranges of all calls together are the session's.
     fn recovery_done(&self, key_groups: RangeInclusive<u16>);
@@ -213,6 +217,10 @@ pub trait Session: Send {
     /// # Errors
     /// When the session has ended or the marker is not one of its own.
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError>;
+
+    /// The error for a record that was handed over and makes no sense to the caller: with the place where it lies, as an
+    /// operator finds it.
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError;
 
     /// Ends the session; bounded. No event comes after it returned. What was appended and not acknowledged may be durable or
     /// not. Dropping a session does the same.

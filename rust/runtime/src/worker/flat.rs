@@ -21,7 +21,7 @@
 //! | 13 call end | task | call `u32`; outcome `u8` (0 nothing, 1 result, 2 failure); blob |
 //! | 14 scope | task | scope `u32`; parent `u32`; group `u8` |
 //! | 15 busy | task | busy `u8` |
-//! | 16 report | task | status `u8` (0 started, 1 success, 2 failed); blob |
+//! | 16 report | task | status `u8` (0 started, 1 success, 2 failed, 3 a call); blob |
 //! | 17 threw | task | blobs of texts: class, message, what is told, traceback |
 //!
 //! # To the worker

@@ -45,7 +45,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. Raised by every change of a frame: ends of two versions refuse each other.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// How many names each end may number.
 pub const NAMES: u32 = 4096;
@@ -225,6 +225,8 @@ pub enum ToWorker<'a> {
         plan: &'a [u8],
         /// How often a worker with unfinished tasks gives a sign of life, in milliseconds.
         beat: u32,
+        /// Whether the worker is to connect once more, for an [`Exchange`](super::exchange::Exchange), before it is ready.
+        exchange: bool,
     },
     /// `text` is meant by `number` from now on.
     Name {
@@ -437,9 +439,9 @@ pub enum FromWorker<'a> {
     Report {
         /// The task.
         task: u64,
-        /// 0 started, 1 success, 2 failed.
+        /// 0 started, 1 success, 2 failed; 3, where live spans are sent, a durable call that is over.
         status: u8,
-        /// As `Report::read` of the core's event log takes it.
+        /// As `Report::read` of the core's event log takes it, or `CallReport::read`.
         #[serde(borrow, with = "serde_bytes")]
         what: &'a [u8],
     },

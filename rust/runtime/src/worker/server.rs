@@ -6,6 +6,7 @@
 //! thread never waits for the worker, except for its start and end. *Constraint*: `wake` is called on these threads, once for
 //! everything that came since the host last took something.
 
+use super::exchange::Exchange;
 use super::frames::{FromWorker, ToWorker};
 use super::output::{LogLine, Output};
 use super::process::{Process, describe, resident};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub memory: Option<u64>,
     /// How long it may take to end when it is stopped.
     pub grace: Duration,
+    /// Whether there are resources of the other language to be asked.
+    pub exchange: bool,
 }
 
 /// Why there is no worker, or none any more.
@@ -328,6 +331,7 @@ pub struct Worker {
     /// A process that was asked to end, and how long it may take.
     ending: Option<(Process, Instant)>,
     printing: Option<Printing>,
+    exchange: Option<Arc<Exchange>>,
 }
 
 impl Worker {
@@ -351,6 +355,7 @@ impl Worker {
         settings: Settings,
         wake: Box<dyn Fn() + Send + Sync>,
         socket: UnixStream,
+        exchange: Option<Exchange>,
         process: Process,
         printing: Printing,
     ) -> io::Result<Worker> {
@@ -380,6 +385,7 @@ impl Worker {
             others: Vec::new(),
             ending: None,
             printing: Some(printing),
+            exchange: exchange.map(Arc::new),
         };
         let watching = Arc::clone(&shared);
         worker.watcher = Some(spawn("py-worker-watch", move || watching.watch(process))?);
@@ -394,6 +400,11 @@ impl Worker {
     /// Its process.
     pub fn process(&self) -> u32 {
         self.shared.process_id
+    }
+
+    /// The connection for questions about resources, if the settings ask for one.
+    pub fn exchange(&self) -> Option<Arc<Exchange>> {
+        self.exchange.clone()
     }
 
     /// Sends a batch of records (see [`flat`]) and returns its number. Never waits.
@@ -496,6 +507,9 @@ impl Worker {
             process.kill();
         }
         let _ = self.shared.socket.shutdown(std::net::Shutdown::Both);
+        if let Some(exchange) = &self.exchange {
+            exchange.end();
+        }
         lock(&self.shared.outgoing).closed = true;
         self.shared.outgoing_changed.notify_all();
         self.shared.output.wait_for_end(TICK);

@@ -5,6 +5,7 @@
 //! *Constraint*: the process ends with the thread that begins it, at the latest, so that is the host's own. Waiting is done in
 //! parts, as long as the host likes, so that it can turn to something else in between: to a cancellation, or another worker.
 
+use super::exchange::Exchange;
 use super::frames::{FromWorker, PROTOCOL, ToWorker};
 use super::output::Output;
 use super::process::{Process, describe};
@@ -49,7 +50,7 @@ pub struct Starting {
     // Ended in this order when the start is given up: what the process printed is read to its end.
     process: Process,
     printing: Printing,
-    /// Where it comes in; gone when it has.
+    /// Where it comes in; gone when all its connections have.
     door: Option<Door>,
     socket: Option<UnixStream>,
     /// What it has not taken of the greeting.
@@ -126,7 +127,7 @@ impl Starting {
     pub fn wait(mut self: Box<Self>, limit: Duration) -> Result<Progress, WorkerError> {
         match self.advance(Instant::now() + limit) {
             Ok(None) => Ok(Progress::Starting(self)),
-            Ok(Some(socket)) => {
+            Ok(Some((socket, exchange))) => {
                 let Starting {
                     settings,
                     wake,
@@ -134,7 +135,7 @@ impl Starting {
                     printing,
                     ..
                 } = *self;
-                Worker::over(settings.clone(), wake, socket, process, printing)
+                Worker::over(settings.clone(), wake, socket, exchange, process, printing)
                     .map(Progress::Ready)
                     .map_err(|error| failed(&settings, &format!("no thread can be started: {error}")))
             }
@@ -148,16 +149,18 @@ impl Starting {
     }
 
     /// Goes on until it is ready, and gives its connection, or until the time has come.
-    fn advance(&mut self, pause: Instant) -> Result<Option<UnixStream>, String> {
+    fn advance(&mut self, pause: Instant) -> Result<Option<(UnixStream, Option<Exchange>)>, String> {
         loop {
             let left = pause.min(self.until).saturating_duration_since(Instant::now());
             let ready = match &self.door {
-                Some(door) => {
+                Some(door) if self.socket.is_none() => {
                     self.socket = door
                         .accept(left.min(LOOK))
                         .map_err(|error| format!("its connection failed ({error})"))?;
                     if self.socket.is_some() {
-                        self.door = None;
+                        if !self.settings.exchange {
+                            self.door = None;
+                        }
                         self.unsent = greeting(&self.settings)?;
                     } else if let Some(status) = self.process.ended() {
                         self.printing.output.wait_for_end(LAST_MOMENTS);
@@ -165,14 +168,15 @@ impl Starting {
                     }
                     false
                 }
-                None => self.talk(left)?,
+                _ => self.talk(left)?,
             };
             if ready {
-                return Ok(self.socket.take());
+                let exchange = self.second_connection()?;
+                return Ok(self.socket.take().map(|socket| (socket, exchange)));
             }
             let now = Instant::now();
             if now >= self.until {
-                let what = if self.door.is_some() {
+                let what = if self.socket.is_none() {
                     "did not connect"
                 } else {
                     "was not ready"
@@ -182,6 +186,16 @@ impl Starting {
             if now >= pause {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Takes the connection that a worker has made before it says that it is ready.
+    fn second_connection(&mut self) -> Result<Option<Exchange>, String> {
+        let Some(door) = self.door.take() else { return Ok(None) };
+        match door.accept(Duration::ZERO) {
+            Ok(Some(socket)) => Ok(Some(Exchange::over(socket))),
+            Ok(None) => Err("it did not connect for questions about resources".to_owned()),
+            Err(error) => Err(format!("its connection for questions about resources failed ({error})")),
         }
     }
 
@@ -246,6 +260,7 @@ fn greeting(settings: &Settings) -> Result<Vec<u8>, String> {
         agent: &settings.agent,
         task: &settings.task,
         plan: &settings.plan,
+        exchange: settings.exchange,
         beat: (settings.silence.as_millis() / 4).clamp(50, 5_000) as u32,
     };
     stream::put(&hello, &mut bytes).map_err(|error| format!("its plan is {error}"))?;

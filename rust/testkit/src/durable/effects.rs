@@ -97,6 +97,7 @@ impl Attempt {
                 if let Some(books) = &mut self.books {
                     books.record(slot, ticket, &record);
                 }
+                self.unpolled.remove(&(key.clone(), record.tail.to_vec()));
                 self.written.entry(key).or_default().push_back((slot, ticket, *record));
             }
             Effect::CallReady { task, key, call, step } => {

@@ -13,14 +13,17 @@ import time
 from flink_agents.api.agents.agent import Agent
 from flink_agents.api.decorators import action
 from flink_agents.api.events.event import Event, InputEvent, OutputEvent
+from flink_agents.api.events.event_type import EventType
 from flink_agents.api.function import JavaFunction
 from flink_agents.api.runner_context import RunnerContext
 from flink_agents.api.trace import ExecutionReporters
 
 from asking_agents import Asks, Limited
 from failing_agents import Failing, FailingAsync, FailingBeside, FailingCalls, FailingMixed, FailingOddly
+from foreign_agents import UsesJava
 from journalled_agents import Beside, Books, MixedBooks, OddCalls
 
+BEGUN = "org.apache.flink.agents.embedded.BeginEventsTest$JavaActions"
 JAVA = "org.apache.flink.agents.embedded.PythonTest$JavaActions"
 
 
@@ -549,6 +552,27 @@ class P3a(Agent):
         ctx.send_event(OutputEvent(output={"id": v["id"], "text": await ctx.durable_execute_async(_slow_async, v["text"])}))
 
 
+class Begun(Agent):
+    """What a run begins with is an output of Python and of Java; with agent-run.begin-event."""
+
+    @action(InputEvent.EVENT_TYPE)
+    @staticmethod
+    def work(event: Event, ctx: RunnerContext) -> None:
+        value = InputEvent.from_event(event).input
+        ctx.short_term_memory.set("last.input", value)
+        ctx.send_event(OutputEvent(output=value))
+
+    @action(EventType.AgentRunBeginEvent)
+    @staticmethod
+    def begin(event: Event, ctx: RunnerContext) -> None:
+        ctx.send_event(OutputEvent(output=["python", event.attributes]))
+
+    @action(EventType.AgentRunBeginEvent, target=JavaFunction.for_action(BEGUN, "begin"))
+    @staticmethod
+    def begin_in_java(event: Event, ctx: RunnerContext) -> None:
+        pass
+
+
 class Reports(Agent):
     """Two actions, one of which waits; both report to the execution trace. Fails for "fail"."""
 
@@ -581,7 +605,7 @@ def from_java(event: Event, ctx: RunnerContext) -> None:
 AGENTS = (
     Echo, Walker, AsyncWalker, CallWalker, Meets, Calls, Late, Fails, BadManners, AsyncFork, Mixed, Conditions, Counts, Where, Eats,
     Talks, P1, P2, P3, P3a, ManyPaths, Books, Beside, OddCalls, MixedBooks,
-    Reports, Asks, Limited, Failing, FailingAsync, FailingCalls, FailingBeside, FailingMixed, FailingOddly,
+    Reports, Begun, Asks, Limited, UsesJava, Failing, FailingAsync, FailingCalls, FailingBeside, FailingMixed, FailingOddly,
 )
 
 

@@ -71,6 +71,8 @@ pub(super) struct JournalledCall {
     pub(super) had_begun: bool,
     /// Its last record; 0 if it has none of this attempt.
     ticket: Ticket,
+    /// The ticket of what it brought, if the completion of its action would say all of that record: 0 if not.
+    spare: Ticket,
     /// What it brought, where the action may be tried again; open until then.
     ending: Ending,
 }
@@ -150,6 +152,7 @@ impl<R: Router> Machine<R> {
             state: CallState::Waiting,
             had_begun: false,
             ticket: 0,
+            spare: 0,
             ending: Ending::Open,
         });
         let key = state.key;
@@ -198,10 +201,13 @@ impl<R: Router> Machine<R> {
                 } else {
                     CallStatus::Succeeded
                 };
+                // A first record of the run, as one may be that follows a divergence, has to stay.
+                let begun = self.has_begun(key);
                 let ticket = self.write_call(key, index, call, status, outcome.payload.to_vec());
                 let keeps = self.may_retry(index);
                 if let Some(ended) = self.journalled(index, call) {
                     ended.ticket = ticket;
+                    ended.spare = if begun { ticket } else { 0 };
                     if keeps {
                         ended.ending = Ending::of(outcome.failed, outcome.payload);
                     }
@@ -354,6 +360,41 @@ impl<R: Router> Machine<R> {
         });
         let after = call.after;
         self.write(key, &tail, after, body)
+    }
+
+    /// An action completes: what its last calls brought, as far as the host has not polled it, is not written. A completed action
+    /// does not run again, so nobody would ask for it; and until the host polls, the record was in no store.
+    pub(super) fn leave_out_results(&mut self, key: KeySlot, index: TaskIndex) {
+        let calls = self.tasks[index as usize]
+            .journalled
+            .as_ref()
+            .map_or(&[][..], |calls| &calls.0);
+        let mut spare: Vec<Ticket> = calls
+            .iter()
+            .map(|call| call.spare)
+            .filter(|ticket| *ticket != 0)
+            .collect();
+        spare.sort_unstable();
+        let (Some(first), Some(journal)) = (spare.first(), &mut self.keys[key.0 as usize].journal) else {
+            return;
+        };
+        // Records stand in the order of their tickets, and these among the last: what is before them is not looked at.
+        let earlier = |effect: &Effect| matches!(effect, Effect::Record { ticket, .. } if ticket < first);
+        let from = self.effects.iter().rposition(earlier).map_or(0, |at| at + 1);
+        let is_spare = |ticket: &Ticket| spare.binary_search(ticket).is_ok();
+        for effect in self.effects.split_off(from) {
+            match effect {
+                Effect::Record { ticket, .. } if is_spare(&ticket) => {
+                    if let Ok(at) = journal
+                        .unacknowledged
+                        .binary_search_by_key(&ticket, |record| record.ticket)
+                    {
+                        journal.unacknowledged.remove(at);
+                    }
+                }
+                effect => self.effects.push_back(effect),
+            }
+        }
     }
 
     /// Starts calls that waited for acknowledgements.

@@ -39,6 +39,7 @@ impl<R: Router> Machine<R> {
         let key = self.tasks[index as usize].key;
         let tail = self.tail_of(index);
         self.check_calls_left(key, &tail);
+        self.leave_out_results(key, index);
         let body = RecordBody::Completion(self.completion(&self.tasks[index as usize], values));
         let task = &self.tasks[index as usize];
         if task.journalled.is_none()

@@ -105,6 +105,8 @@ impl KeyJournal {
 #[derive(Debug)]
 pub(crate) struct Journal {
     pub(super) settings: JournalSettings,
+    /// Records that the restored snapshots need are not there.
+    pub(super) has_holes: bool,
     written: Ticket,
     /// By action: whether it made a durable call when it ran last, and that was the first of its run to be written.
     calls_first: Vec<bool>,
@@ -116,6 +118,7 @@ impl Journal {
     pub(super) fn new(settings: JournalSettings, actions: usize) -> Journal {
         Journal {
             settings,
+            has_holes: false,
             written: 0,
             calls_first: vec![false; actions],
             buffer: Vec::new(),
@@ -171,6 +174,19 @@ impl<R: Router> Machine<R> {
             (_, None) => {}
         }
         Ok(())
+    }
+
+    /// The store no longer has records that the restored snapshots need, and the job goes on without them: what is left of their
+    /// runs may not fit, through no fault of the agent's.
+    pub fn handle_missing_history(&mut self) {
+        if let Some(journal) = &mut self.journal {
+            journal.has_holes = true;
+        }
+    }
+
+    /// Whether that was said.
+    pub fn misses_history(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.has_holes)
     }
 
     /// The store has a record for good.

@@ -402,18 +402,22 @@ impl<R: Router> Machine<R> {
 
     pub(super) fn tell_divergence(&mut self, key: KeySlot, run: u64, what: &str) {
         const HOW: &str = "Is there something in the action that comes out differently each time, a clock or a random number outside of durable calls? Or was the agent changed?";
-        let fails = self
-            .journal
-            .as_ref()
-            .is_some_and(|journal| journal.settings.on_divergence == OnDivergence::Fail);
+        const HOLES: &str = "The journal has holes: records that the restored checkpoint needs are no longer there, so what is left of this run may be only a part.";
+        let all = self.journal.as_ref();
+        let fails = all.is_some_and(|journal| journal.settings.on_divergence == OnDivergence::Fail);
+        let how = if all.is_some_and(|journal| journal.has_holes) {
+            HOLES
+        } else {
+            HOW
+        };
         if fails {
             let reason = format!(
-                "Run {run} does not match its journal: {what}. {HOW} With `action-state.on-divergence: reexecute` such a run goes on without the rest of its journal"
+                "Run {run} does not match its journal: {what}. {how} With `action-state.on-divergence: reexecute` such a run goes on without the rest of its journal"
             );
             return self.fail(key, reason);
         }
         let reason = format!(
-            "Run {run} does not match its journal: {what}. What no longer fits is dropped from the journal, and may be done a second time. {HOW}"
+            "Run {run} does not match its journal: {what}. What no longer fits is dropped from the journal, and may be done a second time. {how}"
         );
         self.effects.push_back(Effect::Diverged { key, reason });
     }

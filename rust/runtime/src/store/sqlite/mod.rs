@@ -291,6 +291,11 @@ impl Session for SqliteSession {
         lock(&self.attempt.progress).marker(recovered, heard, oldest)
     }
 
+    fn unreadable(&self, key_group: u16, position: Position, reason: &str) -> StoreError {
+        let place = format!("{}, key group {key_group}", self.store.settings.place());
+        errors::row(&place, "record", position.0 as i64, reason)
+    }
+
     fn prune(&mut self, marker: &[u8]) -> Result<(), StoreError> {
         self.attempt.gate.check()?;
         let marker = lock(&self.attempt.progress).own(marker)?;

@@ -4,7 +4,7 @@ use super::row::{self, ClaimRow};
 use super::{Attempt, KIND, SqliteSettings, StoreError, errors, lock, schema};
 use crate::store::claims::{Claim, Claims};
 use crate::store::marker;
-use crate::store::{Lineage, MissingHistory, Position};
+use crate::store::{Lineage, Position};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,12 +58,9 @@ impl Plan {
         Ok(plan)
     }
 
-    /// What has to be read is there.
+    /// What has to be read is there, or need not be.
     fn check(&self, place: &str, attempt: &Attempt, rows: &[ClaimRow]) -> Result<(), StoreError> {
         let request = &attempt.request;
-        if request.missing_history == MissingHistory::Reexecute {
-            return Ok(());
-        }
         let first = *request.key_groups.start();
         let pruned = |row: &&ClaimRow| row.operator == request.operator && row.pruned_before > Position(0);
         for row in rows.iter().filter(pruned) {
@@ -75,7 +72,7 @@ impl Plan {
                 if row.claim.key_groups.contains(&key_group)
                     && let Some(error) = marker::missing(KIND, place, key_group, *start, row.pruned_before)
                 {
-                    return Err(error);
+                    return attempt.gate.miss(request.missing_history, error);
                 }
             }
         }

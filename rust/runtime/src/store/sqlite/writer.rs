@@ -6,7 +6,7 @@ use super::schema::{self, StoreId};
 use super::{Attempt, ErrorKind, KIND, Queue, SqliteSettings, StoreError, Task, error, errors, lock, row};
 use crate::store::claims::{Claim, Claims};
 use crate::store::request;
-use crate::store::{Acked, Append, MissingHistory, Position, marker};
+use crate::store::{Acked, Append, Position, marker};
 use rusqlite::{Connection, Statement, params};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -308,10 +308,13 @@ impl Writer {
         };
         let rows = row::claims(&self.place, &file.connection, 0)?;
         let known = lock(&attempt.progress).opened(file.id, next);
-        let plan = match known || request.missing_history == MissingHistory::Reexecute {
-            true => Plan::new(&self.place, attempt, &claim, &rows),
-            false => Err(marker::foreign(KIND, &self.place)),
+        let plan = match known {
+            true => Ok(()),
+            false => attempt
+                .gate
+                .miss(request.missing_history, marker::foreign(KIND, &self.place)),
         };
+        let plan = plan.and_then(|()| Plan::new(&self.place, attempt, &claim, &rows));
         match plan {
             Ok(plan) => commit.plans.push((attempt.clone(), plan)),
             Err(error) => {

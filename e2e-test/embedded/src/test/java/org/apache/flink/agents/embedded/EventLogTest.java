@@ -1,7 +1,6 @@
 package org.apache.flink.agents.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -11,10 +10,11 @@ import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventType;
@@ -29,10 +29,9 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
 import org.apache.logging.log4j.Level;
-import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.core.LogEvent;
-import org.apache.logging.log4j.core.LoggerContext;
 import org.apache.logging.log4j.core.appender.AbstractAppender;
+import org.apache.logging.log4j.core.appender.AppenderLoggingException;
 import org.apache.logging.log4j.core.config.LoggerConfig;
 import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.AfterEach;
@@ -187,19 +186,94 @@ class EventLogTest {
     }
 
     @Test
-    void aDirectoryThatCannotBeMadeFailsTheTaskByName() throws Exception {
+    void aDirectoryThatCannotBeMadeLosesLinesUntilItCanAndTheJobGoesOn() throws Exception {
+        final Kept warnings = Kept.warnings();
         final Path file = Files.createFile(directory.resolve("file"));
-        assertThatThrownBy(() -> job(Map.of("baseLogDir", file.resolve("below").toString())).open())
-                .hasStackTraceContaining(file.toString())
-                .hasStackTraceContaining("baseLogDir");
+        final Path logs = file.resolve("below");
+        final Harness<String, String> harness = job(Map.of("baseLogDir", logs.toString())).open();
+        assertThat(warnings.messages).singleElement().asString().contains(logs.toString(), "Not a directory", "option baseLogDir");
+        harness.in("k/a");
+        harness.mails();
+        Files.delete(file);
+        while (!Files.exists(logs)) {
+            harness.in("k/b");
+            harness.mails();
+            LockSupport.parkNanos(10_000_000);
+        }
+        // Nothing of this one is lost.
+        harness.in("k/c");
+        harness.mails();
+        harness.close();
+        assertThat(Lines.types(Lines.in(logs))).contains("_input_event", "my.step", "_output_event");
+        final int written = Lines.in(logs).size();
+        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(3L * harness.out().size() - written).isPositive();
+        assertThat(warnings.messages).hasSize(2);
+        assertThat(warnings.messages.get(1)).contains("is written again");
     }
 
     @Test
-    void aDirectoryThatIsReadOnlyFailsTheTaskByName() {
+    void aDirectoryThatIsReadOnlyLosesLinesAndTheJobGoesOn() throws Exception {
+        final Kept warnings = Kept.warnings();
         // Also for root, for whom permissions of files are none.
-        assertThatThrownBy(() -> job(Map.of("baseLogDir", "/sys/kernel/logs")).open())
-                .hasStackTraceContaining("/sys/kernel/logs")
-                .hasStackTraceContaining("be writable, where the tasks run");
+        final Harness<String, String> harness = job(Map.of("baseLogDir", "/sys/kernel/logs")).open();
+        harness.in("k/a");
+        harness.mails();
+        assertThat(harness.out()).containsExactly("done");
+        harness.close();
+        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(3);
+        assertThat(warnings.messages)
+                .singleElement()
+                .asString()
+                .contains("/sys/kernel/logs/events-", "option baseLogDir", "The job goes on", "event-log.level: OFF");
+    }
+
+    /** Takes no line before it is let go. */
+    private static final class Slow extends AbstractAppender {
+        private final CountDownLatch begun = new CountDownLatch(1);
+        private final CountDownLatch released = new CountDownLatch(1);
+        private final AtomicLong taken = new AtomicLong();
+
+        Slow() {
+            super("slow", null, null, false, Property.EMPTY_ARRAY);
+            start();
+        }
+
+        @Override
+        public void append(final LogEvent event) {
+            begun.countDown();
+            try {
+                released.await();
+            } catch (final InterruptedException e) {
+                throw new AppenderLoggingException(e);
+            }
+            taken.incrementAndGet();
+        }
+    }
+
+    @Test
+    void aFullQueueDropsEventsAndCountsThemWhereItIsToldTo() throws Exception {
+        final Slow slow = new Slow();
+        final LoggerConfig logger = new LoggerConfig(LOGGER, Level.INFO, false);
+        logger.addAppender(slow, null, null);
+        Kept.context().getConfiguration().addLogger(LOGGER, logger);
+        Kept.context().updateLoggers();
+        final Harness<String, String> harness = job(Map.of("event-log.queue-size", 1, "event-log.on-full", "drop")).open();
+        harness.in("k/first");
+        harness.mails();
+        slow.begun.await();
+        // Nobody takes anything now: one event may wait, or what was handed over with it.
+        for (int i = 0; i < 5; i++) {
+            harness.in("k/" + i);
+            harness.mails();
+        }
+        assertThat(harness.out()).hasSize(6);
+        final long dropped = counter(harness, "eventLogDroppedEvents");
+        assertThat(dropped).isPositive();
+        slow.released.countDown();
+        harness.close();
+        assertThat(counter(harness, "eventLogDroppedEvents")).isEqualTo(dropped);
+        assertThat(counter(harness, "eventLogWriteFailures")).isZero();
+        assertThat(slow.taken.get()).isEqualTo(3L * 6 - dropped);
     }
 
     @Test
@@ -255,29 +329,10 @@ class EventLogTest {
         }
     }
 
-    /** Keeps messages. */
-    private static final class Kept extends AbstractAppender {
-        private final List<String> messages = Collections.synchronizedList(new ArrayList<>());
-
-        Kept() {
-            super("kept", null, null, false, Property.EMPTY_ARRAY);
-            start();
-        }
-
-        @Override
-        public void append(final LogEvent event) {
-            messages.add(event.getMessage().getFormattedMessage());
-        }
-    }
-
-    private static LoggerContext context() {
-        return (LoggerContext) LogManager.getContext(EventLogTest.class.getClassLoader(), false);
-    }
-
     @AfterEach
     void forgetLogger() {
         System.clearProperty("log.file");
-        context().reconfigure();
+        Kept.context().reconfigure();
     }
 
     @Test
@@ -285,8 +340,8 @@ class EventLogTest {
         final Kept kept = new Kept();
         final LoggerConfig logger = new LoggerConfig(LOGGER, Level.INFO, false);
         logger.addAppender(kept, null, null);
-        context().getConfiguration().addLogger(LOGGER, logger);
-        context().updateLoggers();
+        Kept.context().getConfiguration().addLogger(LOGGER, logger);
+        Kept.context().updateLoggers();
         try (Harness<String, String> harness = job(Map.of()).open()) {
             harness.in("k/a");
             harness.mails();
@@ -301,6 +356,46 @@ class EventLogTest {
         assertThat(line.get("jobId").asText()).hasSize(32);
     }
 
+    /** Takes nothing, and says so. */
+    private static final class Refusing extends AbstractAppender {
+        Refusing() {
+            super("refusing", null, null, false, Property.EMPTY_ARRAY);
+            start();
+        }
+
+        @Override
+        public void append(final LogEvent event) {
+            throw new AppenderLoggingException("refused on purpose");
+        }
+    }
+
+    @Test
+    void linesThatALoggerRefusesAreCounted() throws Exception {
+        final LoggerConfig logger = new LoggerConfig(LOGGER, Level.INFO, false);
+        logger.addAppender(new Refusing(), null, null);
+        Kept.context().getConfiguration().addLogger(LOGGER, logger);
+        Kept.context().updateLoggers();
+        losesItsLines();
+    }
+
+    @Test
+    void aFullDiskUnderTheFileBesideThatOfTheProcessIsCounted() throws Exception {
+        System.setProperty("log.file", directory.resolve("taskmanager.log").toString());
+        Files.createSymbolicLink(directory.resolve("taskmanager.log.event-log.log"), Path.of("/dev/full"));
+        Kept.context().reconfigure();
+        losesItsLines();
+    }
+
+    private void losesItsLines() throws Exception {
+        final Harness<String, String> harness = job(Map.of()).open();
+        harness.in("k/a");
+        harness.in("k/b");
+        harness.mails();
+        assertThat(harness.out()).hasSize(2);
+        harness.close();
+        assertThat(counter(harness, "eventLogWriteFailures")).isEqualTo(6);
+    }
+
     @Test
     void withoutALoggerOfItsNameTheLogGetsAFileBesideThatOfTheProcess() throws Exception {
         final Path file = directory.resolve("taskmanager.log");
@@ -308,7 +403,7 @@ class EventLogTest {
         final Path log = directory.resolve("taskmanager.log.event-log.log");
         for (int round = 1; round <= 2; round++) {
             // As when log4j2 has seen that its file has changed: what was added is gone.
-            context().reconfigure();
+            Kept.context().reconfigure();
             try (Harness<String, String> harness = job(Map.of()).open()) {
                 harness.in("k/a");
                 harness.in("k/b");

@@ -16,6 +16,7 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
+import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.api.common.BatchShuffleMode;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.RuntimeExecutionMode;
@@ -72,9 +73,18 @@ class JournalJobsTest {
     }
 
     static Configuration config(final String backend, final long checkpointInterval) {
+        final Configuration config = withoutCheckpoints(backend);
+        config.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(checkpointInterval));
+        return config;
+    }
+
+    /**
+     * With a long interval there may be a checkpoint at the start nevertheless. A restart is not for {@link Cluster#run} then, whose
+     * sink needs checkpoints.
+     */
+    static Configuration withoutCheckpoints(final String backend) {
         final Configuration config = new Configuration();
         config.set(StateBackendOptions.STATE_BACKEND, backend);
-        config.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(checkpointInterval));
         config.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         config.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 20);
         config.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ofMillis(5));
@@ -82,6 +92,10 @@ class JournalJobsTest {
     }
 
     private Map<String, String> store(final String store) {
+        return store(store, directory);
+    }
+
+    static Map<String, String> store(final String store, final Path directory) {
         final Map<String, String> options = new HashMap<>();
         options.put("actionStateStoreBackend", store);
         options.put("sqlite.path", directory.resolve("journal.sqlite").toString());
@@ -90,12 +104,31 @@ class JournalJobsTest {
 
     static DataStream<Object> job(
             final StreamExecutionEnvironment flink, final int records, final RateLimiterStrategy rate, final Map<String, String> options) {
+        return job(flink, new Bookkeeper(), records, rate, options);
+    }
+
+    static DataStream<Object> job(
+            final StreamExecutionEnvironment flink,
+            final Agent agent,
+            final int records,
+            final RateLimiterStrategy rate,
+            final Map<String, String> options) {
         final DataGeneratorSource<String> source = new DataGeneratorSource<>(JournalJobsTest::input, records, rate, Types.STRING);
         final DataStream<String> stream =
                 flink.fromSource(source, WatermarkStrategy.noWatermarks(), "records").setParallelism(1);
         final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(flink);
         options.forEach(agents.getConfig()::setStr);
-        return agents.fromDataStream(Cluster.spread(stream, TestAgents::keyOf), TestAgents::keyOf).apply(new Bookkeeper()).toDataStream();
+        return agents.fromDataStream(Cluster.spread(stream, TestAgents::keyOf), TestAgents::keyOf).apply(agent).toDataStream();
+    }
+
+    /** What goes on from a savepoint. */
+    static Configuration restoring(final String savepoint) {
+        return restoring(savepoint, config("hashmap", 25));
+    }
+
+    static Configuration restoring(final String savepoint, final Configuration config) {
+        config.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
+        return config;
     }
 
     @ParameterizedTest
@@ -139,9 +172,7 @@ class JournalJobsTest {
         final List<Object> outputs = new ArrayList<>(firstOutputs);
         assertThat(outputs).as("outputs of the first job").hasSizeLessThan(1_000);
 
-        final Configuration config = config("hashmap", 25);
-        config.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
-        final StreamExecutionEnvironment second = Cluster.env(after, config);
+        final StreamExecutionEnvironment second = Cluster.env(after, restoring(savepoint));
         final Queue<Object> secondOutputs =
                 Cluster.emitted(job(second, 1_000, RateLimiterStrategy.perCheckpoint(10), store(store)));
         second.execute("goes on");
@@ -173,9 +204,7 @@ class JournalJobsTest {
         final List<Queue<Object>> outputs = new ArrayList<>();
         final List<JobClient> forks = new ArrayList<>();
         for (final String name : List.of("one", "other")) {
-            final Configuration config = config("hashmap", 25);
-            config.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
-            final StreamExecutionEnvironment fork = Cluster.env(2, config);
+            final StreamExecutionEnvironment fork = Cluster.env(2, restoring(savepoint));
             outputs.add(Cluster.emitted(job(fork, records, RateLimiterStrategy.perCheckpoint(10), options)));
             forks.add(fork.executeAsync(name));
         }

@@ -70,6 +70,9 @@ class JournalTest {
                         .as("attempt %s", attempt)
                         .containsExactlyInAnyOrder(
                                 Bookkeeper.output("a/1", 1), Bookkeeper.output("b/2", 1), Bookkeeper.output("a/3", 2));
+                final long executed = EventLogTest.counter(harness, "numOfActionsExecuted");
+                assertThat(executed).isPositive();
+                assertThat(EventLogTest.counter(harness, "numOfActionsReplayed")).isEqualTo(attempt == 0 ? 0 : executed);
             }
         }
         assertThat(Bookkeeper.checkLedger()).isZero();
@@ -93,6 +96,7 @@ class JournalTest {
     @ValueSource(strings = {"memory", "sqlite"})
     void atWhateverStepItFailsOnlyCallsInFlightAreMadeAgain(final String store) throws Exception {
         int reconciled = 0;
+        long replayed = 0;
         for (int failing = 1; failing <= 18; failing++) {
             Bookkeeper.reset();
             final Harness.Job<String, String> job = books(store);
@@ -105,6 +109,8 @@ class JournalTest {
                     harness.in("a/1");
                     assertThat(harness.await(1)).as("failure at step %s", failing).containsExactly(Bookkeeper.output("a/1", 1));
                     done = true;
+                    replayed += EventLogTest.counter(harness, "numOfCallsReplayed");
+                    assertThat(EventLogTest.counter(harness, "numOfDivergences")).isZero();
                 } catch (final RuntimeException e) {
                     assertThat(e).hasMessageContaining("A failure that the test asked for");
                     failures++;
@@ -118,6 +124,7 @@ class JournalTest {
         }
         // At both steps of the call that has one, and right after it: its result is on its way each time.
         assertThat(reconciled).as("reconcilers asked").isEqualTo(3);
+        assertThat(replayed).as("calls whose record was used").isPositive();
     }
 
     @ParameterizedTest

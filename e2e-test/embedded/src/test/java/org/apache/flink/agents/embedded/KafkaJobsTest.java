@@ -22,7 +22,6 @@ import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
-import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -109,9 +108,7 @@ class KafkaJobsTest {
         final List<Object> outputs = new ArrayList<>(firstOutputs);
         assertThat(outputs).as("outputs of the first job").hasSizeLessThan(1_200);
 
-        final Configuration config = JournalJobsTest.config("hashmap", 25);
-        config.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
-        final StreamExecutionEnvironment second = Cluster.env(2, config);
+        final StreamExecutionEnvironment second = Cluster.env(2, JournalJobsTest.restoring(savepoint));
         final Queue<Object> secondOutputs =
                 Cluster.emitted(JournalJobsTest.job(second, 1_200, RateLimiterStrategy.perCheckpoint(100), store()));
         second.execute("goes on");
@@ -256,6 +253,11 @@ class KafkaJobsTest {
         replicas.put("kafkaActionStateTopicReplicationFactor", "3");
         assertThat(failure(replicas)).contains("creating the topic", "InvalidReplicationFactor");
         assertThat(Bookkeeper.ledger()).isEmpty();
+    }
+
+    @Test
+    void aResultOfTenMegabytesTakesALargerLimitAndComesFromTheTopicAfterAFailure() throws Exception {
+        LargeResultsTest.checkWithALargerLimit(store());
     }
 
     @Test

@@ -2,10 +2,14 @@ package org.apache.flink.agents.embedded;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.net.httpserver.HttpServer;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -112,7 +116,7 @@ class MetricsTest {
     }
 
     /** The metrics of the agent's operator, by their names below it. */
-    private static Map<String, Metric> metrics(final JobID job) {
+    static Map<String, Metric> metrics(final JobID job) {
         return Cluster.metrics().findMetrics(job, "action-execute-operator").entrySet().stream()
                 .filter(entry -> SCOPE.matcher(entry.getKey()).matches())
                 .collect(Collectors.toMap(entry -> below(entry.getKey()), Map.Entry::getValue));
@@ -129,7 +133,7 @@ class MetricsTest {
         return metric == null ? null : ((Gauge<?>) metric).getValue();
     }
 
-    private static long count(final Map<String, Metric> metrics, final String name) {
+    static long count(final Map<String, Metric> metrics, final String name) {
         assertThat(metrics).containsKey(name);
         return ((Counter) metrics.get(name)).getCount();
     }
@@ -246,8 +250,25 @@ class MetricsTest {
     @Test
     void everyMetricIsDescribedAndEveryDescribedOneIsThere() throws Exception {
         released.countDown();
-        final JobClient java = start(journal());
-        java.getJobExecutionResult().get();
+        // The event log in files, and live spans, have some of their own.
+        final HttpServer receiver = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        receiver.createContext(
+                "/",
+                exchange -> {
+                    exchange.sendResponseHeaders(200, -1);
+                    exchange.close();
+                });
+        receiver.start();
+        final Map<String, String> options = new HashMap<>(journal());
+        options.put("baseLogDir", directory.resolve("logs").toString());
+        options.put("otlp.endpoint", "http://127.0.0.1:" + receiver.getAddress().getPort());
+        final JobClient java;
+        try {
+            java = start(options);
+            java.getJobExecutionResult().get();
+        } finally {
+            receiver.stop(0);
+        }
         final StreamExecutionEnvironment flink = Cluster.env(1, new Configuration());
         Cluster.emitted(PythonJobsTest.job(flink, "CallWalker", Map.of(), false));
         final JobID python = flink.execute("python").getJobID();

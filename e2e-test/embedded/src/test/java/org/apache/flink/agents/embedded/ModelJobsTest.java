@@ -6,15 +6,20 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.agents.integrations.ChatAgents;
 import org.apache.flink.agents.integrations.ModelServer;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Metric;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.api.Test;
@@ -36,18 +41,45 @@ class ModelJobsTest {
 
     @TempDir Path directory;
 
-    private static List<Object> run(final ModelServer server, final StreamExecutionEnvironment flink, final Map<String, String> options)
-            throws Exception {
+    private static DataStream<Object> job(
+            final ModelServer server, final StreamExecutionEnvironment flink, final Map<String, String> options) throws Exception {
         final DataGeneratorSource<String> source =
                 new DataGeneratorSource<>(JournalJobsTest::input, RECORDS, RateLimiterStrategy.noOp(), Types.STRING);
         final DataStream<String> stream =
                 flink.fromSource(source, WatermarkStrategy.noWatermarks(), "records").setParallelism(1);
         final AgentsExecutionEnvironment agents = AgentsExecutionEnvironment.getExecutionEnvironment(flink);
         options.forEach(agents.getConfig()::setStr);
-        return Cluster.run(
-                agents.fromDataStream(Cluster.spread(stream, TestAgents::keyOf), TestAgents::keyOf)
-                        .apply(ChatAgents.on(server, new ChatAgents.Asking()))
-                        .toDataStream());
+        return agents.fromDataStream(Cluster.spread(stream, TestAgents::keyOf), TestAgents::keyOf)
+                .apply(ChatAgents.on(server, new ChatAgents.Asking()))
+                .toDataStream();
+    }
+
+    private static List<Object> run(final ModelServer server, final StreamExecutionEnvironment flink, final Map<String, String> options)
+            throws Exception {
+        return Cluster.run(job(server, flink, options));
+    }
+
+    @Test
+    void tokensAreCountedForEachModelInItsActionsGroup() throws Exception {
+        final String script =
+                "{'rules': [{'when': {'round': 0}, 'answers': [{'tool_calls': [{'name': 'add', 'arguments': {'a': 1, 'b': 2}}],"
+                        + " 'usage': {'prompt': 5, 'completion': 1}}]},"
+                        + "{'answers': [{'text': 'said', 'usage': {'prompt': 11, 'completion': 3}}]}]}";
+        try (ModelServer server = ModelServer.start(script)) {
+            final StreamExecutionEnvironment flink = Cluster.env(1, new Configuration());
+            Cluster.emitted(job(server, flink, Map.of()));
+            final JobID job = flink.execute("counted").getJobID();
+            assertThat(tokens(job, "promptTokens")).isEqualTo(RECORDS * (5L + 11));
+            assertThat(tokens(job, "completionTokens")).isEqualTo(RECORDS * (1L + 3));
+        }
+    }
+
+    private static long tokens(final JobID job, final String name) {
+        final Pattern path = Pattern.compile(".*[.]action[.]chat_model_action[.]model[.][^.]+[.]" + name);
+        final Map<String, Metric> found = Cluster.metrics().findMetrics(job, name);
+        found.keySet().removeIf(identifier -> !path.matcher(identifier).matches());
+        assertThat(found).as(name).hasSize(1);
+        return ((Counter) found.values().iterator().next()).getCount();
     }
 
     @Test

@@ -5,8 +5,10 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.agents.Agent;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.api.configuration.Configuration;
 import org.apache.flink.agents.api.resource.ResourceDeclarations;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
@@ -187,6 +189,19 @@ public abstract class AgentsExecutionEnvironment {
     /** Takes a table as input; every row is its own key. */
     public AgentBuilder fromTable(Table input) {
         return fromTable(input, null);
+    }
+
+    /**
+     * Has somebody told what models say while they say it, in addition to what agents get. For built-in chats by the connections of the
+     * framework. One listener, before {@link #execute()}. An addition to the reference's API.
+     *
+     * @param listener told of each part, those of one answer in order, by another thread, which it must not hold up; what it
+     *     throws is logged
+     * @throws UnsupportedOperationException on Flink: nobody is there to read
+     */
+    public void onText(Consumer<TextPart> listener) {
+        throw new UnsupportedOperationException(
+                "onText works without Flink only: on Flink, what a model has said is in its ChatResponseEvent.");
     }
 
     /** Runs what has been built; returns when it is done (or submitted, for a detached job). */

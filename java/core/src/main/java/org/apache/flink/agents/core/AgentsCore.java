@@ -92,6 +92,8 @@ public final class AgentsCore implements AutoCloseable {
     public static final int DEAD_LETTER = 15;
     /** {@link #task()} has failed and is tried again: say {@link #backoffOver} after {@link #backoffMs}. */
     public static final int BACKOFF = 16;
+    /** A run of {@link #key()} is about to begin: say {@link #begin}, by what its short-term memory holds now (option agent-run.begin-event). */
+    public static final int BEGIN = 17;
 
     /** {@link #failed}: the host fails its task. */
     public static final int VERDICT_FAIL = 0;
@@ -153,6 +155,7 @@ public final class AgentsCore implements AutoCloseable {
     private final List<ActionDescriptor> actions;
     private final List<String> conditionAttributes;
     private final boolean hasConditions;
+    private final int memoryEvents;
     /** Effects in the buffer, and the one to be given out next. */
     private int count;
     private int next;
@@ -185,6 +188,7 @@ public final class AgentsCore implements AutoCloseable {
         this.conditionAttributes = new ArrayList<>();
         description.get("attributes").forEach(name -> conditionAttributes.add(name.asText()));
         this.hasConditions = description.path("has_conditions").asBoolean();
+        this.memoryEvents = description.path("memory_events").asInt();
     }
 
     /**
@@ -240,7 +244,7 @@ public final class AgentsCore implements AutoCloseable {
     }
 
     /**
-     * Merges the sources of configuration; see {@code docs/configuration.md} for their order.
+     * Merges the sources of configuration; see {@code docs/operations/configuration.md} for their order.
      *
      * @param request JSON object with {@code file_text}, {@code file_name}, {@code dynamic} and {@code environment}
      * @return JSON object with {@code conf_data} and {@code warnings}
@@ -278,6 +282,14 @@ public final class AgentsCore implements AutoCloseable {
     /** Whether the plan has conditions: then events are to be handed over with the attributes they read. */
     public boolean hasConditions() {
         return hasConditions;
+    }
+
+    /**
+     * Which uses of memory the host sends as events when an action ends: a bit each for values set in sensory and in short-term memory,
+     * and for values read of them, from the lowest one, which is also the order of the events.
+     */
+    public int memoryEvents() {
+        return memoryEvents;
     }
 
     /** Names of the top-level attributes that conditions read; other attributes need not be handed over. */
@@ -350,6 +362,30 @@ public final class AgentsCore implements AutoCloseable {
                     Natives.input(
                             handle, key, value, idHigh, idLow, hasTimestamp ? 1 : 0, timestamp, at, attributesLength,
                             address, room(), held ? 0 : 1));
+        } catch (final RuntimeException e) {
+            values.remove(value);
+            throw e;
+        }
+    }
+
+    /**
+     * The event before the input of the run that is about to begin, see {@link #BEGIN}; the arguments as for {@link #input}.
+     *
+     * @param type symbol of the event's type
+     */
+    public void begin(
+            final int key,
+            final int type,
+            final Object event,
+            final long idHigh,
+            final long idLow,
+            final ByteBuffer attributes,
+            final int attributesLength) {
+        final long at = addressOf(attributes, attributesLength);
+        final int value = values.add(event);
+        more = true;
+        try {
+            Natives.begin(handle, key, type, value, idHigh, idLow, at, attributesLength);
         } catch (final RuntimeException e) {
             values.remove(value);
             throw e;

@@ -5,13 +5,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * The event log of a core: lines are made, and files written, by threads of the library. The host hands over the attributes of
  * each event of which the core says {@link AgentsCore#logged()}, in that order; all else that a line says is known here.
  *
- * <p>A log without a {@link #path()} has lines for a thread of the host, by {@link #lines}. Appending is for the thread of the
+ * <p>A log without a {@link #path()} has lines for a thread of the host, by {@link #nextBlock} or {@link #lines}. Appending is for the thread of the
  * core, everything else for any. A log that cannot be written neither blocks nor fails anybody: events that it loses are counted.
  */
 public final class CoreEventLog implements AutoCloseable {
@@ -21,8 +22,14 @@ public final class CoreEventLog implements AutoCloseable {
     public static final int SUCCESS = 1;
     /** It has failed. */
     public static final int FAILED = 2;
+    /** In place of a status: a durable call is over, for live spans. */
+    public static final int CALL = 3;
 
     private static final byte[] NONE = new byte[32];
+    /** In place of a length: no lines follow. Less than it says how much room is missing. */
+    private static final int END = -1;
+    /** Room for lines that is kept: more than the library makes at a time, unless one line alone is longer. */
+    private static final int MOST_KEPT = 256 << 10;
     private static final byte[] NO_SPANS = new byte[16];
 
     private final AgentsCore core;
@@ -33,6 +40,8 @@ public final class CoreEventLog implements AutoCloseable {
     /** 0 if none are sent. */
     private final long spans;
     private byte[] lastSpans = NO_SPANS;
+    /** For the thread that takes lines. */
+    private byte[] room = new byte[0];
 
     private CoreEventLog(final AgentsCore core, final long handle) {
         this.core = core;
@@ -41,7 +50,7 @@ public final class CoreEventLog implements AutoCloseable {
     }
 
     /**
-     * Opens the log of a core, before its first input.
+     * Opens the log of a core, before its first input. Where a file cannot be written there is a {@link #report} at once.
      *
      * @param core whose events are logged
      * @param planJson its plan, which says what is logged and where
@@ -53,7 +62,7 @@ public final class CoreEventLog implements AutoCloseable {
      * @param silent whether nobody would see lines: none are made then
      * @return null if the plan logs nothing and names no {@code otlp.endpoint}
      * @throws IllegalArgumentException if an option is wrong
-     * @throws AgentsCoreException naming the file, if it cannot be opened
+     * @throws AgentsCoreException if there is no thread for it
      */
     public static CoreEventLog open(
             final AgentsCore core,
@@ -114,10 +123,12 @@ public final class CoreEventLog implements AutoCloseable {
      * known without.
      *
      * @param task of the action
-     * @param status {@link #STARTED}, {@link #SUCCESS} or {@link #FAILED}
+     * @param status {@link #STARTED}, {@link #SUCCESS}, {@link #FAILED} or {@link #CALL}
      * @param what an encoded list: type and name of what is executed, both null for the action itself; a map of metadata, or
-     *     null; category, type and message of what went wrong, each or null. Without a type the message is taken for one of Python,
-     *     with a traceback
+     *     null; category, type and message of what went wrong, each or null; a map of what live spans show besides, or nothing. Without
+     *     a type the message is taken for one of Python, with a traceback. Of a call: id of the function; its number among those of
+     *     the action; when it began and ended, in microseconds since 1970; whether it is replayed; type and message of what it threw,
+     *     both null if it returned
      */
     public void execution(final long task, final int status, final byte[] what) {
         Natives.eventLogExecution(core.handle(), task, status, what);
@@ -134,7 +145,7 @@ public final class CoreEventLog implements AutoCloseable {
         Natives.eventLogOrigin(core.handle(), high, low, traceparent.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Something that users should know of the sending of live spans, once; null if there is nothing. For the thread of the core. */
+    /** Something that users should know of the sending of live spans, once; null if there is nothing more. For the thread of the core. */
     public String spansReport() {
         final byte[] report = Natives.eventLogSpansReport(core.handle());
         return report == null ? null : new String(report, StandardCharsets.UTF_8);
@@ -155,21 +166,45 @@ public final class CoreEventLog implements AutoCloseable {
     }
 
     /**
-     * Waits for lines, as many as there are.
+     * Waits for lines, as many as there are. For one thread.
      *
      * @param millis how long at most; the list is empty then
-     * @param joined whether they are wanted as one text, with an end of line between them
      * @return null when the log is closed and there will be none any more
      */
-    public List<String> lines(final int millis, final boolean joined) {
-        final byte[] lines = Natives.eventLogLines(handle, millis, joined ? 1 : 0);
-        if (lines == null) {
-            return null;
+    public List<String> lines(final int millis) {
+        final int length = takeLines(millis, true);
+        return length < 0 ? null : Texts.decode(room, 0, length);
+    }
+
+    /**
+     * Waits for lines, each with an end of line, as many as there are: the first bytes of {@link #block()}. For one thread.
+     *
+     * @param millis how long at most
+     * @return how many bytes: 0 if there were none in time, negative when the log is closed and there will be none any more
+     */
+    public int nextBlock(final int millis) {
+        return takeLines(millis, false);
+    }
+
+    /** Where {@link #nextBlock} puts lines: until its next call. */
+    public byte[] block() {
+        return room;
+    }
+
+    private int takeLines(final int millis, final boolean framed) {
+        int length = Natives.eventLogLines(handle, millis, framed ? 1 : 0, room);
+        if (length < END) {
+            room = new byte[END - 1 - length];
+            length = Natives.eventLogLines(handle, millis, framed ? 1 : 0, room);
+        } else if (room.length > MOST_KEPT && length <= MOST_KEPT) {
+            room = Arrays.copyOf(room, MOST_KEPT);
         }
-        if (lines.length == 0) {
-            return List.of();
-        }
-        return joined ? List.of(new String(lines, StandardCharsets.UTF_8)) : Texts.decode(lines, 0);
+        return length;
+    }
+
+    /** So many of the lines that were taken last could not be written: they are counted as {@link #failures()}. */
+    public void lost(final int lines) {
+        Natives.eventLogLost(handle, lines);
     }
 
     /** Something that users should know, once; null if there is nothing. */

@@ -13,6 +13,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Fetches what the calls of all {@link ModelClient}s brought, and completes their futures.
@@ -24,9 +26,13 @@ final class ModelAnswers implements Runnable {
     /** How often the thread looks by itself; it is told of everything it waits for. */
     private static final int LOOK_MILLIS = 60_000;
 
+    private static final Logger LOG = LoggerFactory.getLogger(ModelAnswers.class);
+
     private static final int AS_ASKED = 0;
     private static final int MODEL_ERROR = 1;
     private static final int MCP_ERROR = 3;
+    /** Of this and above a call has not ended: kinds of {@link ModelClient.PartListener}. */
+    private static final int PART = 4;
 
     private static final ObjectMapper MAPPER = new ObjectMapper();
     private static final AtomicLong NUMBERS = new AtomicLong();
@@ -43,9 +49,12 @@ final class ModelAnswers implements Runnable {
     static final class Pending<T> extends CompletableFuture<T> {
         private final long number = NUMBERS.incrementAndGet();
         private final ModelClient.Reader<T> reader;
+        /** Null for nobody. */
+        private final ModelClient.PartListener listener;
 
-        private Pending(final ModelClient.Reader<T> reader) {
+        private Pending(final ModelClient.Reader<T> reader, final ModelClient.PartListener listener) {
             this.reader = reader;
+            this.listener = listener;
         }
 
         long number() {
@@ -64,6 +73,16 @@ final class ModelAnswers implements Runnable {
                 Natives.modelCancel(number);
             }
             return cancelled;
+        }
+
+        private void heard(final int kind, final byte[] bytes) {
+            try {
+                if (listener != null && !isDone()) {
+                    listener.heard(kind, ModelClient.text(bytes));
+                }
+            } catch (final RuntimeException e) {
+                LOG.error("A listener to what models say failed; it is told what comes next", e);
+            }
         }
 
         private void brought(final int outcome, final byte[] bytes) {
@@ -94,8 +113,8 @@ final class ModelAnswers implements Runnable {
                 told.path("may_pass").asBoolean());
     }
 
-    static <T> Pending<T> pending(final ModelClient.Reader<T> reader) {
-        final Pending<T> pending = new Pending<>(reader);
+    static <T> Pending<T> pending(final ModelClient.Reader<T> reader, final ModelClient.PartListener listener) {
+        final Pending<T> pending = new Pending<>(reader, listener);
         synchronized (LOCK) {
             ensureThread();
             CALLS.put(pending.number, pending);
@@ -176,11 +195,14 @@ final class ModelAnswers implements Runnable {
     private static void deliver(final byte[] answers) {
         final ByteBuffer in = ByteBuffer.wrap(answers).order(ByteOrder.LITTLE_ENDIAN);
         while (in.hasRemaining()) {
-            final Pending<?> pending = CALLS.remove(in.getLong());
+            final long number = in.getLong();
             final int outcome = in.get();
             final byte[] bytes = new byte[in.getInt()];
             in.get(bytes);
-            if (pending != null) {
+            final Pending<?> pending = outcome < PART ? CALLS.remove(number) : CALLS.get(number);
+            if (pending != null && outcome >= PART) {
+                pending.heard(outcome - PART, bytes);
+            } else if (pending != null) {
                 pending.brought(outcome, bytes);
             }
         }

@@ -28,6 +28,25 @@ public final class ModelClient implements AutoCloseable {
         T read(byte[] json) throws Exception;
     }
 
+    /** What a model says, while it says it. */
+    @FunctionalInterface
+    public interface PartListener {
+        /** More of the answer. */
+        int TEXT = 0;
+        /** More of what the model thinks. */
+        int REASONING = 1;
+        /** The attempt failed and another begins: what came so far does not count. */
+        int AGAIN = 2;
+
+        /**
+         * A part has come.
+         *
+         * @param kind {@link #TEXT}, {@link #REASONING} or {@link #AGAIN}
+         * @param text the part; empty with {@link #AGAIN}
+         */
+        void heard(int kind, String text);
+    }
+
     /**
      * Opens a client. Nothing is sent yet.
      *
@@ -80,9 +99,23 @@ public final class ModelClient implements AutoCloseable {
      * @throws IllegalStateException if this client is closed
      */
     public <T> CompletableFuture<T> call(final byte[] request, final Reader<T> reader) {
-        final ModelAnswers.Pending<T> pending = ModelAnswers.pending(reader);
+        return call(request, reader, null);
+    }
+
+    /**
+     * Begins a chat whose answer is told part by part, too.
+     *
+     * @param request JSON
+     * @param reader run by the thread that completes the future
+     * @param listener told of each part, in order and before the future ends, by the same thread, which it must not hold up; null
+     *     for nobody
+     * @throws IllegalStateException if this client is closed
+     */
+    public <T> CompletableFuture<T> call(
+            final byte[] request, final Reader<T> reader, final PartListener listener) {
+        final ModelAnswers.Pending<T> pending = ModelAnswers.pending(reader, listener);
         try {
-            Natives.modelCall(handle, pending.number(), request);
+            Natives.modelCall(handle, pending.number(), request, listener == null ? 0 : 1);
         } catch (final RuntimeException | Error e) {
             pending.forget();
             throw e;

@@ -45,6 +45,9 @@ public final class Natives {
             long handle, int key, int value, long idHigh, long idLow, int hasTimestamp, long timestamp,
             long attributes, int attributesLength, long address, int capacity, int mayRun);
 
+    static native void begin(
+            long handle, int key, int type, int value, long idHigh, long idLow, long attributes, int attributesLength);
+
     static native void marker(long handle, int kind, long value);
 
     static native void send(
@@ -182,7 +185,7 @@ public final class Natives {
 
     static native int modelClients();
 
-    static native void modelCall(long handle, long call, byte[] request);
+    static native void modelCall(long handle, long call, byte[] request, int told);
 
     static native void modelCancel(long call);
 
@@ -216,7 +219,9 @@ public final class Natives {
 
     static native byte[] eventLogPath(long log);
 
-    static native byte[] eventLogLines(long log, int millis, int joined);
+    static native int eventLogLines(long log, int millis, int framed, byte[] into);
+
+    static native void eventLogLost(long log, int lines);
 
     static native byte[] eventLogFigures(long log);
 
@@ -247,6 +252,12 @@ public final class Natives {
     static native byte[] workerReceive(long handle);
 
     static native byte[] workerLog(long handle, int millis);
+
+    static native void workerAsk(long handle, long number, byte[] question);
+
+    static native void workerAnswer(long handle, long number, int failed, byte[] value);
+
+    static native byte[] workerSaid(long handle);
 
     static native void workerAskToStop(long handle);
 

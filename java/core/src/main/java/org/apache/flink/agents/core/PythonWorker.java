@@ -109,6 +109,8 @@ public final class PythonWorker implements AutoCloseable {
 
     private final long handle;
     private final Thread log;
+    /** Null where nothing is asked about resources. */
+    private final PythonExchange exchange;
     private boolean closed;
 
     private final ValueWriter out = new ValueWriter(ForeignValues.REFUSE);
@@ -146,9 +148,11 @@ public final class PythonWorker implements AutoCloseable {
     /** Flags of a call; else what the byte of its kind says. */
     private int flags;
 
-    private PythonWorker(final long handle, final String task) {
+    private PythonWorker(final long handle, final PythonWorkerSettings settings) {
         this.handle = handle;
-        this.log = PythonWorkerLog.start(handle, task);
+        this.log = PythonWorkerLog.start(handle, settings.taskName());
+        this.exchange =
+                settings.exchange() ? new PythonExchange(handle, settings.taskName(), settings.resources()) : null;
         in.reset(new byte[0], 0, 0);
     }
 
@@ -193,7 +197,7 @@ public final class PythonWorker implements AutoCloseable {
         } catch (final JsonProcessingException e) {
             throw new IllegalStateException("Settings of texts and numbers could not be written", e);
         }
-        return new PythonWorker(Natives.workerStart(request, plan, wake), settings.taskName());
+        return new PythonWorker(Natives.workerStart(request, plan, wake), settings);
     }
 
     /**
@@ -208,6 +212,14 @@ public final class PythonWorker implements AutoCloseable {
                 throw new InterruptedException("Interrupted while a Python worker was starting");
             }
         } while (Natives.workerReady(handle, LOOK_MILLIS) == 0);
+        if (exchange != null) {
+            exchange.start();
+        }
+    }
+
+    /** Where questions about resources are asked, when the worker is ready; null unless the settings say who answers its own. */
+    public PythonExchange exchange() {
+        return exchange;
     }
 
     /** Number of the process. */
@@ -740,6 +752,9 @@ public final class PythonWorker implements AutoCloseable {
         closed = true;
         Natives.workerStop(handle);
         PythonWorkerLog.join(log);
+        if (exchange != null) {
+            exchange.join();
+        }
         Natives.workerFree(handle);
     }
 }

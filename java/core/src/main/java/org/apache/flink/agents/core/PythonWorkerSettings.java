@@ -22,6 +22,7 @@ public final class PythonWorkerSettings {
     @JsonProperty("silence_ms") private Long silence;
     @JsonProperty("grace_ms") private long grace = GRACE.toMillis();
     @JsonProperty private Long memory;
+    private PythonExchange.Service resources;
 
     /** @param command program and arguments; the path of the socket is put behind */
     public PythonWorkerSettings(final List<String> command) {
@@ -75,6 +76,21 @@ public final class PythonWorkerSettings {
     public PythonWorkerSettings memory(final Long limit) {
         memory = limit;
         return this;
+    }
+
+    /** Who answers the worker's questions about resources; null, the default, means that neither side has any. */
+    public PythonWorkerSettings resources(final PythonExchange.Service service) {
+        resources = service;
+        return this;
+    }
+
+    PythonExchange.Service resources() {
+        return resources;
+    }
+
+    @JsonProperty
+    boolean exchange() {
+        return resources != null;
     }
 
     /** Python sends lines of this level and above, unless the variable is among those of {@link #environment}. */

@@ -23,8 +23,11 @@ final class Texts {
     }
 
     static List<String> decode(final byte[] bytes, final int from) {
-        final ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        in.position(from);
+        return decode(bytes, from, bytes.length);
+    }
+
+    static List<String> decode(final byte[] bytes, final int from, final int to) {
+        final ByteBuffer in = ByteBuffer.wrap(bytes, from, to - from).order(ByteOrder.LITTLE_ENDIAN);
         final List<String> texts = new ArrayList<>();
         while (in.hasRemaining()) {
             final int length = in.getInt();

@@ -24,7 +24,7 @@ class ModelAnswersTest {
 
     @Test
     void whoWaitsForAnAnswerThatIsLostIsTold() {
-        final ModelAnswers.Pending<String> call = ModelAnswers.pending(bytes -> "never");
+        final ModelAnswers.Pending<String> call = ModelAnswers.pending(bytes -> "never", null);
         ModelAnswers.failAll(new OutOfMemoryError("made up"));
         assertThatThrownBy(() -> call.get(1, TimeUnit.MINUTES))
                 .isInstanceOf(ExecutionException.class)

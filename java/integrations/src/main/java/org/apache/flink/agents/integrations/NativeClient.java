@@ -7,9 +7,11 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.UserJson;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.core.ModelClient;
@@ -22,6 +24,9 @@ import org.apache.flink.agents.core.ModelClient;
  */
 public final class NativeClient implements AutoCloseable {
     private static final TypeReference<LinkedHashMap<String, Object>> MAP = new TypeReference<>() {};
+
+    /** In the order of {@link ModelClient.PartListener}. */
+    private static final TextPart.Kind[] KINDS = {TextPart.Kind.TEXT, TextPart.Kind.REASONING, TextPart.Kind.AGAIN};
 
     /** Has seen the user's classes, so it must not outlive the resource. */
     private final ObjectMapper mapper = UserJson.newMapper();
@@ -163,6 +168,21 @@ public final class NativeClient implements AutoCloseable {
     public <T, R> CompletableFuture<R> call(
             final Object request, final TypeReference<T> answer, final Function<T, R> made) {
         return client().call(write(mapper, request), json -> made.apply(mapper.readValue(json, answer)));
+    }
+
+    /**
+     * Begins a chat.
+     *
+     * @param request written by Jackson
+     * @param answer what is made of its answer
+     * @param listener told of its parts as they come; null for nobody
+     * @throws IllegalArgumentException if the request cannot be written
+     */
+    public <T> CompletableFuture<T> chat(
+            final Object request, final TypeReference<T> answer, @Nullable final Consumer<TextPart> listener) {
+        final ModelClient.PartListener heard =
+                listener == null ? null : (kind, text) -> listener.accept(new TextPart(KINDS[kind], text, null, null));
+        return client().call(write(mapper, request), json -> mapper.readValue(json, answer), heard);
     }
 
     /** Waits for a call, on this thread. */

@@ -25,6 +25,7 @@ import org.apache.flink.agents.api.annotation.VectorStore;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.model.AsyncChatModelConnection;
 import org.apache.flink.agents.api.chat.model.BaseChatModelConnection;
+import org.apache.flink.agents.api.chat.model.BaseChatModelSetup;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.event.ChatRequestEvent;
@@ -41,6 +42,9 @@ import org.apache.flink.agents.api.vectorstores.BaseVectorStore;
 import org.apache.flink.agents.api.vectorstores.Document;
 import org.apache.flink.agents.integrations.chatmodels.ollama.OllamaChatModelConnection;
 import org.apache.flink.agents.integrations.mcp.MCPTool;
+import org.apache.flink.agents.plan.AgentConfiguration;
+import org.apache.flink.agents.plan.AgentPlan;
+import org.apache.flink.agents.runtime.resource.ResourceCache;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
@@ -196,6 +200,25 @@ class ModelsGuideTest {
         }
     }
 
+    public static class Summary extends Agent {
+        @ChatModelConnection
+        public static ResourceDescriptor tongyi() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.PYTHON_WRAPPER_CONNECTION)
+                    .addInitialArgument("pythonClazz", ResourceName.ChatModel.Python.TONGYI_CONNECTION)
+                    .addInitialArgument("api_key", "${env:MODEL_KEY}")
+                    .build();
+        }
+
+        @ChatModelSetup
+        public static ResourceDescriptor summarizer() {
+            return ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.PYTHON_WRAPPER_SETUP)
+                    .addInitialArgument("pythonClazz", "my_models.ShortSetup")
+                    .addInitialArgument("connection", "tongyi")
+                    .addInitialArgument("model", "small")
+                    .build();
+        }
+    }
+
     static String askDirectly(String address) throws Exception {
         ResourceDescriptor where =
                 ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.OLLAMA_CONNECTION)
@@ -221,7 +244,7 @@ class ModelsGuideTest {
     @Test
     void thePageHasThisCode() throws Exception {
         final List<String> code = Guide.codeOf("models-java.md");
-        assertThat(code).hasSize(7);
+        assertThat(code).hasSize(8);
         assertThat(Guide.sourceOf(ModelsGuideTest.class)).contains(code);
     }
 
@@ -308,6 +331,17 @@ class ModelsGuideTest {
                 ResourceType.CHAT_MODEL,
                 new ResourceDescriptor(ChatAgents.ParrotSetup.class.getName(), Map.of("connection", "echo")));
         assertThat(ChatAgents.run(agent, PLAIN, "me")).containsExactly("echo of me after 0");
+    }
+
+    @Test
+    void aModelOfPythonIsAskedWhereThatIs() throws Exception {
+        final AgentPlan plan = AgentPlan.compile(new Summary(), null, new AgentConfiguration());
+        assertThat(plan.foreignParts()).hasSize(2);
+        try (ResourceCache resources = new ResourceCache(plan.toJson(), getClass().getClassLoader())) {
+            resources.connect((type, name, method, arguments) -> Map.of("role", "assistant", "content", name + " was asked to " + method));
+            final BaseChatModelSetup setup = (BaseChatModelSetup) resources.get("summarizer", ResourceType.CHAT_MODEL);
+            assertThat(setup.chat(List.of(ChatMessage.user("Long text"))).getContent()).isEqualTo("summarizer was asked to chat");
+        }
     }
 
     @Test

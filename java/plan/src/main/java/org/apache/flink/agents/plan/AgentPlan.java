@@ -5,9 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Predicate;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.api.resource.python.PythonResource;
 
 /**
  * What an agent is made of, in the form that travels to the operator: actions in the order in which
@@ -105,7 +107,7 @@ public final class AgentPlan {
                                 + action.getFunction());
             }
         }
-        lines.addAll(foreignResources());
+        lines.addAll(pythonResources(type -> true));
         return lines;
     }
 
@@ -114,14 +116,23 @@ public final class AgentPlan {
         return actions.stream().anyMatch(PlanAction::isPython);
     }
 
-    /** Returns a line for each resource that needs Python; empty if Java alone can make them all. */
-    public List<String> foreignResources() {
+    /** Tells whether a resource of it is made in Python. */
+    public boolean hasPythonResources() {
+        return !pythonResources(type -> true).isEmpty();
+    }
+
+    /** Returns a line for each resource of Python that Java cannot ask for anything, wherever it runs. */
+    public List<String> unusableResources() {
+        return pythonResources(type -> !PythonResource.isAsked(type));
+    }
+
+    private List<String> pythonResources(Predicate<ResourceType> ofType) {
         final List<String> lines = new ArrayList<>();
         resources.forEach(
                 (type, byName) ->
                         byName.forEach(
                                 (name, resource) -> {
-                                    if (resource.python() != null) {
+                                    if (resource.python() != null && ofType.test(type)) {
                                         lines.add(
                                                 "resource '"
                                                         + name

@@ -8,12 +8,11 @@ import org.apache.flink.agents.api.function.PythonFunction;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.api.resource.SerializableResource;
+import org.apache.flink.agents.api.resource.python.PythonResource;
 import org.apache.flink.agents.plan.tools.FunctionTool;
 
 /** A resource of a plan: what the plan says about how to make it. Immutable. */
 final class PlanResource {
-    private static final String PYTHON_CLASS = "pythonClazz";
-
     @Nullable private final String python;
     private final ObjectNode json;
 
@@ -28,17 +27,17 @@ final class PlanResource {
      */
     static PlanResource described(
             String name, ResourceType type, ResourceDescriptor descriptor, String owner) {
-        final Object pythonClass = descriptor.getInitialArguments().get(PYTHON_CLASS);
+        final Object pythonClass = descriptor.getInitialArguments().get(PythonResource.PYTHON_CLASS);
         if (pythonClass == null
                 && (!descriptor.getModule().isEmpty() || isPythonWrapper(descriptor.getClazz()))) {
             throw new IllegalArgumentException(
                     owner
                             + " describes a Python class, but not by the argument '"
-                            + PYTHON_CLASS
+                            + PythonResource.PYTHON_CLASS
                             + "'. Name the Java wrapper as the class, such as"
                             + " ResourceName.ChatModel.PYTHON_WRAPPER_SETUP, and the Python class as"
                             + " argument '"
-                            + PYTHON_CLASS
+                            + PythonResource.PYTHON_CLASS
                             + "'.");
         }
         final ObjectNode json = header(name, type);

@@ -16,7 +16,7 @@ class BuiltInActionTest {
     void theDescriptorNamesAMethodThatHostsCanCall(BuiltInAction action) throws Exception {
         final Method method = JavaFunctionUtils.resolveMethod(action.getFunction());
         assertThat(Modifier.isStatic(method.getModifiers()) && Modifier.isPublic(method.getModifiers())).isTrue();
-        assertThat(BuiltInAction.isMethodOf(method.getDeclaringClass())).isTrue();
-        assertThat(BuiltInAction.isMethodOf(BuiltInActionTest.class)).isFalse();
+        assertThat(BuiltInAction.of(method.getDeclaringClass())).isEqualTo(action);
+        assertThat(BuiltInAction.of(BuiltInActionTest.class)).isNull();
     }
 }

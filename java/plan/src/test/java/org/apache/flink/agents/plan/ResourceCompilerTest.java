@@ -402,6 +402,34 @@ class ResourceCompilerTest {
         assertThat(plan.foreignParts())
                 .containsExactly(
                         "resource 'py' of type tool needs the Python function my.tools:add");
+        assertThat(plan.hasPythonResources()).isTrue();
+        assertThat(plan.unusableResources()).isEmpty();
+    }
+
+    @Test
+    void resourcesOfPythonAreUsedExceptThoseThatNobodyAsks() {
+        final ResourceDescriptor python =
+                ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.PYTHON_WRAPPER_SETUP)
+                        .addInitialArgument("pythonClazz", "pkg.Mine")
+                        .build();
+        final Agent agent = new Agent();
+        for (final ResourceType type :
+                List.of(
+                        ResourceType.CHAT_MODEL,
+                        ResourceType.CHAT_MODEL_CONNECTION,
+                        ResourceType.EMBEDDING_MODEL,
+                        ResourceType.EMBEDDING_MODEL_CONNECTION,
+                        ResourceType.VECTOR_STORE,
+                        ResourceType.TOOL)) {
+            agent.addResource("py", type, python);
+        }
+        final AgentPlan plan = compile(agent);
+        assertThat(plan.hasPythonResources()).isTrue();
+        assertThat(plan.unusableResources()).isEmpty();
+        assertThat(plan.foreignParts()).hasSize(6);
+        assertThat(compile(agent.addResource("p", ResourceType.PROMPT, python)).unusableResources())
+                .containsExactly("resource 'p' of type prompt needs the Python class pkg.Mine");
+        assertThat(compile(new Agent()).hasPythonResources()).isFalse();
     }
 
     public static class Fields extends Agent {

@@ -38,9 +38,9 @@ public class AgentConfigOptions {
     public static final ConfigOption<Integer> KAFKA_ACTION_STATE_TOPIC_NUM_PARTITIONS =
             new ConfigOption<>("kafkaActionStateTopicNumPartitions", Integer.class, 64);
 
-    /** Replicas of the topic when it is created. */
+    /** Replicas of the topic when it is created; -1, the default, leaves them to the brokers. */
     public static final ConfigOption<Integer> KAFKA_ACTION_STATE_TOPIC_REPLICATION_FACTOR =
-            new ConfigOption<>("kafkaActionStateTopicReplicationFactor", Integer.class, 1);
+            new ConfigOption<>("kafkaActionStateTopicReplicationFactor", Integer.class, -1);
 
     /** Addresses of the Fluss servers. */
     public static final ConfigOption<String> FLUSS_BOOTSTRAP_SERVERS =

@@ -2,6 +2,7 @@ package org.apache.flink.agents.api.resource;
 
 import java.util.List;
 import java.util.function.BiFunction;
+import org.apache.flink.agents.api.resource.python.PythonResources;
 
 /** What a resource can ask of the operator it lives in. */
 public interface ResourceContext {
@@ -39,6 +40,19 @@ public interface ResourceContext {
     /** Returns how many subtasks share the limits of the job's connections. An addition to the reference's API. */
     default int getParallelism() {
         return 1;
+    }
+
+    /**
+     * Returns the resources that are made in Python. An addition to the reference's API.
+     *
+     * @throws UnsupportedOperationException if there is no Python where this context is
+     */
+    default PythonResources getPythonResources() {
+        throw new UnsupportedOperationException(
+                "Resource '"
+                        + getResourceName()
+                        + "' is made in Python, which runs beside Java on Flink only. Run the agent on Flink, or use a"
+                        + " Java implementation.");
     }
 
     /** Returns a context that only knows how to look up resources, without skills. */

@@ -3,6 +3,7 @@ package org.apache.flink.agents.api.tools;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.lang.reflect.Method;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.api.resource.SerializableResource;
 
@@ -20,7 +21,21 @@ public abstract class Tool extends SerializableResource {
     /** Returns what the model gets to know of this tool. */
     @JsonProperty("metadata")
     public final ToolMetadata getMetadata() {
-        return metadata;
+        ToolMetadata known = metadata;
+        if (known == null) {
+            known = findMetadata();
+            metadata = known;
+        }
+        return known;
+    }
+
+    /**
+     * Finds out what the model gets to know of this tool, for one that was made without; called when that is first asked for, by any
+     * thread. An addition to the reference's API.
+     */
+    @Nullable
+    protected ToolMetadata findMetadata() {
+        return null;
     }
 
     /** Replaces what the model gets to know of this tool. */
@@ -45,13 +60,13 @@ public abstract class Tool extends SerializableResource {
     /** Returns the name the model calls this tool by. */
     @JsonIgnore
     public final String getName() {
-        return metadata.getName();
+        return getMetadata().getName();
     }
 
     /** Returns what this tool does. */
     @JsonIgnore
     public final String getDescription() {
-        return metadata.getDescription();
+        return getMetadata().getDescription();
     }
 
     /**

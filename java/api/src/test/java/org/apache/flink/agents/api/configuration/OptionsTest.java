@@ -52,7 +52,7 @@ class OptionsTest {
                 "kafkaBootstrapServers", "localhost:9092",
                 "kafkaActionStateTopic", null,
                 "kafkaActionStateTopicNumPartitions", 64,
-                "kafkaActionStateTopicReplicationFactor", 1,
+                "kafkaActionStateTopicReplicationFactor", -1,
                 "flussBootstrapServers", "localhost:9123",
                 "flussActionStateDatabase", "flink_agents",
                 "flussActionStateTable", null,

@@ -199,25 +199,78 @@ public final class ValueWriter {
      * @return what {@link #endHost} needs
      */
     public int beginHost(final int tag) {
-        require(2);
-        buffer[at] = (byte) hostTag(tag);
-        at += 2;
-        depth++;
-        return at;
+        return beginHead((byte) hostTag(tag));
     }
 
     /** Ends what {@link #beginHost} started. */
     public void endHost(final int begun) {
         depth--;
+        insertLength(begun, at - begun);
+    }
+
+    /**
+     * Starts a map whose entries are then written here, each as a name by {@link #writeText} and a value.
+     *
+     * @return what {@link #endParts} needs
+     * @throws UnsupportedValueException if it would lie too deep
+     */
+    public int beginMap() {
+        return beginParts(ValueTags.MAP);
+    }
+
+    /**
+     * Starts a list whose values are then written here.
+     *
+     * @return what {@link #endParts} needs
+     * @throws UnsupportedValueException if it would lie too deep
+     */
+    public int beginList() {
+        return beginParts(ValueTags.LIST);
+    }
+
+    private int beginParts(final byte tag) {
+        if (depth >= ValueTags.MAX_DEPTH) {
+            throw new UnsupportedValueException(tag == ValueTags.MAP ? Map.class : Collection.class, "it lies too deep");
+        }
+        return beginHead(tag);
+    }
+
+    /** Ends what {@link #beginMap} or {@link #beginList} started, with so many entries or values in it. */
+    public void endParts(final int begun, final int count) {
+        depth--;
+        insertLength(begun, count);
+    }
+
+    private int beginHead(final byte tag) {
+        require(2);
+        buffer[at] = tag;
+        at += 2;
+        depth++;
+        return at;
+    }
+
+    /** Writes a length before what was written since. One byte was left for it; the rest moves up where that is too little. */
+    private void insertLength(final int begun, final int length) {
         final int end = at;
-        final int length = end - begun;
-        final int lengthBytes = lengthBytes(length);
-        require(lengthBytes - 1);
-        // One byte was left for the length; the payload moves up where that was too little.
-        System.arraycopy(buffer, begun, buffer, begun - 1 + lengthBytes, length);
+        final int more = lengthBytes(length) - 1;
+        if (more > 0) {
+            require(more);
+            System.arraycopy(buffer, begun, buffer, begun + more, end - begun);
+        }
         at = begun - 1;
         writeLength(length);
-        at += length;
+        at = end + more;
+    }
+
+    /** Where writing has come to, for {@link #back}. */
+    public long mark() {
+        return (long) depth << Integer.SIZE | at;
+    }
+
+    /** Forgets what was written since a {@link #mark()}, whether it is whole or not. */
+    public void back(final long mark) {
+        at = (int) mark;
+        depth = (int) (mark >>> Integer.SIZE);
     }
 
     private void writeOther(final Object value, final byte kind) {

@@ -11,6 +11,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.chat.model.AsyncChatModelConnection;
 import org.apache.flink.agents.api.chat.model.BaseChatModelConnection;
+import org.apache.flink.agents.api.chat.model.TextParts;
 import org.apache.flink.agents.api.context.CurrentDurableCall;
 import org.apache.flink.agents.api.context.DurableCallContext;
 import org.apache.flink.agents.api.resource.ResourceContext;
@@ -29,6 +30,7 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
     private static final TypeReference<ChatMessage> ANSWER = new TypeReference<>() {};
 
     private final NativeClient client;
+    private final String provider;
 
     /**
      * Reads the arguments; {@link #open()} checks them.
@@ -39,6 +41,12 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
             final ResourceDescriptor descriptor, @Nullable final ResourceContext context, final String provider) {
         super(descriptor, context);
         client = NativeClient.connect("chat", provider, descriptor, context);
+        this.provider = provider;
+    }
+
+    @Override
+    public String getProviderName() {
+        return provider;
     }
 
     /**
@@ -107,7 +115,7 @@ public abstract class NativeChatModelConnection extends BaseChatModelConnection 
         if (call != null) {
             request.put("idempotency_key", call.idempotencyKey());
         }
-        return client.call(request, ANSWER);
+        return client.chat(request, ANSWER, TextParts.listener());
     }
 
     /** Closes the client; chats under way are cancelled. */

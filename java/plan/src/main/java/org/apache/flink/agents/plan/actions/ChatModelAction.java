@@ -9,6 +9,6 @@ public final class ChatModelAction {
 
     /** Answers a chat request, or goes on with it after tools were called. */
     public static void processChatRequestOrToolResponse(Event event, RunnerContext context) throws Exception {
-        BuiltInRun.run("chat", event, context);
+        BuiltInAction.CHAT_MODEL.run(event, context).toItsEnd();
     }
 }

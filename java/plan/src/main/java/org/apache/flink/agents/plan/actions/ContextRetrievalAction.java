@@ -9,6 +9,6 @@ public final class ContextRetrievalAction {
 
     /** Finds the documents nearest to a text. */
     public static void processContextRetrievalRequest(Event event, RunnerContext context) throws Exception {
-        BuiltInRun.run("retrieval", event, context);
+        BuiltInAction.CONTEXT_RETRIEVAL.run(event, context).toItsEnd();
     }
 }

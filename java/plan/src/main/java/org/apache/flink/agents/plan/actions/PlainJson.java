@@ -1,5 +1,6 @@
 package org.apache.flink.agents.plan.actions;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -8,8 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.PlainValues;
 import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.api.chat.messages.ChatMessage;
 import org.apache.flink.agents.api.tools.ToolResponse;
@@ -23,66 +24,14 @@ final class PlainJson {
     /** Sees classes of the JDK and of this project only; see {@link UserJson}. */
     static final ObjectMapper MAPPER = new ObjectMapper();
 
+    /**
+     * Reads what the core says. It does not keep names for the next time: those of a tool's results are ids of calls, of which none
+     * comes again.
+     */
+    private static final ObjectMapper CORES =
+            new ObjectMapper(JsonFactory.builder().disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES).build());
+
     private PlainJson() {}
-
-    /** The value with this project's own objects as maps; what is the user's stays as it is. */
-    @Nullable
-    static Object plain(@Nullable Object value) {
-        if (value instanceof ChatMessage) {
-            final ChatMessage message = (ChatMessage) value;
-            final Map<String, Object> map = new LinkedHashMap<>();
-            map.put("role", message.getRole() == null ? null : message.getRole().getValue());
-            map.put("content", message.getContent());
-            map.put("tool_calls", plain(message.getToolCalls()));
-            map.put("extra_args", plain(message.getExtraArgs()));
-            return map;
-        }
-        if (value instanceof ToolResponse) {
-            final ToolResponse response = (ToolResponse) value;
-            final Map<String, Object> map = new LinkedHashMap<>();
-            map.put("result", plain(response.getResult()));
-            map.put("success", response.isSuccess());
-            map.put("error", response.getError());
-            map.put("execution_time_ms", response.getExecutionTimeMs());
-            map.put("tool_name", response.getToolName());
-            return map;
-        }
-        if (value instanceof Document) {
-            final Document document = (Document) value;
-            final Map<String, Object> map = new LinkedHashMap<>();
-            map.put("content", document.getContent());
-            map.put("metadata", plain(document.getMetadata()));
-            map.put("id", document.getId());
-            map.put("embedding", numbers(document.getEmbedding()));
-            map.put("score", document.getScore());
-            return map;
-        }
-        if (value instanceof Map) {
-            final Map<String, Object> map = new LinkedHashMap<>();
-            ((Map<?, ?>) value).forEach((name, element) -> map.put(String.valueOf(name), plain(element)));
-            return map;
-        }
-        if (value instanceof List) {
-            final List<Object> list = new ArrayList<>();
-            ((List<?>) value).forEach(element -> list.add(plain(element)));
-            return list;
-        }
-        if (value instanceof Class) {
-            return ((Class<?>) value).getName();
-        }
-        return value instanceof UUID ? value.toString() : value;
-    }
-
-    private static List<Float> numbers(@Nullable final float[] vector) {
-        if (vector == null) {
-            return null;
-        }
-        final List<Float> list = new ArrayList<>(vector.length);
-        for (final float number : vector) {
-            list.add(number);
-        }
-        return list;
-    }
 
     /**
      * Writes a plain value.
@@ -100,7 +49,7 @@ final class PlainJson {
     /** What a tool gave, as a model can be told of it: as JSON, or else as its text. */
     @Nullable
     static Object tellable(@Nullable Object result) {
-        final Object plain = plain(result);
+        final Object plain = PlainValues.plain(result);
         try {
             return UserJson.mapperFor(plain).convertValue(plain, Object.class);
         } catch (IllegalArgumentException e) {
@@ -121,7 +70,7 @@ final class PlainJson {
 
     static JsonNode read(byte[] json) {
         try {
-            return MAPPER.readTree(json);
+            return CORES.readTree(json);
         } catch (IOException e) {
             throw new IllegalStateException("The core wrote what is no JSON: " + e.getMessage(), e);
         }

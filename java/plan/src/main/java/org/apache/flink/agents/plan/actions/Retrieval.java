@@ -2,6 +2,7 @@ package org.apache.flink.agents.plan.actions;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
+import org.apache.flink.agents.api.PlainValues;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.vectorstores.BaseVectorStore;
 import org.apache.flink.agents.api.vectorstores.VectorStoreQuery;
@@ -36,6 +37,6 @@ final class Retrieval implements DurableCallable<List> {
     public List call() {
         final VectorStoreQuery query =
                 new VectorStoreQuery(command.get("query").textValue(), Math.toIntExact(command.get("limit").longValue()));
-        return (List) PlainJson.plain(store.query(query).getDocuments());
+        return (List) PlainValues.plain(store.query(query).getDocuments());
     }
 }

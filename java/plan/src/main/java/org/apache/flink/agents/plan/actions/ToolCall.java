@@ -8,6 +8,7 @@ import java.util.UUID;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.apache.flink.agents.api.PlainValues;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.tools.AsyncTool;
@@ -22,7 +23,7 @@ import org.apache.flink.agents.api.trace.ToolExecutionMetadataKeys;
  * throws is a result, too, for the model to be told.
  */
 @SuppressWarnings("rawtypes") // the class of the result has no type arguments
-class ToolCall implements DurableCallable<Map> {
+class ToolCall implements DurableCallable<Map>, ReportedCall {
     /** Stands for a response where the tool has thrown: class and message. */
     static final String THROWN = "thrown";
 
@@ -30,6 +31,7 @@ class ToolCall implements DurableCallable<Map> {
     private final JsonNode call;
     private final Map<String, Object> arguments;
     private final Map<String, Object> metadata = new LinkedHashMap<>();
+    private boolean replayed;
 
     /**
      * A call that needs no thread, where the tool can do without.
@@ -82,6 +84,15 @@ class ToolCall implements DurableCallable<Map> {
     }
 
     @Override
+    public void replayed() {
+        replayed = true;
+    }
+
+    boolean wasReplayed() {
+        return replayed;
+    }
+
+    @Override
     public String getId() {
         return "tool-call";
     }
@@ -109,7 +120,7 @@ class ToolCall implements DurableCallable<Map> {
         if (response == null) {
             throw new IllegalStateException("it gave null instead of a ToolResponse");
         }
-        return (Map) PlainJson.plain(response);
+        return (Map) PlainValues.plain(response);
     }
 
     private static final class WithoutThread extends ToolCall implements AsyncDurableCallable<Map> {

@@ -9,6 +9,6 @@ public final class ToolCallAction {
 
     /** Calls the tools a model asked for. */
     public static void processToolRequest(Event event, RunnerContext context) throws Exception {
-        BuiltInRun.run("tool", event, context);
+        BuiltInAction.TOOL_CALL.run(event, context).toItsEnd();
     }
 }

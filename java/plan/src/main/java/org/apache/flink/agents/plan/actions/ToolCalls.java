@@ -6,8 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
@@ -19,76 +19,75 @@ import org.apache.flink.agents.api.tools.ToolResponse;
 import org.apache.flink.agents.api.trace.ExecutionReporter.EntityTypes;
 import org.apache.flink.agents.api.trace.ExecutionReporter.ProblemCategories;
 import org.apache.flink.agents.api.trace.ExecutionReporters;
-import org.apache.flink.agents.plan.tools.FunctionTool;
+import org.apache.flink.agents.plan.tools.InjectedArgs;
 
 /** The tool calls of one request: what is missing is told, the others are made, each a durable call. */
-@SuppressWarnings("rawtypes") // the class of a call's result has no type arguments
 final class ToolCalls {
-    private ToolCalls() {}
+    private final RunnerContext context;
+    /** For each call what the core is answered; null for those that are made. */
+    private final List<Object> results = new ArrayList<>();
+    private final List<ToolCall> prepared = new ArrayList<>();
+    /** Of the prepared ones in the results. */
+    private final List<Integer> places = new ArrayList<>();
+
+    private ToolCalls(RunnerContext context) {
+        this.context = context;
+    }
 
     /**
-     * Makes the calls.
+     * Prepares the calls.
      *
      * @param request the tool request
      * @param command what the core wants
-     * @param responses takes what tools gave, by id of call
-     * @return for each call what the core is answered
      */
-    static List<Object> make(
-            RunnerContext context, Event request, JsonNode command, Map<String, ToolResponse> responses) throws Exception {
-        final List<Object> results = new ArrayList<>();
-        final List<ToolCall> prepared = new ArrayList<>();
-        final List<Integer> places = new ArrayList<>();
+    static ToolCalls prepare(RunnerContext context, Event request, JsonNode command) throws Exception {
+        final ToolCalls calls = new ToolCalls(context);
         for (final JsonNode call : command.get("calls")) {
             try {
-                final ToolCall made = prepare(context, request, call);
-                places.add(results.size());
-                prepared.add(made);
-                results.add(null);
+                final ToolCall made = prepareOne(context, request, call);
+                calls.places.add(calls.results.size());
+                calls.prepared.add(made);
+                calls.results.add(null);
             } catch (CancellationException e) {
                 throw e;
             } catch (MissingTool e) {
-                results.add(Map.of("missing", e.getMessage()));
+                calls.results.add(Map.of("missing", e.getMessage()));
             } catch (Exception e) {
-                results.add(Map.of("error", told(e)));
+                calls.results.add(Map.of("error", told(e)));
             }
         }
-        for (final ToolCall call : prepared) {
+        for (final ToolCall call : calls.prepared) {
             ExecutionReporters.started(context, EntityTypes.TOOL, call.toolName(), call.metadata());
         }
-        final List<Map> brought = made(context, prepared, command.get("async").booleanValue());
+        return calls;
+    }
+
+    /** Those that are to be made. */
+    List<ToolCall> prepared() {
+        return prepared;
+    }
+
+    /**
+     * For each call what the core is answered.
+     *
+     * @param outcomes what came of the prepared ones; all are over
+     * @param responses takes what tools gave, by id of call
+     */
+    List<Object> results(List<? extends Future<?>> outcomes, Map<String, ToolResponse> responses) throws Exception {
         for (int i = 0; i < prepared.size(); i++) {
-            results.set(places.get(i), answer(context, prepared.get(i), brought.get(i), responses));
+            Map<?, ?> brought;
+            try {
+                brought = (Map<?, ?>) outcomes.get(i).get();
+            } catch (ExecutionException e) {
+                brought = thrown(e.getCause());
+            }
+            results.set(places.get(i), answer(context, prepared.get(i), brought, responses));
         }
         return results;
     }
 
-    private static List<Map> made(RunnerContext context, List<ToolCall> calls, boolean async) throws Exception {
-        final List<Map> brought = new ArrayList<>();
-        if (async) {
-            for (final CompletableFuture<Map> outcome : context.durableExecuteEachAsync(calls)) {
-                try {
-                    brought.add(outcome.get());
-                } catch (ExecutionException e) {
-                    brought.add(thrown(e.getCause()));
-                }
-            }
-            return brought;
-        }
-        for (final ToolCall call : calls) {
-            try {
-                brought.add(context.durableExecute(call));
-            } catch (CancellationException e) {
-                throw e;
-            } catch (Exception e) {
-                brought.add(thrown(e));
-            }
-        }
-        return brought;
-    }
-
     /** Of a call that was given up; an error of the JVM is nobody's result. */
-    private static Map thrown(Throwable why) {
+    private static Map<?, ?> thrown(Throwable why) {
         if (why instanceof Error) {
             throw (Error) why;
         }
@@ -105,7 +104,9 @@ final class ToolCalls {
         final ToolResponse response = ToolCall.response(brought);
         responses.put(call.callId(), response);
         if (response.isSuccess()) {
+            Reports.ofTool(context, call.wasReplayed());
             ExecutionReporters.succeeded(context, EntityTypes.TOOL, call.toolName(), call.metadata());
+            Reports.over(context);
         } else {
             failed(context, call, response.getError());
         }
@@ -115,6 +116,7 @@ final class ToolCalls {
     }
 
     private static void failed(RunnerContext context, ToolCall call, String why) {
+        Reports.ofTool(context, call.wasReplayed());
         ExecutionReporters.failed(
                 context,
                 EntityTypes.TOOL,
@@ -122,6 +124,7 @@ final class ToolCalls {
                 call.metadata(),
                 new IllegalStateException(why),
                 ProblemCategories.TOOL_CALL_FAILED);
+        Reports.over(context);
     }
 
     private static final class MissingTool extends Exception {
@@ -132,7 +135,7 @@ final class ToolCalls {
         }
     }
 
-    private static ToolCall prepare(RunnerContext context, Event request, JsonNode call) throws Exception {
+    private static ToolCall prepareOne(RunnerContext context, Event request, JsonNode call) throws Exception {
         final Tool tool;
         try {
             tool = (Tool) context.getResource(call.get("name").textValue(), ResourceType.TOOL);
@@ -141,8 +144,8 @@ final class ToolCalls {
             throw new MissingTool(e);
         }
         final Map<String, Object> arguments = PlainJson.map(call.get("arguments"));
-        if (tool instanceof FunctionTool) {
-            for (final Map.Entry<String, ToolParameterInjection> injected : ((FunctionTool) tool).getInjectedArgs().entrySet()) {
+        if (tool instanceof InjectedArgs) {
+            for (final Map.Entry<String, ToolParameterInjection> injected : ((InjectedArgs) tool).getInjectedArgs().entrySet()) {
                 // What the model says of it does not count.
                 arguments.put(injected.getKey(), injected(context, injected.getKey(), injected.getValue()));
             }

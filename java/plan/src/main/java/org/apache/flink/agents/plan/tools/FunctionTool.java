@@ -20,6 +20,7 @@ import org.apache.flink.agents.api.annotation.ToolParam;
 import org.apache.flink.agents.api.function.Function;
 import org.apache.flink.agents.api.function.JavaFunction;
 import org.apache.flink.agents.api.function.JavaFunctionUtils;
+import org.apache.flink.agents.api.function.PythonFunction;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.tools.Tool;
 import org.apache.flink.agents.api.tools.ToolMetadata;
@@ -36,7 +37,7 @@ import org.apache.flink.agents.plan.FunctionJson;
  * loader; after it, calls may come from any thread, as far as the method allows that.
  */
 @JsonPropertyOrder({"metadata", "injected_args", "function"})
-public final class FunctionTool extends Tool {
+public final class FunctionTool extends Tool implements InjectedArgs {
     private static final long serialVersionUID = 1L;
 
     private final Function function;
@@ -154,7 +155,7 @@ public final class FunctionTool extends Tool {
         return FunctionJson.write(function);
     }
 
-    /** Returns which parameters the framework fills in and from where, keys given; unmodifiable. */
+    @Override
     @JsonProperty("injected_args")
     @JsonInclude(JsonInclude.Include.NON_EMPTY)
     public Map<String, ToolParameterInjection> getInjectedArgs() {
@@ -169,6 +170,19 @@ public final class FunctionTool extends Tool {
         return super.getResourceContext();
     }
 
+    /**
+     * Returns the tool that calls the function in Python; null if it is Java's.
+     *
+     * @param name that of the resource
+     */
+    @Nullable
+    public PythonTool inPython(String name, ResourceContext context) {
+        // Of a function of Python a plan knows the name alone, and Python the rest.
+        return function instanceof PythonFunction
+                ? new PythonTool(name, null, injectedArgs, function.toString(), context)
+                : null;
+    }
+
     @Override
     @JsonIgnore
     public ToolType getToolType() {
@@ -179,7 +193,7 @@ public final class FunctionTool extends Tool {
      * Finds the method.
      *
      * @throws IllegalArgumentException if it does not exist or is not static
-     * @throws UnsupportedOperationException if the function is Python
+     * @throws UnsupportedOperationException if the function is Python's; see {@link #inPython}
      */
     @Override
     public void open() {
@@ -195,8 +209,7 @@ public final class FunctionTool extends Tool {
                                 + getName()
                                 + "' is the Python function "
                                 + function
-                                + ", which this release of flink-agents-rs cannot call from Java yet; a"
-                                + " later release will. Write the tool in Java until then.");
+                                + ", which is called in Python; get the tool by RunnerContext.getResource.");
             }
             found = find((JavaFunction) function, getName());
             conversion = new ToolArguments(found.getDeclaringClass().getClassLoader());
@@ -272,7 +285,7 @@ public final class FunctionTool extends Tool {
                 message == null ? cause.getClass().getName() : message, millisSince(start), getName());
     }
 
-    private static long millisSince(long start) {
+    static long millisSince(long start) {
         return (System.nanoTime() - start) / 1_000_000L;
     }
 }

@@ -3,7 +3,10 @@ package org.apache.flink.agents.runtime.coroutine;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** A platform thread. Host and code pass the turn to each other, which costs some microseconds: for JVMs before 21. */
+/**
+ * A platform thread. Host and code pass the turn to each other, which costs some microseconds: for JVMs before 21. By a relay
+ * coroutines pass it among themselves, and one whose code has ended goes on with the next without any change of threads.
+ */
 final class BatonCoroutine extends Coroutine implements Runnable {
     private static final long STACK_AS_USUAL = 0;
     private static final int IDLE = 0;
@@ -17,9 +20,32 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     private final AtomicInteger state = new AtomicInteger(TAKEN);
     private boolean started;
     private volatile boolean codesTurn;
+    /** Of the host that waits for this one, or for one before it; null while none does. */
+    private volatile Turn turn;
+    /** Waits until the thread is not busy. */
     private volatile Thread host;
     /** The thread blocks in what its code waits for. */
     private volatile boolean busy;
+
+    /** From when a host hands over until it goes on. */
+    private static final class Turn {
+        final Thread host = Thread.currentThread();
+        final Relay relay;
+        volatile BatonCoroutine runs;
+        volatile boolean over;
+        /** The host was interrupted, which concerns all that run until it is told. */
+        volatile boolean interrupted;
+
+        Turn(final BatonCoroutine first, final Relay relay) {
+            runs = first;
+            this.relay = relay;
+        }
+
+        void end() {
+            over = true;
+            LockSupport.unpark(host);
+        }
+    }
 
     /**
      * @param patience how long an idle one lives, ns
@@ -49,7 +75,10 @@ final class BatonCoroutine extends Coroutine implements Runnable {
             live();
         } finally {
             codesTurn = false;
-            LockSupport.unpark(host);
+            final Turn last = turn;
+            if (last != null) {
+                last.end();
+            }
         }
     }
 
@@ -59,9 +88,9 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     }
 
     @Override
-    void handOver() {
-        final Thread self = Thread.currentThread();
-        host = self;
+    void handOver(final Relay relay) {
+        final Turn own = new Turn(this, relay);
+        turn = own;
         codesTurn = true;
         if (started) {
             LockSupport.unpark(thread);
@@ -69,17 +98,36 @@ final class BatonCoroutine extends Coroutine implements Runnable {
             started = true;
             thread.start();
         }
-        boolean interrupted = false;
-        while (codesTurn) {
+        while (!own.over) {
             LockSupport.park(this);
             if (Thread.interrupted()) {
                 // Flink cancels by interrupting its thread. What blocks is the code.
-                interrupted = true;
-                thread.interrupt();
+                own.interrupted = true;
+                own.runs.thread.interrupt();
             }
         }
-        if (interrupted) {
-            self.interrupt();
+        if (own.interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The turn goes to another one, or back to the host. */
+    private void passOn(final Turn current, final BatonCoroutine next) {
+        turn = null;
+        codesTurn = false;
+        if (next == null) {
+            if (current != null) {
+                current.end();
+            }
+            return;
+        }
+        next.turn = current;
+        current.runs = next;
+        next.codesTurn = true;
+        LockSupport.unpark(next.thread);
+        if (current.interrupted) {
+            // The host may have taken this one for the one that runs.
+            next.thread.interrupt();
         }
     }
 
@@ -124,9 +172,14 @@ final class BatonCoroutine extends Coroutine implements Runnable {
         }
         // The code's own interrupt is not that of what it waits for.
         boolean interrupted = Thread.interrupted() && wait != null;
+        final Turn current = turn;
+        final boolean relays = current != null && current.relay != null && !current.interrupted;
+        final BatonCoroutine next = relays ? (BatonCoroutine) current.relay.next() : null;
+        if (next == this && wait == null) {
+            return;
+        }
         busy = wait != null;
-        codesTurn = false;
-        LockSupport.unpark(host);
+        passOn(current, next);
         if (wait != null) {
             // Nobody waits for this thread now: what has to block, blocks it.
             wait.begin(true);

@@ -14,7 +14,7 @@ import org.slf4j.MDC;
  * <p>On JVMs that have virtual threads ({@link VirtualCoroutine}) both are such, and there may be any number. On others they
  * are platform threads, of each kind as many as are needed up to a bound; one that is idle for a minute goes.
  *
- * <p><i>Threads</i>: {@link #start} may be called by any, the rest by the host.
+ * <p><i>Threads</i>: {@link #start} and {@link #startNeeded} may be called by any, the rest by the host.
  */
 public final class Coroutines implements AutoCloseable {
     private static final long PATIENCE = TimeUnit.SECONDS.toNanos(60);
@@ -33,6 +33,7 @@ public final class Coroutines implements AutoCloseable {
     private int platformThreads;
     private final AtomicInteger names = new AtomicInteger();
     private CallThreads helpers;
+    private CallThreads needed;
     /** Flink has the job's id here, on the thread of the subtask; null where there is nothing. */
     private final Map<String, String> logContext;
 
@@ -71,12 +72,9 @@ public final class Coroutines implements AutoCloseable {
 
     /** Returns a coroutine in which no code runs; null if as many platform threads as may be are in use. */
     public Coroutine take() {
-        for (Coroutine next = idle.pollLast(); next != null; next = idle.pollLast()) {
-            if (!(next instanceof BatonCoroutine) || ((BatonCoroutine) next).take()) {
-                return next;
-            }
-            // Counted here, not by the thread when it ends, so that its place is free for sure.
-            platformThreads--;
+        final Coroutine found = takeIdle();
+        if (found != null) {
+            return found;
         }
         if (isVirtual()) {
             return new VirtualCoroutine(name(), carrier, this::entersThread);
@@ -86,6 +84,18 @@ public final class Coroutines implements AutoCloseable {
         }
         platformThreads++;
         return new BatonCoroutine(name(), patience, this::entersThread);
+    }
+
+    /** Returns a coroutine in which no code runs and whose thread has begun; null if there is none. */
+    public Coroutine takeIdle() {
+        for (Coroutine next = idle.pollLast(); next != null; next = idle.pollLast()) {
+            if (!(next instanceof BatonCoroutine) || ((BatonCoroutine) next).take()) {
+                return next;
+            }
+            // Counted here, not by the thread when it ends, so that its place is free for sure.
+            platformThreads--;
+        }
+        return null;
     }
 
     /** Takes back a coroutine whose code has ended. */
@@ -106,28 +116,56 @@ public final class Coroutines implements AutoCloseable {
      */
     public void start(final Runnable work) {
         if (isVirtual()) {
-            final Runnable body = logContext == null ? work : () -> {
-                entersThread();
-                work.run();
-            };
-            VirtualThreads.create(scheduler, name(), body).start();
+            startVirtual(work);
         } else {
             helpers().execute(work);
         }
     }
 
+    /**
+     * The same for what others may wait for that have all threads there may be: it gets one in any case.
+     *
+     * @param work must not throw
+     */
+    public void startNeeded(final Runnable work) {
+        if (isVirtual()) {
+            startVirtual(work);
+        } else {
+            needed().execute(work);
+        }
+    }
+
+    private void startVirtual(final Runnable work) {
+        final Runnable body = logContext == null ? work : () -> {
+            entersThread();
+            work.run();
+        };
+        VirtualThreads.create(scheduler, name(), body).start();
+    }
+
     private synchronized CallThreads helpers() {
         if (helpers == null) {
-            helpers = new CallThreads(bound, patience, task -> {
-                final Thread thread = new Thread(() -> {
-                    entersThread();
-                    task.run();
-                }, name());
-                thread.setDaemon(true);
-                return thread;
-            });
+            helpers = newThreads(bound);
         }
         return helpers;
+    }
+
+    private synchronized CallThreads needed() {
+        if (needed == null) {
+            needed = newThreads(Integer.MAX_VALUE);
+        }
+        return needed;
+    }
+
+    private CallThreads newThreads(final int most) {
+        return new CallThreads(most, patience, task -> {
+            final Thread thread = new Thread(() -> {
+                entersThread();
+                task.run();
+            }, name());
+            thread.setDaemon(true);
+            return thread;
+        });
     }
 
     /** What logs on a new thread shows the same job. */
@@ -154,6 +192,9 @@ public final class Coroutines implements AutoCloseable {
             if (helpers != null) {
                 // What waits for a thread was given up.
                 helpers.shutdown();
+            }
+            if (needed != null) {
+                needed.shutdown();
             }
         }
     }

@@ -59,7 +59,7 @@ final class VirtualCoroutine extends Coroutine implements Executor {
     }
 
     @Override
-    void handOver() {
+    void handOver(final Relay relay) {
         codesTurn = true;
         final boolean beginning = !started;
         if (started) {

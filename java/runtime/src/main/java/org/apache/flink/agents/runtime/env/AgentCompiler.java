@@ -50,7 +50,7 @@ final class AgentCompiler {
             return json;
         }
 
-        /** Whether it has Python actions, listeners or an event logger of Python. */
+        /** Whether it has actions, resources, listeners or an event logger of Python. */
         boolean needsPython() {
             return python;
         }
@@ -69,13 +69,13 @@ final class AgentCompiler {
         try {
             final AgentConfiguration merged = config.merged();
             final AgentPlan plan = AgentPlan.compile(agent, name, merged, resources);
-            final List<String> foreign = python ? plan.foreignResources() : plan.foreignParts();
+            final List<String> foreign = python ? plan.unusableResources() : plan.foreignParts();
             if (!foreign.isEmpty()) {
                 throw new UnsupportedOperationException(
                         "Agent '"
                                 + plan.getAgentName()
                                 + (python
-                                        ? "' cannot run here, because actions of Java cannot use resources of Python yet: "
+                                        ? "' cannot run here, because resources of these types are not used from the other language: "
                                         : "' cannot run here, because without Flink only Java runs in a Java program: ")
                                 + String.join("; ", foreign)
                                 + ". Remove these parts, or replace them by Java ones");
@@ -83,7 +83,7 @@ final class AgentCompiler {
             return new Compiled(
                     plan.getAgentName(),
                     AgentsCore.validatePlan(plan.toJson()),
-                    plan.hasPythonActions() || PythonNames.areIn(merged));
+                    plan.hasPythonActions() || plan.hasPythonResources() || PythonNames.areIn(merged));
         } catch (final RuntimeException e) {
             throw new RuntimeException("Failed to create agent plan from agent", e);
         }

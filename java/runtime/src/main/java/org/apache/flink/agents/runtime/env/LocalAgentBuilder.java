@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.DeadLetter;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.runtime.local.LocalInput;
 import org.apache.flink.agents.runtime.local.LocalReport;
 import org.apache.flink.agents.runtime.local.LocalRun;
@@ -72,11 +74,18 @@ final class LocalAgentBuilder extends OneAgentBuilder {
     /**
      * @param index among the lists that are executed under this name
      * @param report gets what the metrics show
+     * @param textListener hears what models say; null for nobody
      */
-    void run(@Nullable final String name, final int index, final LocalReport report) throws Exception {
+    void run(
+            @Nullable final String name,
+            final int index,
+            final LocalReport report,
+            @Nullable final Consumer<TextPart> textListener)
+            throws Exception {
         final ClassLoader context = Thread.currentThread().getContextClassLoader();
         final ClassLoader userCode = context == null ? LocalAgentBuilder.class.getClassLoader() : context;
         try (LocalRun run = new LocalRun(agent().agentName(), agent().json(), userCode, this::add, letters::add, name, index, report)) {
+            run.onText(textListener);
             run.run(inputs);
         }
     }

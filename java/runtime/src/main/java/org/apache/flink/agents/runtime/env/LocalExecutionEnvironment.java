@@ -4,9 +4,11 @@ import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.AgentBuilder;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.api.configuration.ConfigOption;
 import org.apache.flink.agents.api.configuration.Configuration;
 import org.apache.flink.agents.runtime.local.LocalReport;
@@ -41,6 +43,7 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
     private final List<LocalAgentBuilder> builders = new ArrayList<>();
     /** Of the last execution; null before the first. */
     private LocalReport last;
+    @Nullable private Consumer<TextPart> textListener;
 
     /**
      * Reads the configuration file of Flink, if {@code FLINK_CONF_DIR} is set.
@@ -111,6 +114,11 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
                         + " Flink's StreamExecutionEnvironment");
     }
 
+    @Override
+    public void onText(final Consumer<TextPart> listener) {
+        textListener = listener;
+    }
+
     /**
      * Runs what has been built since the last call.
      *
@@ -149,7 +157,7 @@ public final class LocalExecutionEnvironment extends AgentsExecutionEnvironment 
         try (LocalReport report = new LocalReport(port)) {
             last = report;
             for (final LocalAgentBuilder builder : runs) {
-                builder.run(jobName, index++, report);
+                builder.run(jobName, index++, report, textListener);
             }
         }
     }

@@ -42,27 +42,62 @@ public final class LineSink implements Runnable {
 
     @Override
     public void run() {
-        List<String> lines = List.of();
-        while (lines != null) {
-            // Between lines that go to our own appender only an end of line is to be seen: one call does for many.
-            lines = log.lines(LOOK_MILLIS, Log4jSetup.ensure());
-            if (lines != null) {
-                write(lines);
-            }
+        boolean open = true;
+        while (open) {
+            final OwnFile file = Log4jSetup.ownFile();
+            open = file == null ? writeLines() : writeBlock(file);
         }
     }
 
-    private void write(final List<String> lines) {
+    /** By the logger, to whatever appenders it has: line by line. Whether there may be more. */
+    private boolean writeLines() {
+        final List<String> lines = log.lines(LOOK_MILLIS);
+        if (lines == null) {
+            return false;
+        }
         for (final String line : lines) {
             try {
                 LINES.info(line);
             } catch (final RuntimeException | LinkageError e) {
-                // An appender may be set to throw. The job goes on, and the next line may be written again.
-                if (!failed) {
-                    LOG.warn("The event log cannot be written by logger {}; further failures are not shown", LOGGER, e);
-                }
-                failed = true;
+                lost(1, e);
             }
         }
+        return true;
+    }
+
+    /** Past the logger, whose only appender is our own: many lines in one go, as the bytes that they are. Whether there may be more. */
+    private boolean writeBlock(final OwnFile file) {
+        final int length = log.nextBlock(LOOK_MILLIS);
+        if (length > 0 && LINES.isInfoEnabled()) {
+            try {
+                file.write(log.block(), length);
+            } catch (final RuntimeException | LinkageError e) {
+                lost(Integer.MAX_VALUE, e);
+            }
+        }
+        return length >= 0;
+    }
+
+    /** So many of the lines that came last. The job goes on, and the next ones may be written again. */
+    private void lost(final int lines, final Throwable why) {
+        log.lost(lines);
+        if (!failed) {
+            LOG.warn(
+                    "The event log cannot be written by logger {}; events that are missing in it are counted by"
+                            + " eventLogWriteFailures, further failures are not shown",
+                    LOGGER,
+                    why);
+        }
+        failed = true;
+    }
+
+    /** Where the logger of lines writes to a file of its own and nothing else. */
+    interface OwnFile {
+        /**
+         * Writes the first bytes, whole lines with their ends. For any thread.
+         *
+         * @throws RuntimeException if they cannot be written
+         */
+        void write(byte[] lines, int length);
     }
 }

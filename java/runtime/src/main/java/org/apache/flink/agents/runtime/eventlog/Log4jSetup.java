@@ -1,15 +1,20 @@
 package org.apache.flink.agents.runtime.eventlog;
 
 import java.nio.charset.StandardCharsets;
+import javax.annotation.Nullable;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.core.Appender;
+import org.apache.logging.log4j.core.LogEvent;
 import org.apache.logging.log4j.core.LoggerContext;
 import org.apache.logging.log4j.core.appender.RollingFileAppender;
 import org.apache.logging.log4j.core.appender.rolling.DefaultRolloverStrategy;
+import org.apache.logging.log4j.core.appender.rolling.RollingFileManager;
 import org.apache.logging.log4j.core.appender.rolling.SizeBasedTriggeringPolicy;
 import org.apache.logging.log4j.core.config.AppenderRef;
 import org.apache.logging.log4j.core.config.Configuration;
 import org.apache.logging.log4j.core.config.LoggerConfig;
+import org.apache.logging.log4j.core.impl.Log4jLogEvent;
 import org.apache.logging.log4j.core.layout.PatternLayout;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,21 +40,27 @@ final class Log4jSetup {
 
     private Log4jSetup() {}
 
-    /** Sets the logger up if nobody has; whether lines go to the appender of this class alone. */
-    static boolean ensure() {
+    /** Sets the logger up if nobody has. */
+    static void ensure() {
+        ownFile();
+    }
+
+    /** Sets the logger up if nobody has; the file that lines go to, if the appender of this class is the only one they go to. */
+    @Nullable
+    static LineSink.OwnFile ownFile() {
         if (missing || !writesTheLogs()) {
-            return false;
+            return null;
         }
         try {
-            return InLog4j.ensure();
+            return InLog4j.ownFile();
         } catch (final LinkageError | ClassCastException e) {
             LOG.debug("Logs are not written by log4j2: the event log goes where logger {} goes", LineSink.LOGGER, e);
             missing = true;
-            return false;
+            return null;
         } catch (final RuntimeException e) {
             LOG.warn("The event log gets no file of its own, and goes where logger {} goes", LineSink.LOGGER, e);
             missing = true;
-            return false;
+            return null;
         }
     }
 
@@ -61,11 +72,12 @@ final class Log4jSetup {
     /** Apart, since it can be loaded only where log4j2 is. */
     private static final class InLog4j {
         private static Configuration seen;
-        private static boolean ours;
+        private static LineSink.OwnFile ours;
 
         private InLog4j() {}
 
-        static synchronized boolean ensure() {
+        @Nullable
+        static synchronized LineSink.OwnFile ownFile() {
             final LoggerContext context =
                     (LoggerContext) LogManager.getContext(Log4jSetup.class.getClassLoader(), false);
             final Configuration configuration = context.getConfiguration();
@@ -76,19 +88,24 @@ final class Log4jSetup {
             final String file = System.getProperty(FILE_PROPERTY);
             if (configured != null) {
                 // Another class loader's copy of this class may have made it.
-                ours = configured.getAppenders().size() == 1 && configured.getAppenders().containsKey(APPENDER)
-                        && !configured.isAdditive();
+                ours = ownFileOf(configured);
             } else if (file == null || file.isBlank()) {
-                ours = false;
+                ours = null;
             } else {
-                add(context, configuration, file + SUFFIX);
-                ours = true;
+                ours = new InFile(add(context, configuration, file + SUFFIX));
             }
             seen = configuration;
             return ours;
         }
 
-        private static void add(final LoggerContext context, final Configuration configuration, final String file) {
+        @Nullable
+        private static LineSink.OwnFile ownFileOf(final LoggerConfig configured) {
+            final Appender appender = configured.getAppenders().get(APPENDER);
+            final boolean alone = configured.getAppenders().size() == 1 && !configured.isAdditive();
+            return alone && appender instanceof RollingFileAppender ? new InFile((RollingFileAppender) appender) : null;
+        }
+
+        private static RollingFileAppender add(final LoggerContext context, final Configuration configuration, final String file) {
             final RollingFileAppender appender =
                     RollingFileAppender.newBuilder()
                             .setName(APPENDER)
@@ -124,6 +141,30 @@ final class Log4jSetup {
             configuration.addLogger(LineSink.LOGGER, logger);
             context.updateLoggers();
             LOG.info("The event log goes to {}", file);
+            return appender;
+        }
+    }
+
+    /**
+     * Writes past layout and encoder, which would copy a block of lines four times: only to come to the same bytes. Nothing of this class stays
+     * with log4j, which outlives the job.
+     */
+    private static final class InFile implements LineSink.OwnFile {
+        /** Its policy looks at the file only, though it is asked about an event. */
+        private static final LogEvent ANY = Log4jLogEvent.newBuilder().setLoggerName(LineSink.LOGGER).setLevel(Level.INFO).build();
+
+        private final RollingFileAppender appender;
+
+        InFile(final RollingFileAppender appender) {
+            this.appender = appender;
+        }
+
+        @Override
+        public void write(final byte[] lines, final int length) {
+            final RollingFileManager manager = appender.getManager();
+            manager.checkRollover(ANY);
+            manager.writeBytes(lines, 0, length);
+            manager.flush();
         }
     }
 }

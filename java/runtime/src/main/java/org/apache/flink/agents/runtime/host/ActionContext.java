@@ -1,13 +1,19 @@
 package org.apache.flink.agents.runtime.host;
 
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.context.AsyncDurableCallable;
 import org.apache.flink.agents.api.context.CurrentDurableCall;
@@ -26,15 +32,22 @@ import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.StoredMemory;
+import org.apache.flink.agents.plan.actions.BuiltInRun;
+import org.apache.flink.agents.plan.actions.HeardText;
+import org.apache.flink.agents.plan.actions.ReportedCall;
+import org.apache.flink.agents.plan.actions.SpanDetails;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.agents.runtime.coroutine.Coroutine;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What one execution of an action may do. Made anew for each, so that a context kept after its action is noticed: the core
  * refuses its task.
  */
-final class ActionContext implements RunnerContext, ExecutionReporter, Runnable {
+final class ActionContext implements RunnerContext, ExecutionReporter, SpanDetails, HeardText, Runnable {
     static final long NOT_MEASURED = Long.MIN_VALUE;
+    private static final Logger LOG = LoggerFactory.getLogger(ActionContext.class);
 
     private final JavaHost host;
     private final ActionFunction function;
@@ -62,6 +75,16 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     private volatile boolean ending;
     /** With {@code values.verify}: what it got from memory; null if nothing. */
     private List<ValueChecks.Read> read;
+    /** Of a built-in action: null before it begins. */
+    private BuiltInRun builtIn;
+    /** Of a built-in action: the calls that it waits for; null if none. */
+    private AwaitedCalls awaitedCalls;
+    /** Without a journal, which numbers them itself: calls that have begun. */
+    private int callsBegun;
+    /** What the next report shows besides in live spans; null if nothing. */
+    private Map<String, Object> details;
+    /** What of its use of memory becomes events; null if nothing does. */
+    private final MemoryUses memoryUses;
     private String logKey;
     private String logRun;
     private MemoryObject sensory;
@@ -79,6 +102,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         this.task = task;
         this.slot = slot;
         this.trigger = trigger;
+        this.memoryUses = host.memoryUses(trigger);
     }
 
     /** Runs the action on this thread, to its end. Never throws: see {@link #thrown}. */
@@ -91,12 +115,82 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         }
         try {
             function.call(trigger, this);
+            sendMemoryEvents();
         } catch (final Throwable e) {
             thrown = e;
             interrupted |= runner.isInterrupted();
         }
         if (log.isOn()) {
             log.leaves();
+        }
+    }
+
+    /**
+     * Runs a built-in action on this thread until it ends, or waits for calls, for which it needs no thread. Goes on with it when
+     * they are over. Never throws: see {@link #thrown}.
+     *
+     * @return whether it has ended
+     */
+    boolean proceed() {
+        runner = Thread.currentThread();
+        final LogContext log = host.log();
+        if (log.isOn()) {
+            enters(log);
+        }
+        boolean ended = true;
+        try {
+            ended = !waitsAgain();
+            if (ended) {
+                sendMemoryEvents();
+            }
+        } catch (final Throwable e) {
+            thrown = e;
+            interrupted |= runner.isInterrupted();
+        }
+        if (ended) {
+            abandon();
+        }
+        if (log.isOn()) {
+            log.leaves();
+        }
+        return ended;
+    }
+
+    private boolean waitsAgain() throws Exception {
+        List<? extends Future<?>> outcomes = null;
+        if (builtIn == null) {
+            builtIn = function.run(trigger, this);
+        } else {
+            outcomes = awaitedCalls.outcomes();
+            if (outcomes == null) {
+                return true;
+            }
+        }
+        while (true) {
+            awaitedCalls = null;
+            final List<? extends DurableCallable<?>> calls = builtIn.proceed(outcomes);
+            if (calls == null) {
+                return false;
+            }
+            core();
+            awaitedCalls = new AwaitedCalls(calls);
+            outcomes = awaitedCalls.outcomes();
+            if (outcomes == null) {
+                return true;
+            }
+        }
+    }
+
+    private void sendMemoryEvents() {
+        if (memoryUses != null) {
+            memoryUses.send(this, host.keyText(slot));
+        }
+    }
+
+    /** Nobody goes on with a built-in action. */
+    void abandon() {
+        if (builtIn != null) {
+            builtIn.close();
         }
     }
 
@@ -188,7 +282,63 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     private void report(final int status, final Object... what) {
         core();
-        host.execution(task, status, what);
+        if (details == null) {
+            host.execution(task, status, what);
+        } else {
+            final Object[] more = Arrays.copyOf(what, what.length + 1);
+            more[what.length] = details;
+            host.execution(task, status, more);
+        }
+    }
+
+    @Override
+    public boolean sendsSpans() {
+        return host.sendsSpans();
+    }
+
+    @Override
+    public void details(@Nullable final Map<String, Object> besides) {
+        details = besides;
+    }
+
+    /** Shows a call that is over in live spans, if there are any. One that never began is none. */
+    void show(final Call<?> call, final int number, final boolean replayed) {
+        if (!host.sendsSpans() || isEnding()) {
+            return;
+        }
+        final long began = call.began();
+        if (replayed || began != 0) {
+            show(call.callable(), number, began, call.nanos(), call.failure(), replayed);
+        }
+    }
+
+    private void show(
+            final DurableCallable<?> callable,
+            final int number,
+            final long began,
+            final long nanos,
+            @Nullable final Throwable failure,
+            final boolean replayed) {
+        if (callable instanceof ReportedCall) {
+            if (replayed) {
+                ((ReportedCall) callable).replayed();
+            }
+            return;
+        }
+        final Instant now = Instant.now();
+        final long micros = TimeUnit.SECONDS.toMicros(now.getEpochSecond()) + TimeUnit.NANOSECONDS.toMicros(now.getNano());
+        final long start = replayed ? micros : micros - TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - began);
+        // One that was given up goes on, and nobody waits for it.
+        final long end = nanos < 0 ? micros : start + TimeUnit.NANOSECONDS.toMicros(nanos);
+        try {
+            host.execution(
+                    task, CoreEventLog.CALL,
+                    callable.getId(), number, start, replayed ? start : end, replayed,
+                    failure == null ? null : failure.getClass().getName(), failure == null ? null : failure.getMessage());
+        } catch (final RuntimeException e) {
+            // Spans are there to look at; the call they show must not fail for one.
+            LOG.warn("Agent '{}', action '{}': a durable call could not be shown as a span", host.agent(), action.name(), e);
+        }
     }
 
     private AgentsCore core() {
@@ -265,6 +415,13 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         return found;
     }
 
+    /** The action got a value from memory. */
+    void gotFromMemory(final int memory, final String path, final Object value) {
+        if (memoryUses != null) {
+            memoryUses.read(memory, path, value);
+        }
+    }
+
     /** Path of a value that the action got from memory and changed in place; null if there is none, or nobody looks. */
     String changedInMemory() {
         if (read != null) {
@@ -284,6 +441,9 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             core.memorySet(task, memory, path, value, host.storedMemory());
         } catch (final Exception e) {
             throw memoryFailed(e);
+        }
+        if (memoryUses != null) {
+            memoryUses.wrote(memory, path, value);
         }
     }
 
@@ -393,7 +553,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             return cast(recorded(callables, false, true, CallGroup::outcomes));
         }
         function.waits();
-        final List<Object> outcomes = await(callables, false, true, CallGroup::outcomes);
+        final List<?> outcomes = await(callables, false, true, CallGroup::outcomes);
         if (host.calls().isCancelled()) {
             throw cancellation();
         }
@@ -403,7 +563,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     /** What calls that are over are for who made them. */
     @FunctionalInterface
     private interface Results {
-        List<Object> of(List<? extends Call<?>> calls) throws Throwable;
+        List<?> of(List<? extends Call<?>> calls) throws Throwable;
     }
 
     @SuppressWarnings("unchecked") // made by the callables whose results it has to be
@@ -420,15 +580,24 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
 
     private <T> T here(final DurableCallable<T> callable) throws Exception {
         host.core().callBegin(task, AgentsCore.ACTION_SCOPE);
+        final int number = callsBegun++;
         calling = true;
+        Throwable failure = null;
         final long began = System.nanoTime();
         try {
             final RandomKey key = new RandomKey();
             return CurrentDurableCall.during(key, () -> callable.call(key));
+        } catch (final Exception | Error e) {
+            failure = e;
+            throw e;
         } finally {
-            host.metrics().called(action, System.nanoTime() - began);
+            final long nanos = System.nanoTime() - began;
+            host.metrics().called(action, nanos);
             calling = false;
             callsEnded(1);
+            if (host.sendsSpans() && !isEnding()) {
+                show(callable, number, began, nanos, failure, false);
+            }
         }
     }
 
@@ -445,6 +614,7 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         for (int i = 0; i < count; i++) {
             core.callBegin(task, scope);
         }
+        callsBegun += count;
     }
 
     private void callsEnded(final int count) {
@@ -454,15 +624,13 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         }
     }
 
-    private List<Object> await(
+    private List<?> await(
             final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun, final Results results)
             throws Exception {
         callsBegin(callables.size());
-        calling = true;
         CallGroup group = null;
         try {
-            group = host.calls().prepare(this, callables, cancelOnFailure);
-            awaited = group;
+            group = prepare(callables, cancelOnFailure);
             if (othersMayRun && coroutine != null) {
                 coroutine.suspend(group);
             } else {
@@ -475,10 +643,26 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         } catch (final Throwable e) {
             throw new IllegalStateException(e);
         } finally {
-            calling = false;
-            awaited = null;
-            measured(group);
-            callsEnded(callables.size());
+            made(group, callables.size());
+        }
+    }
+
+    private CallGroup prepare(final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure) {
+        calling = true;
+        awaited = host.calls().prepare(this, callables, cancelOnFailure);
+        return awaited;
+    }
+
+    private void made(final CallGroup group, final int count) {
+        calling = false;
+        awaited = null;
+        measured(group);
+        callsEnded(count);
+        if (group != null && host.sendsSpans()) {
+            int number = callsBegun - count;
+            for (final Call<?> call : group.members()) {
+                show(call, number++, false);
+            }
         }
     }
 
@@ -524,12 +708,10 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
     }
 
     /** Makes calls whose outcome is written down, or was before a crash. */
-    private List<Object> recorded(
+    private List<?> recorded(
             final List<? extends DurableCallable<?>> callables, final boolean cancelOnFailure, final boolean othersMayRun, final Results results)
             throws Exception {
-        final JournalledCalls calls = new JournalledCalls(host.journal(), this, host.calls(), callables);
-        calling = true;
-        journalled = calls;
+        final JournalledCalls calls = journalled(callables);
         try {
             if (!calls.areDecided()) {
                 awaitDecision(calls);
@@ -538,21 +720,36 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
             if (!made.isEmpty()) {
                 make(host.calls().group(this, made, cancelOnFailure), othersMayRun);
             }
-            if (isEnding()) {
-                throw cancellation();
-            }
-            calls.record();
-            return results.of(calls.all());
+            return results.of(recorded(calls));
         } catch (final Exception | Error e) {
             throw e;
         } catch (final Throwable e) {
             throw new IllegalStateException(e);
         } finally {
-            calling = false;
-            awaited = null;
-            journalled = null;
-            calls.giveUp();
+            ended(calls);
         }
+    }
+
+    private JournalledCalls journalled(final List<? extends DurableCallable<?>> callables) {
+        final JournalledCalls calls = new JournalledCalls(host.journal(), this, host.calls(), callables);
+        calling = true;
+        journalled = calls;
+        return calls;
+    }
+
+    private List<Call<?>> recorded(final JournalledCalls calls) {
+        if (isEnding()) {
+            throw cancellation();
+        }
+        calls.record();
+        return calls.all();
+    }
+
+    private void ended(final JournalledCalls calls) {
+        calling = false;
+        awaited = null;
+        journalled = null;
+        calls.giveUp();
     }
 
     private void awaitDecision(final JournalledCalls calls) {
@@ -591,6 +788,78 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
         measured(group);
     }
 
+    /** Calls side by side for which a built-in action waits, without a thread. */
+    private final class AwaitedCalls {
+        private final int count;
+        /** Null without a journal. */
+        private final JournalledCalls journalled;
+        /** Null as long as it is not known which have to be made, and if none has to be. */
+        private CallGroup group;
+        private boolean begun;
+
+        AwaitedCalls(final List<? extends DurableCallable<?>> callables) {
+            count = callables.size();
+            if (isRecorded()) {
+                journalled = journalled(callables);
+                return;
+            }
+            journalled = null;
+            callsBegin(count);
+            try {
+                group = prepare(callables, false);
+            } catch (final RuntimeException | Error e) {
+                end();
+                throw e;
+            }
+        }
+
+        /** What came of each, in their order; null as long as that has to be waited for. */
+        List<? extends Future<?>> outcomes() {
+            boolean waits = false;
+            try {
+                waits = waits();
+                if (waits) {
+                    return null;
+                }
+                if (journalled == null && host.calls().isCancelled()) {
+                    throw cancellation();
+                }
+                return CallGroup.outcomes(journalled == null ? group.members() : recorded(journalled));
+            } finally {
+                if (!waits) {
+                    end();
+                }
+            }
+        }
+
+        private boolean waits() {
+            if (!begun) {
+                if (journalled != null) {
+                    if (!journalled.areDecided()) {
+                        return true;
+                    }
+                    final List<Call<?>> made = journalled.toBeMade(false);
+                    group = made.isEmpty() ? null : host.calls().group(ActionContext.this, made, false);
+                    awaited = group;
+                }
+                begun = true;
+                if (group != null) {
+                    group.begin(false);
+                }
+            }
+            return group != null && !group.isOver();
+        }
+
+        private void end() {
+            if (journalled == null) {
+                made(group, count);
+            } else {
+                measured(group);
+                ended(journalled);
+            }
+        }
+    }
+
     private ActionTaskExecutionException holdsMonitor() {
         return refused(
                 "Action '"
@@ -605,9 +874,23 @@ final class ActionContext implements RunnerContext, ExecutionReporter, Runnable 
                 null);
     }
 
-    /** What this context's action waits for is over. By any thread. */
+    /** What this context's action waits for is over. By any thread that has seen it begin. */
     void unblock() {
-        LockSupport.unpark(runner);
+        // A host that stands still for other reasons is not to be woken.
+        if (awaitedCalls == null) {
+            LockSupport.unpark(runner);
+        }
+    }
+
+    @Override
+    @Nullable
+    public Consumer<TextPart> listenerTo(final String model) {
+        final Consumer<TextPart> listener = host.textListener();
+        if (listener == null) {
+            return null;
+        }
+        final Object key = host.key(slot);
+        return part -> listener.accept(new TextPart(part.getKind(), part.getText(), model, key));
     }
 
     CancellationException cancellation() {

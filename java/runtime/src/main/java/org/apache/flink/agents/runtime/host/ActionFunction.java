@@ -14,6 +14,7 @@ import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.plan.actions.BuiltInAction;
+import org.apache.flink.agents.plan.actions.BuiltInRun;
 
 /** The Java method of one action, resolved once. */
 final class ActionFunction {
@@ -29,6 +30,8 @@ final class ActionFunction {
     private final ActionDescriptor descriptor;
     private final MethodHandle handle;
     private final Method method;
+    /** Null for the user's. */
+    private final BuiltInAction builtIn;
     /** How often it has to end without waiting before it may run where it cannot be suspended. */
     private int trials;
     /** What that begins with when it has waited for the journal. */
@@ -40,7 +43,8 @@ final class ActionFunction {
         this.descriptor = descriptor;
         this.handle = handle;
         this.method = method;
-        trials = BuiltInAction.isMethodOf(method.getDeclaringClass()) || mentionsWaiting(method.getDeclaringClass()) ? TRIALS : 0;
+        builtIn = BuiltInAction.of(method.getDeclaringClass());
+        trials = builtIn == null && mentionsWaiting(method.getDeclaringClass()) ? TRIALS : 0;
     }
 
     /**
@@ -85,6 +89,16 @@ final class ActionFunction {
         return descriptor;
     }
 
+    /** Whether it is one that goes in pieces, and waits between them without a thread. */
+    boolean isBuiltIn() {
+        return builtIn != null;
+    }
+
+    /** A run of a built-in one. */
+    BuiltInRun run(final Event event, final RunnerContext context) {
+        return builtIn.run(event, context);
+    }
+
     /** Whether the names of a class's compiled code contain that of a durable call. */
     private static boolean mentionsWaiting(final Class<?> type) {
         final String file = type.getName().substring(type.getName().lastIndexOf('.') + 1) + ".class";
@@ -109,8 +123,8 @@ final class ActionFunction {
      * these are the actions whose class makes durable calls; one that does not wait in many runs needs it no more. An action
      * that is not known to wait and does holds up the whole subtask, once; for the journal, each time after twice as many runs.
      */
-    boolean mayWait() {
-        return hasWaited || trials > 0;
+    boolean isCoroutine() {
+        return !isBuiltIn() && (hasWaited || trials > 0);
     }
 
     /** It waits for a call. */

@@ -71,6 +71,15 @@ final class Call<T> implements Runnable {
         return callable.getId();
     }
 
+    DurableCallable<? extends T> callable() {
+        return callable;
+    }
+
+    /** When it was begun, as {@link System#nanoTime} has it; 0 if it never was. */
+    synchronized long began() {
+        return began;
+    }
+
     /** Whether it has to be made by a thread; the others only have to be begun. */
     boolean needsThread() {
         return instead != null || !(callable instanceof AsyncDurableCallable);

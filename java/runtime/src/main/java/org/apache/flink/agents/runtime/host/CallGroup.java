@@ -93,8 +93,8 @@ final class CallGroup implements Coroutine.Wait {
     }
 
     /** What came of each, in the order of the calls: futures that are over. */
-    static List<Object> outcomes(final List<? extends Call<?>> members) {
-        final List<Object> outcomes = new ArrayList<>(members.size());
+    static List<CompletableFuture<Object>> outcomes(final List<? extends Call<?>> members) {
+        final List<CompletableFuture<Object>> outcomes = new ArrayList<>(members.size());
         for (final Call<?> member : members) {
             final CompletableFuture<Object> outcome = new CompletableFuture<>();
             if (member.failure() == null) {

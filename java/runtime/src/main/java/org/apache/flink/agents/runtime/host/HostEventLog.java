@@ -13,6 +13,7 @@ import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.value.ValueWriter;
 import org.apache.flink.agents.runtime.eventlog.LineSink;
+import org.apache.flink.agents.runtime.metrics.HostMetricGroup;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * {@link EventLogger} write them. What goes wrong is counted and said once: it never fails the task.
  *
  * <p><i>Owned state</i>: attributes not handed over yet, the thread that writes lines by SLF4J. <i>Lifecycle</i>: from the opening
- * of the host, which fails if the log cannot be opened, to its end, when what is left is written. <i>Constraint</i>: used by the
+ * of the host, which fails if a user's logger cannot be opened, to its end, when what is left is written. <i>Constraint</i>: used by the
  * host's thread; {@link #hurry} by any.
  */
 final class HostEventLog implements AutoCloseable {
@@ -130,13 +131,16 @@ final class HostEventLog implements AutoCloseable {
                         custom,
                         bySlf4j ? LineSink.start(log, services.taskName()) : null,
                         services.watch());
-        services.showCounter("eventLogTruncatedEvents", log::truncated);
-        services.showCounter(FAILURES, () -> opened.failures + log.failures());
-        services.showCounter("eventLogDroppedEvents", log::dropped);
+        final HostMetricGroup metrics = services.metrics();
+        metrics.counter("eventLogTruncatedEvents", log::truncated);
+        metrics.counter(FAILURES, () -> opened.failures + log.failures());
+        metrics.counter("eventLogDroppedEvents", log::dropped);
         if (exports) {
-            services.showCounter("otlpSpansSent", log::spansSent);
-            services.showCounter("otlpSpansDropped", log::spansDropped);
+            metrics.counter("otlpSpansSent", log::spansSent);
+            metrics.counter("otlpSpansDropped", log::spansDropped);
         }
+        // Where its file cannot be written from the start.
+        opened.report();
         return opened;
     }
 
@@ -255,6 +259,11 @@ final class HostEventLog implements AutoCloseable {
         }
     }
 
+    /** Whether live spans are sent. */
+    boolean exports() {
+        return exports;
+    }
+
     /** Whether executions are to be told. */
     boolean traces() {
         return traces || exports;
@@ -294,7 +303,7 @@ final class HostEventLog implements AutoCloseable {
     void flush() {
         if (exports && System.nanoTime() - looked > LOOK_NANOS) {
             looked = System.nanoTime();
-            warn(log.spansReport());
+            reportSpans();
         }
         if (customRest() + events == 0) {
             return;
@@ -348,7 +357,7 @@ final class HostEventLog implements AutoCloseable {
             flush();
             if (exports) {
                 log.endSpans(SPANS_PATIENCE_MILLIS);
-                warn(log.spansReport());
+                reportSpans();
             }
             if (!log.hasLines() && custom == null) {
                 return;
@@ -374,6 +383,12 @@ final class HostEventLog implements AutoCloseable {
 
     private void report() {
         warn(log.report());
+    }
+
+    private void reportSpans() {
+        for (String report = log.spansReport(); report != null; report = log.spansReport()) {
+            warn(report);
+        }
     }
 
     private static void warn(@Nullable final String report) {

@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
@@ -9,16 +10,11 @@ import org.apache.flink.agents.runtime.metrics.HostMetricGroup;
 import org.apache.flink.metrics.Counter;
 
 /**
- * The metrics of a host's actions and runs, described in {@code docs/operations/metrics.md}. What the core counts is read where
- * somebody looks, or once a pump. Used by the host's thread, or by that of a coroutine while the host waits for it.
+ * The metrics of a host's actions and runs, described in {@code docs/operations/metrics.md}. What the core counts is read when
+ * somebody looks. Used by the host's thread, or by that of a coroutine while the host waits for it.
  */
 final class HostMetrics {
     private final HostMetricGroup root;
-    private final CoreFigures figures;
-    private final Counter eventsProcessed;
-    private final Counter actionsExecuted;
-    private final Counter failedAttempts;
-    private final Counter deadLetters;
     // By the number of the action; null of built-in ones that have not run: most agents use none of them.
     private final HostMetricGroup[] groups;
     private final Counter[] executed;
@@ -26,20 +22,9 @@ final class HostMetrics {
     /** Null where no call was made. */
     private final Latency[] calls;
 
-    private long eventsSeen;
-    private long failedSeen;
-    private long lettersSeen;
-
     HostMetrics(final AgentsCore core, final HostMetricGroup root) {
         this.root = root;
-        figures = core.figures();
-        eventsSeen = figures.events();
-        eventsProcessed = counter(root, "numOfEventProcessed");
-        actionsExecuted = counter(root, "numOfActionsExecuted");
-        failedSeen = figures.failedAttempts();
-        failedAttempts = counter(root, "numOfFailedAttempts");
-        lettersSeen = figures.deadLetters();
-        deadLetters = counter(root, "numOfDeadLetters");
+        final CoreFigures figures = core.figures();
         final List<ActionDescriptor> actions = core.actions();
         groups = new HostMetricGroup[actions.size()];
         executed = new Counter[actions.size()];
@@ -51,6 +36,10 @@ final class HostMetrics {
                 show(action.id());
             }
         }
+        counted("numOfActionsExecuted", this::sumOfExecuted);
+        counted("numOfEventProcessed", figures::events);
+        counted("numOfFailedAttempts", figures::failedAttempts);
+        counted("numOfDeadLetters", figures::deadLetters);
         root.gauge("numOfRunsInFlight", figures::runsInFlight);
         root.gauge("numOfPendingInputs", figures::pendingInputs);
         root.gauge("numOfSuspendedTasks", figures::suspendedTasks);
@@ -69,6 +58,21 @@ final class HostMetrics {
         final Counter counter = group.getCounter(name);
         group.getMeter(name + "PerSec", counter);
         return counter;
+    }
+
+    /** A counter of what is counted already, from now on, and its meter. */
+    private void counted(final String name, final LongSupplier count) {
+        final long begin = count.getAsLong();
+        root.counter(name, () -> count.getAsLong() - begin);
+        root.getMeter(name + "PerSec", root.getCounter(name));
+    }
+
+    private long sumOfExecuted() {
+        long sum = 0;
+        for (final Counter counter : executed) {
+            sum += counter == null ? 0 : counter.getCount();
+        }
+        return sum;
     }
 
     HostMetricGroup root() {
@@ -92,7 +96,6 @@ final class HostMetrics {
         if (executed[action.id()] == null) {
             show(action.id());
         }
-        actionsExecuted.inc();
         executed[action.id()].inc();
     }
 
@@ -103,24 +106,5 @@ final class HostMetrics {
             latency = calls[action.id()] = new Latency(groups[action.id()].getHistogram("callLatencyUs"));
         }
         latency.took(nanos);
-    }
-
-    /** Shows what the core has counted since the last time. */
-    void show() {
-        final long events = figures.events();
-        if (events != eventsSeen) {
-            eventsProcessed.inc(events - eventsSeen);
-            eventsSeen = events;
-        }
-        final long failed = figures.failedAttempts();
-        if (failed != failedSeen) {
-            failedAttempts.inc(failed - failedSeen);
-            failedSeen = failed;
-        }
-        final long letters = figures.deadLetters();
-        if (letters != lettersSeen) {
-            deadLetters.inc(letters - lettersSeen);
-            lettersSeen = letters;
-        }
     }
 }

@@ -3,9 +3,11 @@ package org.apache.flink.agents.runtime.host;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
@@ -17,7 +19,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs the Java actions of a plan: those that wait for calls as coroutines, the others on the host's own thread.
+ * Runs the Java actions of a plan: the user's that wait for calls as coroutines, the others on the host's own thread. Built-in ones
+ * leave that thread when they wait.
  *
  * <p><i>Owned state</i>: the resolved methods, the actions that wait, their calls in flight. <i>Lifecycle</i>: that of its
  * host. <i>Constraint</i>: used by the host's thread; {@link #cancel} by any.
@@ -45,9 +48,14 @@ final class JavaActions implements AutoCloseable {
     /** Those of them that have got a coroutine meanwhile, by their task: they begin when it is their turn. */
     private final Map<Long, ActionContext> called = new HashMap<>();
 
+    private final Coroutine.Relay relay = this::relay;
     private final LockWatch locks = new LockWatch(this::holders, this::standsStill);
 
     private volatile Coroutine running;
+    /** The action whose code has the turn, or gave it up and is not settled yet. */
+    private ActionContext current;
+    /** What went wrong where the host waited. */
+    private Throwable failure;
     /** The action that runs on the host's own thread, if one does. */
     private ActionContext here;
     /** Why no action can go on; null while they can. */
@@ -88,12 +96,44 @@ final class JavaActions implements AutoCloseable {
         return true;
     }
 
+    /** Whether no action of the plan is among these. */
+    boolean areNone() {
+        return Arrays.stream(functions).allMatch(Objects::isNull);
+    }
+
+    /** Runs something on a thread that is no action's, and that no call of an action can take from it. By any thread. */
+    void startNeeded(final Runnable work) {
+        coroutines.startNeeded(work);
+    }
+
     Calls calls() {
         return calls;
     }
 
-    /** Runs the action the core asks for until it ends or waits. */
+    /** Runs the action the core asks for until it ends or waits; by a relay, others may have run after it. */
     void run(final int slot) {
+        final ActionContext context = open(slot);
+        if (context.function().isBuiltIn()) {
+            context.measure(host.metrics().latency(context.function().descriptor()).isDue());
+            proceed(context);
+            return;
+        }
+        if (!context.function().isCoroutine()) {
+            runHere(context);
+            return;
+        }
+        final Coroutine coroutine = unstarted.isEmpty() ? coroutines.take() : null;
+        if (coroutine == null) {
+            core.suspend(context.task());
+            unstarted.addLast(context);
+        } else {
+            context.runsIn(coroutine);
+            begin(context);
+        }
+    }
+
+    /** What the action that the core asks for is run with. */
+    private ActionContext open(final int slot) {
         final ActionFunction function = functions[core.action()];
         final Event event = JavaHost.open(core.event());
         final ActionContext context = new ActionContext(host, function, core.task(), slot, event);
@@ -108,33 +148,46 @@ final class JavaActions implements AutoCloseable {
                 checks.handling(event);
             }
         }
-        if (!function.mayWait()) {
-            host.runs(function.descriptor());
-            locks.runs(Thread.currentThread());
-            here = context;
-            context.measure(host.metrics().latency(function.descriptor()).isDue());
-            context.run();
-            here = null;
-            locks.runs(null);
+        return context;
+    }
+
+    private void runHere(final ActionContext context) {
+        final ActionFunction function = context.function();
+        host.runs(function.descriptor());
+        locks.runs(Thread.currentThread());
+        here = context;
+        context.measure(host.metrics().latency(function.descriptor()).isDue());
+        context.run();
+        here = null;
+        locks.runs(null);
+        ended(context);
+    }
+
+    /** Begins a built-in action, or goes on with it, until it ends or waits. */
+    private void proceed(final ActionContext context) {
+        host.runs(context.function().descriptor());
+        locks.runs(Thread.currentThread());
+        here = context;
+        final boolean ended = context.proceed();
+        here = null;
+        locks.runs(null);
+        if (ended) {
             ended(context);
-            return;
-        }
-        final Coroutine coroutine = unstarted.isEmpty() ? coroutines.take() : null;
-        if (coroutine == null) {
-            core.suspend(context.task());
-            unstarted.addLast(context);
         } else {
-            context.runsIn(coroutine);
-            begin(context);
+            suspended(context);
         }
     }
 
     private void begin(final ActionContext context) {
-        final Coroutine coroutine = context.coroutine();
+        begins(context);
+        context.coroutine().run(context, relay);
+        settle();
+    }
+
+    private void begins(final ActionContext context) {
         host.runs(context.function().descriptor());
         context.measure(host.metrics().latency(context.function().descriptor()).isDue());
-        takesTurn(coroutine);
-        left(context, coroutine.run(context));
+        takesTurn(context);
     }
 
     /**
@@ -144,10 +197,14 @@ final class JavaActions implements AutoCloseable {
      */
     boolean resume(final long task) {
         final ActionContext context = waiting.remove(task);
+        if (context != null && context.function().isBuiltIn()) {
+            proceed(context);
+            return true;
+        }
         if (context != null) {
-            host.runs(context.function().descriptor());
-            takesTurn(context.coroutine());
-            left(context, context.coroutine().resume());
+            goesOn(context);
+            context.coroutine().resume(relay);
+            settle();
             return true;
         }
         final ActionContext first = called.remove(task);
@@ -158,9 +215,81 @@ final class JavaActions implements AutoCloseable {
         return true;
     }
 
-    private void takesTurn(final Coroutine coroutine) {
-        running = coroutine;
-        locks.runs(coroutine.thread());
+    private void goesOn(final ActionContext context) {
+        host.runs(context.function().descriptor());
+        takesTurn(context);
+    }
+
+    private void takesTurn(final ActionContext context) {
+        current = context;
+        running = context.coroutine();
+        locks.runs(context.coroutine().thread());
+    }
+
+    /** The turn is the host's again: the action that had it last is settled here, if it was not by its own thread. */
+    private void settle() {
+        final Throwable failed = failure;
+        failure = null;
+        final ActionContext last = current;
+        current = null;
+        if (failed instanceof Error) {
+            throw (Error) failed;
+        }
+        if (failed != null) {
+            throw failed instanceof RuntimeException ? (RuntimeException) failed : new IllegalStateException(failed);
+        }
+        if (last != null) {
+            left(last, !last.coroutine().isSuspended());
+        }
+    }
+
+    /**
+     * Settles the action that gives up its turn, on its own thread while the host waits, and begins or goes on with the next, if
+     * that is what the core asks for next. Whatever else there is to do is the host's: its thread is the one that the user's operators,
+     * and exceptions, have to come by.
+     */
+    private Coroutine relay() {
+        final ActionContext context = current;
+        if (context == null || standstill != null || calls.isCancelled() || context.refusal() != null || context.thrown() != null) {
+            return null;
+        }
+        try {
+            current = null;
+            left(context, !context.coroutine().isSuspended());
+            return host.relay();
+        } catch (final Throwable e) {
+            // The host throws it.
+            failure = e;
+            return null;
+        }
+    }
+
+    /** The action that the core asks for takes the turn from another one. Returns where; null if the host has to run it. */
+    Coroutine runNext(final int slot) {
+        if (!has(core.action()) || !functions[core.action()].isCoroutine() || !unstarted.isEmpty()) {
+            return null;
+        }
+        final Coroutine coroutine = coroutines.takeIdle();
+        if (coroutine == null) {
+            // A new thread has to inherit from the host's.
+            return null;
+        }
+        final ActionContext context = open(slot);
+        context.runsIn(coroutine);
+        begins(context);
+        coroutine.prepare(context);
+        return coroutine;
+    }
+
+    /** The same for an action that waited. */
+    Coroutine resumeNext(final long task) {
+        final ActionContext context = waiting.get(task);
+        if (context == null || context.function().isBuiltIn()) {
+            return null;
+        }
+        waiting.remove(task);
+        goesOn(context);
+        return context.coroutine();
     }
 
     /** An action has left its coroutine. */
@@ -174,10 +303,7 @@ final class JavaActions implements AutoCloseable {
                 throw context.refusal();
             }
             locks.start();
-            // What waits takes long enough to be measured: what it has taken so far is next to nothing.
-            context.measure(true);
-            core.suspend(context.task());
-            waiting.put(context.task(), context);
+            suspended(context);
             return;
         }
         final ActionContext next = unstarted.pollFirst();
@@ -190,6 +316,13 @@ final class JavaActions implements AutoCloseable {
             core.wake(next.task());
         }
         ended(context);
+    }
+
+    private void suspended(final ActionContext context) {
+        // What waits takes long enough to be measured: what it has taken so far is next to nothing.
+        context.measure(true);
+        core.suspend(context.task());
+        waiting.put(context.task(), context);
     }
 
     private void ended(final ActionContext context) {
@@ -222,7 +355,8 @@ final class JavaActions implements AutoCloseable {
     private List<ActionContext> holders(final long thread) {
         final List<ActionContext> found = new ArrayList<>();
         for (final ActionContext context : waiting.values()) {
-            if (thread < 0 || context.coroutine().thread().getId() == thread) {
+            // A built-in one holds no lock while it waits.
+            if (!context.function().isBuiltIn() && (thread < 0 || context.coroutine().thread().getId() == thread)) {
                 found.add(context);
             }
         }
@@ -352,6 +486,8 @@ final class JavaActions implements AutoCloseable {
                 return;
             }
         }
+        // Where it waited for a worker that is gone, how that has ended says more.
+        host.checkPython();
         if (context.wasInterrupted()) {
             // Whoever waits next has to see it, too.
             Thread.currentThread().interrupt();
@@ -394,6 +530,10 @@ final class JavaActions implements AutoCloseable {
         // All were interrupted at the same time: the time to end is the same for all, too.
         final long until = System.nanoTime() + PATIENCE.toNanos();
         for (final ActionContext context : waiting.values()) {
+            if (context.function().isBuiltIn()) {
+                context.abandon();
+                continue;
+            }
             final Coroutine coroutine = context.coroutine();
             if (!coroutine.isSuspended() || coroutine.unwind(Duration.ofNanos(until - System.nanoTime()))) {
                 coroutines.release(coroutine);

@@ -2,23 +2,33 @@ package org.apache.flink.agents.runtime.host;
 
 import java.nio.ByteBuffer;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.api.OutputEvent;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
+import org.apache.flink.agents.api.event.AgentRunBeginEvent;
 import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
-import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.api.trace.ExecutionLifecycleEvents;
 import org.apache.flink.agents.api.trace.ExecutionReporter;
+import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.CoreEventLog;
 import org.apache.flink.agents.core.KeySlots;
+import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
+import org.apache.flink.agents.runtime.coroutine.Coroutine;
+import org.apache.flink.agents.runtime.resource.JavaResourceService;
+import org.apache.flink.agents.runtime.resource.ResourceCache;
+import org.apache.flink.agents.runtime.resource.ResourceLanguage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,6 +49,10 @@ public final class JavaHost implements AutoCloseable {
     private final KeySlots keys;
     private final Outlet outlet;
     private String lastAction = "";
+    /** How many actions may still run or go on. */
+    private int left;
+    /** The effect polled last was not carried out. */
+    private boolean isPolled;
     private final PlanServices services;
     private final JavaActions actions;
     private final LogContext log;
@@ -104,14 +118,26 @@ public final class JavaHost implements AutoCloseable {
         return log;
     }
 
+    @Nullable
     private PythonHosts newPython() {
+        final ResourceCache resources = services.resources();
+        final boolean asksPython = !actions.areNone() && resources.areIn(ResourceLanguage.PYTHON);
+        final String what;
         if (!actions.areAll()) {
-            return new PythonHosts(this, services, keys, outlet, "has Python actions");
+            what = "has Python actions";
+        } else if (asksPython) {
+            what = "has resources of Python";
+        } else if (PythonNames.areIn(services.config())) {
+            what = "names listeners or an event logger of Python (options event-listeners, event-logger)";
+        } else {
+            return null;
         }
-        return PythonNames.areIn(services.config())
-                ? new PythonHosts(
-                        this, services, keys, outlet, "names listeners or an event logger of Python (options event-listeners, event-logger)")
-                : null;
+        ForeignResources foreign = null;
+        if (asksPython || (!actions.areAll() && resources.areIn(ResourceLanguage.JAVA))) {
+            foreign = new ForeignResources(new JavaResourceService(resources), actions::startNeeded, this::cancel);
+            resources.connect(foreign);
+        }
+        return new PythonHosts(this, services, keys, outlet, what, foreign);
     }
 
     /** So many events did not get where an event logger of Python writes them. */
@@ -152,18 +178,19 @@ public final class JavaHost implements AutoCloseable {
         if (eventLog != null) {
             eventLog.input(event, high, low);
         }
-        ByteBuffer attributes = null;
-        int length = 0;
-        if (conditions != null) {
-            length = conditions.encode(event);
-            attributes = conditions.memory();
-        }
+        final int length = encodeForConditions(event);
+        final ByteBuffer attributes = conditions == null ? null : conditions.memory();
         if (journal == null) {
             core.input(key, event, high, low, hasTimestamp, timestamp, attributes, length);
         } else {
             final byte[] digest = journal.outlet().digest(event);
             journal.core().input(key, event, high, low, hasTimestamp, timestamp, attributes, length, digest);
         }
+    }
+
+    /** What conditions read of an event is in their memory; returns its length, 0 without conditions. */
+    private int encodeForConditions(final Object event) {
+        return conditions == null ? 0 : conditions.encode(event);
     }
 
     private void traceKey(final int slot) {
@@ -188,11 +215,20 @@ public final class JavaHost implements AutoCloseable {
      * @throws Exception if memory, or what is downstream, fails
      */
     public boolean pump(final int most) throws Exception {
-        int left = most;
+        final int before = left;
+        left = most;
+        try {
+            return pumpAll(most);
+        } finally {
+            left = before;
+        }
+    }
+
+    private boolean pumpAll(final int most) throws Exception {
         if (journal != null) {
             journal.core().poll();
         }
-        while (core.poll(left > 0)) {
+        while (poll()) {
             final int slot = core.key();
             switch (core.kind()) {
                 case AgentsCore.RUN_ACTION:
@@ -210,6 +246,10 @@ public final class JavaHost implements AutoCloseable {
                     if (!actions.resume(core.task())) {
                         python.of(slot).resume(core.task());
                     }
+                    break;
+                case AgentsCore.BEGIN:
+                    outlet.select(slot);
+                    begin(slot);
                     break;
                 case AgentsCore.EMIT:
                     outlet.emit(slot, outputOf(core.event()), core.hasTimestamp(), core.timestamp());
@@ -280,7 +320,6 @@ public final class JavaHost implements AutoCloseable {
                     throw new IllegalStateException("Unknown effect " + core.kind() + " of the core");
             }
         }
-        metrics.show();
         if (eventLog != null) {
             eventLog.flush();
         }
@@ -291,6 +330,35 @@ public final class JavaHost implements AutoCloseable {
             python.flush(false);
         }
         return left <= 0 && most > 0;
+    }
+
+    private boolean poll() {
+        final boolean again = isPolled;
+        isPolled = false;
+        return again || core.poll(left > 0);
+    }
+
+    /**
+     * Takes the next effect where it lets another Java action run or go on; any other is left for {@link #pump}. By the thread of
+     * the action that had the turn before, which the host waits for.
+     *
+     * @return whose turn it is; null: the host's
+     */
+    Coroutine relay() throws Exception {
+        if (left <= 0 || !core.poll(true)) {
+            return null;
+        }
+        Coroutine next = null;
+        final int slot = core.key();
+        if (core.kind() == AgentsCore.RUN_ACTION || core.kind() == AgentsCore.RESUME) {
+            outlet.select(slot);
+            next = core.kind() == AgentsCore.RUN_ACTION ? actions.runNext(slot) : actions.resumeNext(core.task());
+        }
+        isPolled = next == null;
+        if (next != null) {
+            left--;
+        }
+        return next;
     }
 
     /**
@@ -330,6 +398,17 @@ public final class JavaHost implements AutoCloseable {
         actions.cancel();
     }
 
+    /**
+     * Tells how Python has ended, if somebody has asked it for something and found out that it has.
+     *
+     * @throws AgentsCoreException that tells
+     */
+    void checkPython() {
+        if (python != null) {
+            python.checkAsked();
+        }
+    }
+
     /** Whether so much waits for Python that no more should be taken. */
     public boolean isBehind() {
         return python != null && python.isBehind();
@@ -353,6 +432,28 @@ public final class JavaHost implements AutoCloseable {
         if (python != null) {
             python.of(slot).foreign(slot);
         }
+    }
+
+    /** The run of a key begins with an event of what its short-term memory holds, which is all in the store: no run of it is under way. */
+    private void begin(final int slot) throws Exception {
+        final Map<String, Object> values = new TreeMap<>();
+        for (final String path : memory.paths("")) {
+            final Object value = memory.load(path);
+            if (value == StoredMemory.OBJECT || value == StoredMemory.ABSENT) {
+                continue;
+            }
+            try {
+                values.put(path, plain.copy(value));
+            } catch (final UnsupportedValueException e) {
+                // Of no form that JSON has: left out, as in events of what actions set.
+                continue;
+            }
+        }
+        final Event event = new AgentRunBeginEvent(keyText(slot), values);
+        final int length = encodeForConditions(event);
+        final ByteBuffer attributes = conditions == null ? null : conditions.memory();
+        core.begin(
+                slot, core.symbol(AgentRunBeginEvent.EVENT_TYPE), event, EventAccess.idHi(event), EventAccess.idLo(event), attributes, length);
     }
 
     private void writeMemory(final int slot) throws Exception {
@@ -429,6 +530,16 @@ public final class JavaHost implements AutoCloseable {
         final String text = Problem.text(() -> String.valueOf(key), "of class " + key.getClass().getName());
         // Keys of the Python API begin with a letter for their type.
         return services.isEncoded() ? text.substring(text.indexOf(':') + 1) : text;
+    }
+
+    /** For an execution of an action: what of its use of memory becomes events; null if nothing does. */
+    MemoryUses memoryUses(final Event trigger) {
+        return MemoryUses.of(core, trigger, plain);
+    }
+
+    /** Whether live spans are sent. */
+    boolean sendsSpans() {
+        return eventLog != null && eventLog.exports();
     }
 
     /** Something begins or ends inside an action, see {@link HostEventLog#execution}. */
@@ -534,6 +645,17 @@ public final class JavaHost implements AutoCloseable {
 
     Calls calls() {
         return actions.calls();
+    }
+
+    /** Who hears what models say while they say it; null if nobody does. */
+    @Nullable
+    Consumer<TextPart> textListener() {
+        return services.textListener();
+    }
+
+    /** The key of a slot. */
+    Object key(final int slot) {
+        return keys.key(slot);
     }
 
     String describeKey(final int slot) {

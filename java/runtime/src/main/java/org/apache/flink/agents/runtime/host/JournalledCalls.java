@@ -134,6 +134,7 @@ final class JournalledCalls implements Coroutine.Wait {
             if (isReplay(entry)) {
                 entry.call = journal.replayed(context, new Call<>(entry.callable, null, null, null), entry.payload);
                 entry.payload = null;
+                context.show(entry.call, entry.number, true);
                 if (entry.call.failure() != null && failed == null) {
                     failed = entry.call.id();
                 }
@@ -174,6 +175,7 @@ final class JournalledCalls implements Coroutine.Wait {
         for (final Entry entry : entries) {
             if (!entry.recorded && entry.call != null && entry.call.hasEnded() && !context.isEnding()) {
                 entry.recorded = true;
+                context.show(entry.call, entry.number, false);
                 journal.record(context, entry.number, entry.call);
             }
         }

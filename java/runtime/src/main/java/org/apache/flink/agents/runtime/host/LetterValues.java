@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import java.io.IOException;
+import org.apache.flink.agents.api.PlainValues;
 import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.types.Row;
 
@@ -38,7 +39,7 @@ final class LetterValues {
 
         @Override
         public void serialize(final Row row, final JsonGenerator out, final SerializerProvider provider) throws IOException {
-            out.writeObject(PlainData.mapOf(row));
+            out.writeObject(PlainValues.mapOf(row));
         }
     }
 }

@@ -38,7 +38,11 @@ final class MemoryView implements MemoryObject {
         if (node == StoredMemory.ABSENT) {
             return null;
         }
-        return node == StoredMemory.OBJECT ? new MemoryView(context, memory, at) : new Leaf(at, node);
+        if (node == StoredMemory.OBJECT) {
+            return new MemoryView(context, memory, at);
+        }
+        context.gotFromMemory(memory, at, node);
+        return new Leaf(at, node);
     }
 
     @Override
@@ -80,8 +84,14 @@ final class MemoryView implements MemoryObject {
     public Map<String, Object> getFields() throws Exception {
         final Map<String, Object> fields = new LinkedHashMap<>();
         for (final String name : getFieldNames()) {
-            final Object node = node(below(name));
-            fields.put(name, node == StoredMemory.OBJECT ? "NestedObject" : node);
+            final String at = below(name);
+            final Object node = node(at);
+            if (node == StoredMemory.OBJECT) {
+                fields.put(name, "NestedObject");
+            } else {
+                context.gotFromMemory(memory, at, node);
+                fields.put(name, node);
+            }
         }
         return fields;
     }

@@ -1,11 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import org.apache.flink.agents.api.PlainValues;
 import org.apache.flink.agents.api.UserJson;
 import org.apache.flink.agents.core.value.ForeignValues;
 import org.apache.flink.agents.core.value.UnsupportedValueException;
@@ -48,27 +44,19 @@ final class PlainData {
         return writer.toByteArray();
     }
 
-    /** A row as a map of its type, values and, if they have names, fields. */
-    static Map<String, Object> mapOf(final Row row) {
-        final List<Object> values = new ArrayList<>();
-        final Set<String> names = row.getFieldNames(true);
-        final Map<String, Object> map = new LinkedHashMap<>();
-        map.put("type", "Row");
-        map.put("values", values);
-        if (names == null) {
-            for (int i = 0; i < row.getArity(); i++) {
-                values.add(row.getField(i));
-            }
-        } else {
-            names.forEach(name -> values.add(row.getField(name)));
-            map.put("fields", new ArrayList<>(names));
-        }
-        return map;
+    /**
+     * A value as other languages see it: what is done to the original does not show in it.
+     *
+     * @throws UnsupportedValueException if it has no such form
+     */
+    Object copy(final Object value) {
+        return decode(encode(value), 0);
     }
 
     private static final class AsJson implements ForeignValues {
         // Of this job, so that the classes it has seen go with it.
         private final ObjectMapper json = UserJson.newMapper();
+        private final PlainGenerator direct = new PlainGenerator(json);
 
         @Override
         public boolean tryWrite(final Object value, final ValueWriter out) {
@@ -78,7 +66,10 @@ final class PlainData {
                 return true;
             }
             if (value instanceof Row) {
-                out.writeValue(mapOf((Row) value));
+                out.writeValue(PlainValues.mapOf((Row) value));
+                return true;
+            }
+            if (direct.tryWrite(value, out)) {
                 return true;
             }
             final Object plain;

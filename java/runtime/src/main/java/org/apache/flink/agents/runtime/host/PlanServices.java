@@ -2,9 +2,10 @@ package org.apache.flink.agents.runtime.host;
 
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongSupplier;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.agents.AgentExecutionOptions;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.api.configuration.AgentConfigOptions;
 import org.apache.flink.agents.api.configuration.ReadableConfiguration;
 import org.apache.flink.agents.api.logger.EventLogger;
@@ -17,6 +18,7 @@ import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.PythonExchange;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.plan.AgentConfiguration;
 import org.apache.flink.agents.runtime.metrics.HostMetricGroup;
@@ -101,6 +103,12 @@ public abstract class PlanServices implements AutoCloseable {
         return config;
     }
 
+    /** Who hears what models say while they say it; null if nobody does. */
+    @Nullable
+    protected Consumer<TextPart> textListener() {
+        return null;
+    }
+
     /** Unfinished inputs before no more are taken. */
     public final int maxInFlight() {
         return maxInFlight;
@@ -135,12 +143,13 @@ public abstract class PlanServices implements AutoCloseable {
     }
 
     /**
-     * Starts the workers of the plan's Python actions, listeners and event logger.
+     * Starts the workers of the plan's Python actions, resources, listeners and event logger.
      *
      * @param what has to do with Python in the agent, for messages
+     * @param asked who answers what workers ask about resources of Java; null if nobody asks, neither there nor here
      * @throws IllegalArgumentException if there is no Python here
      */
-    protected PythonProcesses startPython(final String what) {
+    protected PythonProcesses startPython(final String what, @Nullable final PythonExchange.Service asked) {
         throw new IllegalArgumentException(
                 "Agent '" + agentName + "' " + what + ", and there is no Python here to run them: run it on Flink");
     }
@@ -168,11 +177,6 @@ public abstract class PlanServices implements AutoCloseable {
     /** What the user's own event loggers get to know. */
     protected EventLoggerOpenParams eventLoggerParams() {
         return new EventLoggerOpenParams(null);
-    }
-
-    /** Shows a number that only grows as a metric of the operator; it is read by any thread. */
-    protected void showCounter(final String name, final LongSupplier value) {
-        // Nobody looks at it while a run without Flink goes on.
     }
 
     private LoggerType loggerType() {
@@ -240,6 +244,11 @@ public abstract class PlanServices implements AutoCloseable {
 
     final Map<String, Object> actionConfig(final ActionDescriptor action) {
         return plan.actionConfig(action);
+    }
+
+    /** The resources of the subtask. */
+    final ResourceCache resources() {
+        return resources;
     }
 
     /** Says which job the resources belong to, and how many subtasks that has. */

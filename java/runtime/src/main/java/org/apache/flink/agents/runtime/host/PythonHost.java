@@ -4,11 +4,14 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventAccess;
 import org.apache.flink.agents.core.ActionDescriptor;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.core.AgentsCoreException;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.PythonWorker;
 import org.apache.flink.agents.core.StoredMemory;
@@ -34,6 +37,11 @@ final class PythonHost {
     private static final int BEHIND = 512;
     /** Bytes of known values that are told without being asked for: they share a frame with the event. */
     private static final int TOLD_BYTES = 1 << 19;
+
+    /** Longer than it takes to find out how a process has ended. */
+    private static final long LAST_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
     private static final byte[] NO_BYTES = {};
     /** The worker knows the key's memory. */
@@ -298,6 +306,18 @@ final class PythonHost {
         }
         if (calls != null) {
             calls.arrived(this);
+        }
+    }
+
+    /**
+     * Waits, but not long, until it is known how the worker has ended.
+     *
+     * @throws AgentsCoreException that tells
+     */
+    void awaitEnd() {
+        for (final long until = System.nanoTime() + LAST_NANOS; System.nanoTime() < until; LockSupport.parkNanos(LOOK_NANOS)) {
+            // What it said before does not matter any more.
+            worker.receive();
         }
     }
 

@@ -1,6 +1,7 @@
 package org.apache.flink.agents.runtime.host;
 
 import java.util.List;
+import javax.annotation.Nullable;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.core.PythonWorker;
 
@@ -17,13 +18,27 @@ final class PythonHosts implements AutoCloseable {
     private final KeySlots keys;
     private final PythonProcesses processes;
     private final PythonHost[] hosts;
+    /** Null if there are none. */
+    private final ForeignResources foreign;
 
-    /** @param what has to do with Python in the agent, for messages */
+    /**
+     * @param what has to do with Python in the agent, for messages
+     * @param foreign resources that one language asks the other one for; null if there are none
+     */
     PythonHosts(
-            final JavaHost host, final PlanServices services, final KeySlots keys, final Outlet outlet, final String what) {
+            final JavaHost host,
+            final PlanServices services,
+            final KeySlots keys,
+            final Outlet outlet,
+            final String what,
+            @Nullable final ForeignResources foreign) {
         this.keys = keys;
-        processes = services.startPython(what);
+        this.foreign = foreign;
+        processes = services.startPython(what, foreign);
         final List<PythonWorker> workers = processes.workers();
+        if (foreign != null) {
+            foreign.open(workers.get(0).exchange());
+        }
         final WorkerMetrics metrics = new WorkerMetrics(services.metrics(), host::loggerFailed);
         final int restarts = services.restarts();
         services.metrics().gauge("numOfWorkerRestarts", () -> restarts);
@@ -69,6 +84,13 @@ final class PythonHosts implements AutoCloseable {
         return false;
     }
 
+    /** Tells how the worker that resources are asked of has ended, if somebody has found out that it has. */
+    void checkAsked() {
+        if (foreign != null && foreign.hasEnded()) {
+            hosts[0].awaitEnd();
+        }
+    }
+
     /** Whether a worker is still to be told of something. */
     boolean isTelling() {
         for (final PythonHost host : hosts) {
@@ -89,6 +111,12 @@ final class PythonHosts implements AutoCloseable {
     /** Ends the workers; returns when nothing of them is left. */
     @Override
     public void close() throws Exception {
-        processes.close();
+        try {
+            processes.close();
+        } finally {
+            if (foreign != null) {
+                foreign.close();
+            }
+        }
     }
 }

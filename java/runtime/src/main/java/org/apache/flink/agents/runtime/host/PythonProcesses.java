@@ -3,6 +3,8 @@ package org.apache.flink.agents.runtime.host;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import javax.annotation.Nullable;
+import org.apache.flink.agents.core.PythonExchange;
 import org.apache.flink.agents.core.PythonWorker;
 import org.apache.flink.agents.core.PythonWorkerSettings;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -34,6 +36,7 @@ public final class PythonProcesses implements AutoCloseable {
      * @param place variables that tell workers which job, task and subtask they belong to
      * @param count how many workers, at least one
      * @param wake called by another thread when a worker has something to say
+     * @param asked who answers what workers ask about resources of Java; null if neither side asks the other one
      * @throws InterruptedException if the thread is interrupted, as Flink does when it cancels; nothing is left then
      * @throws Exception whose message says why there is none
      */
@@ -46,7 +49,8 @@ public final class PythonProcesses implements AutoCloseable {
             final byte[] plan,
             final Map<String, String> place,
             final int count,
-            final Runnable wake)
+            final Runnable wake,
+            @Nullable final PythonExchange.Service asked)
             throws Exception {
         final PythonProcesses processes = new PythonProcesses(environment.prepare(context, temporaryDirectories));
         final int ofTheJob = context.getTaskInfo().getNumberOfParallelSubtasks() * count;
@@ -59,6 +63,7 @@ public final class PythonProcesses implements AutoCloseable {
                                 .environment(place)
                                 .environment(Map.of("FLINK_AGENTS_WORKER", Integer.toString(number)))
                                 .temporary(temporaryDirectories[0])
+                                .resources(asked)
                                 .names(agent, count == 1 ? task : task + ", worker " + number + " of " + count);
                 processes.workers.add(PythonWorker.begin(settings, plan, wake));
             }

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.DeadLetter;
 import org.apache.flink.agents.api.InputEvent;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.core.AgentsCore;
 import org.apache.flink.agents.core.KeySlots;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
@@ -93,6 +94,11 @@ public final class LocalRun implements AutoCloseable {
             closeQuietly(made, e);
             throw e;
         }
+    }
+
+    /** Has somebody told what models say while they say it; null for nobody. Before {@link #run}. */
+    public void onText(@Nullable final Consumer<TextPart> listener) {
+        services.onText(listener);
     }
 
     private void closeQuietly(final LocalServices made, final Throwable reason) {

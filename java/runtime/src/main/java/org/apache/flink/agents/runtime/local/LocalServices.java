@@ -1,7 +1,9 @@
 package org.apache.flink.agents.runtime.local;
 
 import java.util.List;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
+import org.apache.flink.agents.api.chat.model.TextPart;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.host.EventValues;
 import org.apache.flink.agents.runtime.host.JournalOutlet;
@@ -19,6 +21,7 @@ final class LocalServices extends PlanServices {
     private final LocalMetrics metrics;
     private final Runnable wakeUp;
     private final LocalJournal journal;
+    @Nullable private Consumer<TextPart> textListener;
 
     LocalServices(
             final String agentName,
@@ -39,6 +42,15 @@ final class LocalServices extends PlanServices {
             journal.configure(codec);
         }
         checks = verify ? new ValueChecks(codec) : null;
+    }
+
+    void onText(@Nullable final Consumer<TextPart> listener) {
+        textListener = listener;
+    }
+
+    @Override
+    protected Consumer<TextPart> textListener() {
+        return textListener;
     }
 
     /** As a snapshot is made of them. */

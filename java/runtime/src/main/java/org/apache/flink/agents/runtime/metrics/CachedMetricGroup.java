@@ -129,6 +129,11 @@ public abstract class CachedMetricGroup implements HostMetricGroup {
         metric(name, "gauge", Gauge.class, () -> (Gauge<Long>) value::getAsLong);
     }
 
+    @Override
+    public final void counter(final String name, final LongSupplier value) {
+        metric(name, "counter", Counter.class, () -> new CounterView(value));
+    }
+
     private <M extends Metric> M metric(final String name, final String kind, final Class<M> type, final Supplier<M> maker) {
         final Metric known = metrics.get(named(kind, name));
         if (type.isInstance(known)) {

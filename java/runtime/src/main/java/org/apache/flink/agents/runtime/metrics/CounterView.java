@@ -1,43 +1,19 @@
 package org.apache.flink.agents.runtime.metrics;
 
 import java.util.function.LongSupplier;
-import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.SimpleCounter;
 
-/** A counter that is kept elsewhere, and only looked at here. */
-public final class CounterView implements Counter {
+/** A counter that is kept elsewhere, with what is added here. */
+final class CounterView extends SimpleCounter {
     private final LongSupplier value;
 
     /** @param value asked by the threads that report metrics */
-    public CounterView(final LongSupplier value) {
+    CounterView(final LongSupplier value) {
         this.value = value;
     }
 
     @Override
     public long getCount() {
-        return value.getAsLong();
-    }
-
-    @Override
-    public void inc() {
-        throw readOnly();
-    }
-
-    @Override
-    public void inc(final long n) {
-        throw readOnly();
-    }
-
-    @Override
-    public void dec() {
-        throw readOnly();
-    }
-
-    @Override
-    public void dec(final long n) {
-        throw readOnly();
-    }
-
-    private static UnsupportedOperationException readOnly() {
-        return new UnsupportedOperationException("This counter shows what is counted elsewhere");
+        return value.getAsLong() + super.getCount();
     }
 }

@@ -14,4 +14,9 @@ public interface HostMetricGroup extends FlinkAgentsMetricGroup {
 
     /** Shows what {@code value} says whenever somebody looks: it is asked by any thread, at any time, also after the host has ended. */
     void gauge(String name, LongSupplier value);
+
+    /**
+     * The same as a counter, of a number that only grows. What users add, who ask for the counter of this name, is in the count.
+     */
+    void counter(String name, LongSupplier value);
 }

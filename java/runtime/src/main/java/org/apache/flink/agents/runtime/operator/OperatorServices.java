@@ -5,11 +5,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
 import org.apache.flink.agents.core.KeySnapshot;
+import org.apache.flink.agents.core.PythonExchange;
 import org.apache.flink.agents.core.StoredMemory;
 import org.apache.flink.agents.runtime.host.EncodedEvent;
 import org.apache.flink.agents.runtime.host.EventValues;
@@ -19,7 +19,6 @@ import org.apache.flink.agents.runtime.host.PlanServices;
 import org.apache.flink.agents.runtime.host.PythonEnvironment;
 import org.apache.flink.agents.runtime.host.PythonProcesses;
 import org.apache.flink.agents.runtime.host.ValueChecks;
-import org.apache.flink.agents.runtime.metrics.CounterView;
 import org.apache.flink.agents.runtime.metrics.MetricGroupAdapter;
 import org.apache.flink.agents.runtime.value.BlobCodec;
 import org.apache.flink.agents.runtime.value.KnownType;
@@ -123,11 +122,6 @@ final class OperatorServices extends PlanServices {
     }
 
     @Override
-    protected void showCounter(final String name, final LongSupplier value) {
-        operator.getMetricGroup().counter(name, new CounterView(value));
-    }
-
-    @Override
     public StoredMemory storedMemory() {
         return states;
     }
@@ -138,9 +132,9 @@ final class OperatorServices extends PlanServices {
     }
 
     @Override
-    protected PythonProcesses startPython(final String what) {
+    protected PythonProcesses startPython(final String what, @Nullable final PythonExchange.Service asked) {
         if (python == null) {
-            return super.startPython(what);
+            return super.startPython(what, asked);
         }
         final int workers = config().getInt("python.workers", 1);
         if (workers < 1) {
@@ -161,7 +155,8 @@ final class OperatorServices extends PlanServices {
                             "FLINK_AGENTS_TASK", taskName(),
                             "FLINK_AGENTS_SUBTASK", Integer.toString(subtask())),
                     workers,
-                    operator::wakeUp);
+                    operator::wakeUp,
+                    asked);
         } catch (final RuntimeException e) {
             throw e;
         } catch (final InterruptedException e) {

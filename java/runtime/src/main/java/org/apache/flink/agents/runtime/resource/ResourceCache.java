@@ -16,6 +16,8 @@ import org.apache.flink.agents.api.metrics.FlinkAgentsMetricGroup;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceType;
+import org.apache.flink.agents.api.resource.python.PythonResource;
+import org.apache.flink.agents.api.resource.python.PythonResources;
 
 /**
  * The resources of one operator subtask.
@@ -39,6 +41,8 @@ public final class ResourceCache implements AutoCloseable {
     private String job = "";
     private int parallelism = 1;
     private boolean closed;
+    /** Null where there is no Python. */
+    @Nullable private volatile PythonResources python;
 
     /**
      * Makes nothing yet.
@@ -75,11 +79,35 @@ public final class ResourceCache implements AutoCloseable {
         parallelism = subtasks;
     }
 
+    /** Says how the resources that are made in Python are asked, before one of them is used. */
+    public void connect(final PythonResources resources) {
+        python = resources;
+    }
+
+    /** Whether resources that may be asked from another language are in this one. */
+    public boolean areIn(final ResourceLanguage language) {
+        for (final ResourceType type : ResourceType.values()) {
+            if (PythonResource.isAsked(type)) {
+                for (final JsonNode provider : providers.path(type.getValue())) {
+                    if (ResourceLanguage.of(provider) == language) {
+                        return true;
+                    }
+                }
+            }
+        }
+        return false;
+    }
+
+    /** Class loader of the user's classes. */
+    ClassLoader userCode() {
+        return userCode;
+    }
+
     /**
      * Returns a resource, opened.
      *
      * @throws IllegalArgumentException if the plan has no such resource
-     * @throws UnsupportedOperationException if it needs Python
+     * @throws UnsupportedOperationException if it needs Python, and there is none or it cannot be asked
      * @throws IllegalStateException if it cannot be made, needs itself, or this cache is closed
      */
     public synchronized Resource get(final String name, final ResourceType type) throws Exception {
@@ -129,7 +157,7 @@ public final class ResourceCache implements AutoCloseable {
      *
      * @param metrics the group of the action that uses the resource
      * @throws IllegalArgumentException if the plan has no such resource
-     * @throws UnsupportedOperationException if it needs Python
+     * @throws UnsupportedOperationException if it needs Python, and there is none or it cannot be asked
      * @throws IllegalStateException if it cannot be made, needs itself, or this cache is closed
      */
     public Resource get(
@@ -264,6 +292,12 @@ public final class ResourceCache implements AutoCloseable {
         @Override
         public int getParallelism() {
             return parallelism;
+        }
+
+        @Override
+        public PythonResources getPythonResources() {
+            final PythonResources connected = python;
+            return connected != null ? connected : ResourceContext.super.getPythonResources();
         }
 
         @Override

@@ -15,6 +15,8 @@ import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.core.AgentsCore;
+import org.apache.flink.agents.plan.tools.FunctionTool;
+import org.apache.flink.agents.plan.tools.PythonTool;
 
 /** Makes resources, not yet opened, of what a plan says about them. */
 final class ResourceFactory {
@@ -23,11 +25,13 @@ final class ResourceFactory {
 
     private final ClassLoader userCode;
     private final ObjectMapper mapper;
+    private final PythonProviders python;
 
     ResourceFactory(final ClassLoader userCode) {
         this.userCode = userCode;
         // Classes named inside the JSON are the user's, too.
         this.mapper = UserJson.newMapper(userCode);
+        this.python = new PythonProviders(mapper);
     }
 
     Resource create(
@@ -43,17 +47,16 @@ final class ResourceFactory {
                 made = construct(descriptor(provider, what), context, what);
                 break;
             case "JavaSerializableResourceProvider":
-                made = read(provider, what);
+                made = whereItRuns(read(provider, what), name, what, context);
                 made.belongTo(context);
                 break;
             case "PythonResourceProvider":
+                made = described(name, type, provider, context, what);
+                break;
             case "PythonSerializableResourceProvider":
-                throw new UnsupportedOperationException(
-                        what
-                                + " is implemented in Python ("
-                                + pythonClass(provider)
-                                + "), which this release of flink-agents-rs cannot use from Java yet; a"
-                                + " later release will. Use a Java implementation until then.");
+                made = python.serialized(name, type, provider, context, what);
+                made.belongTo(context);
+                break;
             default:
                 throw new IllegalStateException(
                         what
@@ -74,17 +77,35 @@ final class ResourceFactory {
         return made;
     }
 
-    private static String pythonClass(final JsonNode provider) {
-        final JsonNode wrapped = provider.path("descriptor").path("arguments").path("pythonClazz");
-        if (wrapped.isTextual()) {
-            return wrapped.textValue();
-        }
-        final JsonNode source = provider.has("descriptor") ? provider.get("descriptor") : provider;
-        final String prefix = provider.has("descriptor") ? "target_" : "";
-        return source.path(prefix + "module").asText() + "." + source.path(prefix + "clazz").asText();
+    private Resource described(
+            final String name,
+            final ResourceType type,
+            final JsonNode provider,
+            final ResourceContext context,
+            final String what) {
+        // What its arguments refer to is looked up in Python, whose environment may be another.
+        final ResourceDescriptor wrapper = PythonProviders.wrapper(type, written(provider, what), context, what);
+        return type == ResourceType.TOOL
+                ? PythonProviders.tool(name, wrapper, context)
+                : construct(wrapper, context, what);
     }
 
-    private ResourceDescriptor descriptor(final JsonNode provider, final String what) {
+    /** A tool that is a function of Python is called there. */
+    private static Resource whereItRuns(
+            final Resource made, final String name, final String what, final ResourceContext context) {
+        if (!(made instanceof FunctionTool)) {
+            return made;
+        }
+        final FunctionTool tool = (FunctionTool) made;
+        final PythonTool inPython = tool.inPython(name, context);
+        if (inPython == null) {
+            return made;
+        }
+        PythonProviders.require(what, tool.getFunction().toString(), context);
+        return inPython;
+    }
+
+    private ResourceDescriptor written(final JsonNode provider, final String what) {
         final ResourceDescriptor written;
         try {
             written = mapper.treeToValue(provider.path("descriptor"), ResourceDescriptor.class);
@@ -95,6 +116,11 @@ final class ResourceFactory {
         if (written == null) {
             throw new IllegalStateException(what + " has no descriptor in the plan.");
         }
+        return written;
+    }
+
+    private ResourceDescriptor descriptor(final JsonNode provider, final String what) {
+        final ResourceDescriptor written = written(provider, what);
         final Map<String, Object> arguments = new LinkedHashMap<>();
         written.getInitialArguments().forEach((key, value) -> arguments.put(key, resolved(what, key, value)));
         final Object javaClass = arguments.remove(JAVA_CLASS);

@@ -23,6 +23,7 @@ import org.apache.flink.agents.api.listener.EventListener;
 import org.apache.flink.agents.api.resource.Resource;
 import org.apache.flink.agents.api.resource.ResourceContext;
 import org.apache.flink.agents.api.resource.ResourceDescriptor;
+import org.apache.flink.agents.api.resource.ResourceName;
 import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.junit.jupiter.api.Test;
@@ -302,6 +303,18 @@ class LocalExecutionEnvironmentTest {
                 .isInstanceOf(UnsupportedOperationException.class)
                 .hasMessageContaining("'py'")
                 .hasMessageContaining("mod");
+        final Agent asking =
+                new Agent()
+                        .addResource(
+                                "model",
+                                ResourceType.CHAT_MODEL,
+                                new ResourceDescriptor(
+                                        ResourceName.ChatModel.PYTHON_WRAPPER_SETUP, Map.of("pythonClazz", "pkg.Mine")));
+        assertThatThrownBy(() -> environment().fromList(List.of()).apply(asking))
+                .cause()
+                .isInstanceOf(UnsupportedOperationException.class)
+                .hasMessageContaining("without Flink only Java runs in a Java program")
+                .hasMessageContaining("resource 'model' of type chat_model needs the Python class pkg.Mine");
     }
 
     public static class Raising extends Agent {

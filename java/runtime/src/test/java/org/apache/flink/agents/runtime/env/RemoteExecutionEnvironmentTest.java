@@ -10,6 +10,9 @@ import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.api.resource.ResourceDescriptor;
+import org.apache.flink.agents.api.resource.ResourceName;
+import org.apache.flink.agents.api.resource.ResourceType;
 import org.apache.flink.agents.runtime.operator.AgentOperatorFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -182,6 +185,23 @@ class RemoteExecutionEnvironmentTest {
         env.getAgents().put("second", new Quiet());
         final DataStream<Object> two = env.fromDataStream(texts).apply("second").toDataStream();
         assertThat(two.getTransformation()).isNotSameAs(one.getTransformation());
+    }
+
+    @Test
+    void resourcesOfPythonAreTakenUnlessNobodyCanAskThem() {
+        final ResourceDescriptor python =
+                ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.PYTHON_WRAPPER_SETUP)
+                        .addInitialArgument("pythonClazz", "pkg.Mine")
+                        .build();
+        final Agent agent = new Quiet().addResource("model", ResourceType.CHAT_MODEL, python);
+        assertThat(operator(env.fromDataStream(texts).apply(agent).toDataStream()).getOperatorFactory())
+                .isInstanceOf(AgentOperatorFactory.class);
+        agent.addResource("greet", ResourceType.PROMPT, python);
+        assertThatThrownBy(() -> env.fromDataStream(texts).apply(agent))
+                .cause()
+                .isInstanceOf(UnsupportedOperationException.class)
+                .hasMessageContaining("resource 'greet' of type prompt needs the Python class pkg.Mine")
+                .hasMessageNotContaining("'model'");
     }
 
     @Test

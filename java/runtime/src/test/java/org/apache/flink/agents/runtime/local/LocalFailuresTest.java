@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.flink.agents.api.AgentBuilder;
 import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.agents.api.DeadLetter;
@@ -19,6 +23,7 @@ import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.core.CommandLine;
 import org.apache.flink.agents.runtime.ActionTaskExecutionException;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.BeforeEach;
@@ -105,6 +110,39 @@ class LocalFailuresTest {
         assertThat(letter.stackTrace).contains("LocalFailuresTest$Failing.act");
         assertThat(letter.toJson()).contains("\"input\":\"x9\"").contains("\"event\":null");
         assertThat(DeadLetter.fromEvent(letter.toEvent())).isEqualTo(letter);
+    }
+
+    @Test
+    void lettersInAFileAreFedInAgainByTheCommand() throws Exception {
+        final String poisoned = "first\nline, \u00fc 2";
+        final AgentsExecutionEnvironment env = environment(Map.of("on-failure", "dead-letter"));
+        final AgentBuilder agent =
+                env.fromList(List.of(Map.of("key", "a", "value", poisoned), Map.of("key", "b", "value", "y0"))).apply(new Failing());
+        final List<Map<String, Object>> outputs = agent.toList();
+        env.execute();
+        assertThat(outputs).containsExactly(Map.of("b", "of y0"));
+        final Path file = directory.resolve("letters.jsonl");
+        Files.write(file, agent.deadLettersToList().stream().map(DeadLetter::toJson).collect(Collectors.toList()));
+        final ByteArrayOutputStream told = new ByteArrayOutputStream();
+        final ByteArrayOutputStream errors = new ByteArrayOutputStream();
+        assertThat(
+                        CommandLine.run(
+                                new PrintStream(told, true, "UTF-8"),
+                                new PrintStream(errors, true, "UTF-8"),
+                                "dead-letters",
+                                file.toString(),
+                                "--format",
+                                "inputs"))
+                .isZero();
+        assertThat(errors.toString("UTF-8")).isEmpty();
+        final List<Object> inputs = new ArrayList<>();
+        for (final String line : told.toString("UTF-8").split("\n")) {
+            inputs.add(Map.of("key", "a", "value", new ObjectMapper().readValue(line, String.class)));
+        }
+        final AgentsExecutionEnvironment again = environment(Map.of("retry.max-attempts", 2, "retry.backoff", "1 ms"));
+        final List<Map<String, Object>> later = again.fromList(inputs).apply(new Failing()).toList();
+        again.execute();
+        assertThat(later).containsExactly(Map.of("a", "of " + poisoned));
     }
 
     @Test

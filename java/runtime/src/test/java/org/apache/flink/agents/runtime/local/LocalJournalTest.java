@@ -28,6 +28,7 @@ import org.apache.flink.agents.api.context.DurableCallContext;
 import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.MemoryObject;
 import org.apache.flink.agents.api.context.RunnerContext;
+import org.apache.flink.agents.runtime.env.LocalExecutionEnvironment;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -45,6 +46,9 @@ class LocalJournalTest {
     private static volatile boolean broken;
 
     @TempDir Path directory;
+
+    /** What the last run that ended well has counted. */
+    private Map<String, Object> counted;
 
     @BeforeEach
     void forget() {
@@ -164,6 +168,7 @@ class LocalJournalTest {
         final AgentsExecutionEnvironment env = environment(store);
         final List<Map<String, Object>> outputs = env.fromList(List.of(inputs)).apply(agent).toList();
         env.execute(name);
+        counted = ((LocalExecutionEnvironment) env).metrics().values();
         return outputs;
     }
 
@@ -186,10 +191,14 @@ class LocalJournalTest {
         assertThat(outputs)
                 .containsExactlyInAnyOrder(Map.of("a", "x 1 done"), intKey("x 1 done"), Map.of("a", "y 2 done"));
         assertThat(EFFECTS.stream().filter(first::equals)).as("the call that was recorded").hasSize(1);
+        final long made = EFFECTS.stream().filter(effect -> !effect.startsWith("more")).count();
+        final long all = made - EFFECTS.subList(0, before).stream().filter(effect -> !effect.startsWith("more")).count();
+        assertThat((Long) counted.get("numOfCallsReplayed")).as("calls not made").isEqualTo(inputs.length - all).isPositive();
         // A run that has finished returns the same, and does nothing; what is new at the end of its list is done.
         final int done = EFFECTS.size();
         assertThat(run(store, name, new Counting(), inputs)).containsExactlyInAnyOrderElementsOf(outputs);
         assertThat(EFFECTS).hasSize(done);
+        assertThat(counted).containsEntry("numOfActionsReplayed", 3L).containsEntry("numOfDivergences", 0L);
         final Object[] longer = {inputs[0], inputs[1], inputs[2], element("a", "z")};
         assertThat(run(store, name, new Counting(), longer)).hasSize(4).contains(Map.of("a", "z 3 done"));
         assertThat(EFFECTS).hasSize(done + 1);
@@ -273,6 +282,7 @@ class LocalJournalTest {
                 .hasMessageContaining("on-divergence");
         assertThat(run("sqlite", "list", new Counting(), element("a", "x"), element("a", "other")))
                 .containsExactly(Map.of("a", "x 1 done"), Map.of("a", "other 2 done"));
+        assertThat(counted).containsEntry("numOfDivergences", 1L).containsEntry("numOfActionsReplayed", 1L);
     }
 
     /** A key. */

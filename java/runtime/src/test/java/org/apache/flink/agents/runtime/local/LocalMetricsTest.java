@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.flink.agents.api.metrics.UpdatableGauge;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.HistogramStatistics;
@@ -32,6 +33,16 @@ class LocalMetricsTest {
         gauge.update(1);
         gauge.update(2);
         assertThat(metrics.getGauge("g").getValue()).isEqualTo(2);
+    }
+
+    @Test
+    void whatUsersAddToACounterThatIsKeptElsewhereIsInTheCount() {
+        final AtomicLong elsewhere = new AtomicLong(5);
+        metrics.counter("c", elsewhere::get);
+        metrics.getCounter("c").inc(2);
+        elsewhere.set(7);
+        assertThat(metrics.getCounter("c").getCount()).isEqualTo(9);
+        assertThat(metrics.snapshot("a").values()).containsEntry("c", 9L);
     }
 
     @Test

@@ -19,7 +19,6 @@ import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.apache.flink.agents.api.AgentsExecutionEnvironment;
 import org.apache.flink.agents.api.Event;
 import org.apache.flink.agents.api.EventContext;
 import org.apache.flink.agents.api.EventType;
@@ -27,11 +26,13 @@ import org.apache.flink.agents.api.InputEvent;
 import org.apache.flink.agents.api.OutputEvent;
 import org.apache.flink.agents.api.agents.Agent;
 import org.apache.flink.agents.api.annotation.Action;
+import org.apache.flink.agents.api.context.DurableCallable;
 import org.apache.flink.agents.api.context.RunnerContext;
 import org.apache.flink.agents.api.listener.EventListener;
 import org.apache.flink.agents.api.logger.EventLogger;
 import org.apache.flink.agents.api.logger.EventLoggerOpenParams;
 import org.apache.flink.agents.api.trace.ExecutionReporters;
+import org.apache.flink.agents.runtime.env.LocalExecutionEnvironment;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,12 +45,32 @@ class LocalObserversTest {
 
     @TempDir Path directory;
 
+    private LocalExecutionEnvironment env;
+
     @BeforeEach
     void nothingIsTold() {
         Own.TOLD.clear();
     }
 
-    /** Reports a tool; fails at the input {@code fail}. */
+    /** A call without effects. */
+    private static final class Charge implements DurableCallable<String> {
+        @Override
+        public String getId() {
+            return "charge";
+        }
+
+        @Override
+        public Class<String> getResultClass() {
+            return String.class;
+        }
+
+        @Override
+        public String call() {
+            return "charged";
+        }
+    }
+
+    /** Reports a tool; fails at the input {@code fail}, and makes a call at {@code call}. */
     public static final class Reporting extends Agent {
         @Action(EventType.InputEvent)
         public static void work(final Event event, final RunnerContext context) throws IOException {
@@ -62,7 +83,20 @@ class LocalObserversTest {
             if (input instanceof Path) {
                 vanish((Path) input);
             }
+            if ("call".equals(input)) {
+                call(context);
+            }
             context.sendEvent(new OutputEvent("done"));
+        }
+
+        private static void call(final RunnerContext context) throws IOException {
+            try {
+                context.durableExecute(new Charge());
+            } catch (final IOException e) {
+                throw e;
+            } catch (final Exception e) {
+                throw new IllegalStateException(e);
+            }
         }
 
         private static void vanish(final Path directory) throws IOException {
@@ -81,7 +115,7 @@ class LocalObserversTest {
     }
 
     private List<Map<String, Object>> run(final Map<String, String> config, final Object... inputs) throws Exception {
-        final AgentsExecutionEnvironment env = AgentsExecutionEnvironment.getExecutionEnvironment();
+        env = new LocalExecutionEnvironment();
         config.forEach((key, value) -> env.getConfig().setStr(key, value));
         final List<Object> elements = new ArrayList<>();
         for (final Object input : inputs) {
@@ -162,18 +196,35 @@ class LocalObserversTest {
         final Object[] inputs = new Object[100];
         java.util.Arrays.fill(inputs, "a");
         assertThat(run(inFiles(), inputs)).hasSize(100);
+        counted(0, 200, 0);
+        assertThat(env.metrics().toPrometheus().lines())
+                .contains("flink_agents_eventLogWriteFailures{agent=\"Reporting\"} 200")
+                .anyMatch(line -> line.startsWith("# HELP flink_agents_eventLogWriteFailures Events that could not be written"));
+    }
+
+    private void counted(final long truncated, final long failures, final long dropped) {
+        assertThat(env.metrics().values())
+                .containsEntry("eventLogTruncatedEvents", truncated)
+                .containsEntry("eventLogWriteFailures", failures)
+                .containsEntry("eventLogDroppedEvents", dropped);
     }
 
     @Test
-    void aDirectoryThatIsReadOnlyOrNoneFailsTheRunByName() throws Exception {
+    void whatIsCutIsCounted() throws Exception {
+        final Map<String, String> config = inFiles();
+        config.put("event-log.standard.max-string-length", "2");
+        run(config, "a");
+        counted(1, 0, 0);
+    }
+
+    @Test
+    void aDirectoryThatIsReadOnlyOrNoneLosesLinesAndTheRunGoesOn() throws Exception {
         // Also for root, for whom permissions of files are none.
-        assertThatThrownBy(() -> run(Map.of("baseLogDir", "/sys/kernel/logs"), "a"))
-                .hasStackTraceContaining("/sys/kernel/logs")
-                .hasStackTraceContaining("baseLogDir");
+        assertThat(run(Map.of("baseLogDir", "/sys/kernel/logs"), "a")).hasSize(1);
+        counted(0, 2, 0);
         final Path file = Files.createFile(directory.resolve("file"));
-        assertThatThrownBy(() -> run(Map.of("baseLogDir", file.resolve("below").toString()), "a"))
-                .hasStackTraceContaining(file.toString())
-                .hasStackTraceContaining("baseLogDir");
+        assertThat(run(Map.of("baseLogDir", file.resolve("below").toString()), "a")).hasSize(1);
+        counted(0, 2, 0);
     }
 
     @Test
@@ -201,11 +252,14 @@ class LocalObserversTest {
             final Map<String, String> config = new HashMap<>();
             config.put("otlp.endpoint", "http://127.0.0.1:" + receiver.getAddress().getPort());
             config.put("event-log.level", "OFF");
-            run(config, "a");
+            run(config, "a", "call");
+            assertThat(env.metrics().values()).containsEntry("otlpSpansSent", 7L).containsEntry("otlpSpansDropped", 0L);
         } finally {
             receiver.stop(0);
         }
-        assertThat(String.join("", bodies)).contains("invoke_agent Reporting", "action work", "execute_tool add");
+        final String sent = String.join("", bodies);
+        assertThat(sent).contains("invoke_agent Reporting", "action work", "execute_tool add");
+        assertThat(sent).containsOnlyOnce("call charge");
     }
 
     @Test
@@ -214,6 +268,7 @@ class LocalObserversTest {
         final int port = gone.getAddress().getPort();
         gone.stop(0);
         assertThat(run(Map.of("otlp.endpoint", "http://127.0.0.1:" + port), "a")).hasSize(1);
+        assertThat(env.metrics().values()).containsEntry("otlpSpansSent", 0L).containsEntry("otlpSpansDropped", 3L);
     }
 
     // ---- listeners and loggers of users' own
@@ -256,14 +311,13 @@ class LocalObserversTest {
 
     @Test
     void aListenerThatThrowsIsCountedAndTheRunGoesOn() throws Exception {
-        final AgentsExecutionEnvironment env = AgentsExecutionEnvironment.getExecutionEnvironment();
+        env = new LocalExecutionEnvironment();
         env.getConfig().setStr("event-listeners", Moody.class.getName());
         final List<Map<String, Object>> outputs =
                 env.fromList(List.of(Map.of("key", "k", "value", "a"))).apply(new Reporting()).toList();
         env.execute();
         assertThat(outputs).hasSize(1);
-        assertThat(((org.apache.flink.agents.runtime.env.LocalExecutionEnvironment) env).metrics().values())
-                .containsEntry("eventListenerFailures", 2L);
+        assertThat(env.metrics().values()).containsEntry("eventListenerFailures", 2L);
     }
 
     @Test
@@ -272,6 +326,7 @@ class LocalObserversTest {
         config.put("event-logger", Own.class.getName());
         assertThat(run(config, "a")).hasSize(1);
         assertThat(Own.TOLD).containsExactly("open", "_input_event", "_output_event", "close");
+        counted(0, 1, 0);
         assertThat(files(directory)).isEmpty();
     }
 

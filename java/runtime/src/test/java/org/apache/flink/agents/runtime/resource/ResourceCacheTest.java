@@ -229,28 +229,12 @@ class ResourceCacheTest {
     }
 
     @Test
-    void pythonResourcesAndUnknownProvidersAreRefusedByName() throws Exception {
-        final Agent agent = new Agent();
-        agent.addResource(
-                "py",
-                ResourceType.VECTOR_STORE,
-                ResourceDescriptor.Builder.newBuilder(
-                                ResourceName.VectorStore.PYTHON_WRAPPER_VECTOR_STORE)
-                        .addInitialArgument("pythonClazz", "pkg.mod.Store")
-                        .build());
-        assertThatThrownBy(() -> cache(agent).get("py", ResourceType.VECTOR_STORE))
-                .isInstanceOf(UnsupportedOperationException.class)
-                .hasMessageContaining("'py' of type vector_store is implemented in Python (pkg.mod.Store)");
+    void unknownProvidersAreRefusedByName() {
         final ResourceCache fromPython =
                 cache(
                         "{'resource_providers':{'prompt':{"
-                                + "'p':{'__resource_provider_type__':'PythonSerializableResourceProvider',"
-                                + "'module':'flink_agents.api.prompts.prompt','clazz':'LocalPrompt'},"
                                 + "'q':{'__resource_provider_type__':'RubyProvider'},"
                                 + "'r':{'__resource_provider_type__':'JavaResourceProvider'}}}}");
-        assertThatThrownBy(() -> fromPython.get("p", ResourceType.PROMPT))
-                .isInstanceOf(UnsupportedOperationException.class)
-                .hasMessageContaining("(flink_agents.api.prompts.prompt.LocalPrompt)");
         assertThatThrownBy(() -> fromPython.get("q", ResourceType.PROMPT))
                 .hasMessageContaining("unknown __resource_provider_type__ 'RubyProvider'");
         assertThatThrownBy(() -> fromPython.get("r", ResourceType.PROMPT))

@@ -57,6 +57,15 @@ public abstract class BaseChatModelConnection extends Resource {
         return chat(messages, tools, modelParams);
     }
 
+    /**
+     * Returns whose models answer, as live spans show it ({@code gen_ai.provider.name}); null if that is not known. An addition to
+     * the reference's API.
+     */
+    @Nullable
+    public String getProviderName() {
+        return null;
+    }
+
     /** Tells whether a model of this service can answer in the shape of a schema by itself. */
     protected boolean supportsNativeStructuredOutput(@Nullable String model) {
         return false;

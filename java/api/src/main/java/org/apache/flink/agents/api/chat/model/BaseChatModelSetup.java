@@ -338,6 +338,12 @@ public abstract class BaseChatModelSetup extends Resource {
         return ResourceType.CHAT_MODEL;
     }
 
+    /** Returns the provider of the connection, see there; null before {@link #open()}. An addition to the reference's API. */
+    @Nullable
+    public String getProviderName() {
+        return connection == null ? null : connection.getProviderName();
+    }
+
     /** Returns the name of the connection resource. */
     public String getConnectionName() {
         return connectionName;
