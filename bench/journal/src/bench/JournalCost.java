@@ -290,8 +290,8 @@ public final class JournalCost {
 
     private static void restart() throws Exception {
         calls = 1;
-        // Three records a run.
-        final long runs = 50_000 / 3;
+        // Two records a run.
+        final long runs = 50_000 / 2;
         failAt = runs;
         for (int round = 0; round < 8; round++) {
             final boolean store = round % 2 == 1;
