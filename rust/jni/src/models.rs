@@ -19,13 +19,17 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
 /// Calls wait for servers, so few threads serve many of them: a thread to two cores, since whoever asks works, too, and at most
 /// these.
 const MOST_THREADS: usize = 4;
+
+/// Between two times that Java fetches what has come. To wake a thread for each of thousands of answers a second costs more than
+/// to fetch them, and who waited for a model does not notice.
+const BETWEEN_ANSWERS: Duration = Duration::from_micros(500);
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -261,6 +265,8 @@ struct Models {
     calls: HashMap<i64, (i64, AbortHandle)>,
     /// What calls brought, and Java has not fetched.
     answers: Vec<(i64, Came)>,
+    /// When it last fetched some.
+    fetched: Option<Instant>,
     /// A client was closed: who waits for answers looks whether there will be any.
     closed: bool,
 }
@@ -452,8 +458,15 @@ plain! {
         if models.as_ref().is_none_or(|models| models.answers.is_empty() && !models.closed) {
             models = CAME.wait_timeout(models, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
+        let fetched = models.as_ref().and_then(|models| models.fetched);
+        if let Some(early) = fetched.and_then(|at| BETWEEN_ANSWERS.checked_sub(at.elapsed())) {
+            drop(models);
+            std::thread::sleep(early);
+            models = lock();
+        }
         let answers = models.as_mut().map(|models| {
             models.closed = false;
+            models.fetched = Some(Instant::now());
             std::mem::take(&mut models.answers)
         });
         drop(models);
