@@ -21,6 +21,7 @@
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
+mod allocator;
 mod builtin;
 mod cold;
 mod engine;
@@ -39,8 +40,3 @@ mod threads;
 mod upcall;
 mod version;
 mod worker;
-
-/// A chat is hundreds of small allocations, made in one thread and freed in another, which is what glibc's is slow at. The JVM
-/// keeps its own.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

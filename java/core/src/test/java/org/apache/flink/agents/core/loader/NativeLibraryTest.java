@@ -30,7 +30,8 @@ import org.junit.jupiter.api.io.TempDir;
 class NativeLibraryTest {
     /** One copy of the library is larger than a tenth of this; a leak of each would be far above it. */
     private static final long MOST_GROWTH_KIB = 20_000;
-
+    /** An allocator reserves a gigabyte of addresses for each copy; two are what the JVM may take for threads and arenas. */
+    private static final long MOST_ADDRESSES_KIB = 2L << 20;
 
     private static final String LOADER = NativeLibrary.class.getName();
     private static final Path CLASSES = location();
@@ -219,19 +220,21 @@ class NativeLibraryTest {
         }
         await("warm-up copies to be unmapped", () -> mappedCopies() <= 1);
         final int threads = ManagementFactory.getThreadMXBean().getThreadCount();
+        final long addresses = statusKib("VmSize:");
         // The JVM itself grows now and then by some megabytes, a leak in each hundred.
         long growth = Long.MAX_VALUE;
         for (int hundred = 0; hundred < 3 && growth >= MOST_GROWTH_KIB; hundred++) {
-            final long memory = residentKib();
+            final long memory = statusKib("VmRSS:");
             for (int i = 0; i < 100; i++) {
                 final WeakReference<ClassLoader> gone = loadAndForget();
                 await("class loader " + i + " to be collected", () -> gone.get() == null);
             }
             await("all copies to be unmapped", () -> mappedCopies() <= 1);
-            growth = residentKib() - memory;
+            growth = statusKib("VmRSS:") - memory;
         }
         assertThat(ManagementFactory.getThreadMXBean().getThreadCount()).isLessThanOrEqualTo(threads + 2);
         assertThat(growth).as("growth of resident memory in KiB").isLessThan(MOST_GROWTH_KIB);
+        assertThat(statusKib("VmSize:") - addresses).as("growth of mapped addresses in KiB").isLessThan(MOST_ADDRESSES_KIB);
     }
 
     private static WeakReference<ClassLoader> loadAndForget() throws Exception {
@@ -260,9 +263,9 @@ class NativeLibraryTest {
         }
     }
 
-    private static long residentKib() throws IOException {
+    private static long statusKib(final String name) throws IOException {
         try (Stream<String> status = Files.lines(Paths.get("/proc/self/status"))) {
-            return status.filter(line -> line.startsWith("VmRSS:"))
+            return status.filter(line -> line.startsWith(name))
                     .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
                     .findFirst()
                     .orElseThrow();
