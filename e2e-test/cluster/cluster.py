@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from class_data import class_data
 from rest import Rest, wait_for
 
 SLOTS = 4
@@ -30,6 +31,7 @@ JOB_ID = re.compile(r"JobID ([0-9a-f]{32})")
 PATIENCE = 24 * 3600 * 1000
 # Without the optimising compiler, which costs more than it brings in JVMs that live for minutes: those of short runs.
 SHORT_LIVED_JVM = "-XX:TieredStopAtLevel=1"
+OPTIMISING_JVM = "-XX:TieredStopAtLevel=4"
 CLIENT_JVM = f"{SHORT_LIVED_JVM} -XX:+UseSerialGC -Xmx512m"
 
 # With the default refresh-interval REST tells of states and checkpoints up to three seconds late: what a test wants to
@@ -122,7 +124,8 @@ class Cluster:
     """One cluster. Use as a context manager.
 
     ``libraries``: jars for Flink's ``lib/`` beside its own. ``slots``: of each TaskManager. ``settings``: of Flink's configuration,
-    beside and instead of those above. ``jvm``: options for each JVM.
+    beside and instead of those above. ``jvm``: options for each JVM; if there are some, it is taken for one of a short life, and begins
+    with Flink's class data.
     """
 
     home: Path
@@ -150,10 +153,14 @@ class Cluster:
         for jar in [*(self.home / "lib").glob("*.jar"), *self.libraries]:
             (self.base / "lib" / jar.name).symlink_to(jar)
         rest, rpc, blob = free_ports(3)
+        data = class_data(self.java_home, self.home)
+        # Without our archives there is the JDK's own.
+        archive = data.processes if self.jvm and not self.libraries else self.java_home / "lib" / "server" / "classes.jsa"
+        jvm = f"{self.jvm or OPTIMISING_JVM} -XX:SharedArchiveFile={archive}"
         exports = re.search(r"^\s*all: (--add-exports.*)$", (self.conf / "config.yaml").read_text(), re.MULTILINE)
         (self.conf / "config.yaml").write_text(CONFIG.format(
             rest=rest, rpc=rpc, blob=blob, slots=self.slots, patience=PATIENCE, changelog=self.changelog.as_uri(), base=self.base,
-            client=CLIENT_JVM, exports=exports.group(1) if exports else "", jvm=self.jvm)
+            client=CLIENT_JVM, exports=exports.group(1) if exports else "", jvm=jvm)
             + "".join(f"{key}: {value}\n" for key, value in self.settings.items()))
         self._started: Counter[str] = Counter()
         self.rest = Rest(rest)
@@ -164,6 +171,8 @@ class Cluster:
             **{k: v for k, v in os.environ.items() if not k.startswith("FLINK_")},
             "JAVA_HOME": str(self.java_home), "FLINK_CONF_DIR": str(self.conf), "FLINK_LOG_DIR": str(self.logs),
             "FLINK_PID_DIR": str(self.pids), "FLINK_LIB_DIR": str(self.base / "lib"), "FLINK_IDENT_STRING": "test",
+            # Each script starts JVMs that only read the configuration; what is in the configuration goes above this.
+            "JDK_JAVA_OPTIONS": f"{SHORT_LIVED_JVM} -XX:SharedArchiveFile={data.scripts}",
         }
 
     def __enter__(self) -> Cluster:

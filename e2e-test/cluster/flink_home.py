@@ -17,23 +17,24 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = ROOT / "target"
 WHEELS = TARGET / "wheels"
 FLINK_VERSION = "2.3.0"
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def prepared_once(prepare: Callable[[], T]) -> Callable[[], T]:
+def prepared_once(prepare: Callable[P, T]) -> Callable[P, T]:
     """Lets one process at a time prepare what several tests share: tests run beside each other. Not to be nested."""
     @functools.wraps(prepare)
-    def alone() -> T:
+    def alone(*args: P.args, **kwargs: P.kwargs) -> T:
         TARGET.mkdir(exist_ok=True)
         with (TARGET / "preparing.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            return prepare()
+            return prepare(*args, **kwargs)
     return alone
 
 

@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from class_data import make_class_data
 from flink_home import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -68,4 +69,5 @@ def build(java_home: Path, flink_home: Path, folder: Path, built: tuple[Path, Pa
                     for entry in source.infolist():
                         if not entry.is_dir():
                             packed.writestr(entry, source.read(entry), zipfile.ZIP_DEFLATED, 1)
+    make_class_data(java_home, flink_home, fat)
     return Jars(dist, thin, fat, examples)
