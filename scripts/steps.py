@@ -38,6 +38,8 @@ class Step:
 PYTHON = ("python3", "-B")
 # Without them some tests and benchmarks are not even compiled.
 TEST_FEATURES = "flink-agents-store-kafka/broker-tests,flink-agents-models/real-model-tests,flink-agents-models/chroma-tests"
+MVN_VERIFY = ("scripts/chroma-server", "run", "--", "mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
+              "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true")
 # Tests on an embedded Flink leave half of two cores idle.
 BESIDE_MAVEN = {"beside": "Maven", "lane": "beside Maven"}
 # Two lanes of about the same length: what mostly waits for brokers, and what mostly waits for clusters and runtimes that start.
@@ -79,9 +81,7 @@ STEPS: tuple[Step, ...] = (
     Step("the trace page in a browser", (*PYTHON, "e2e-test/trace/check_page.py"), 10, "line", **BESIDE_MAVEN),
     Step("traces of a million records", (*PYTHON, "e2e-test/trace/check_million.py"), 10, "line", long_only=True, **BESIDE_MAVEN),
     # The dependency lists are for the licence check; only a build knows the modules' own jars.
-    Step("mvn verify",
-         ("scripts/chroma-server", "run", "--", "mvn", "-B", "-ntp", "-fae", "verify", "dependency:list",
-          "-DoutputFile=target/dependencies.txt", "-DoutputAbsoluteArtifactFilename=true"), 40, "surefire", beside="Maven"),
+    Step("mvn verify", MVN_VERIFY, 40, "surefire", long_argv=(*MVN_VERIFY, "-Dtests.compiler=-XX:TieredStopAtLevel=4"), beside="Maven"),
     Step("licences", (*PYTHON, "scripts/check-licences"), 3, "line"),
     Step("conformance: Java API",
          (*PYTHON, "e2e-test/conformance/check_java_api.py", f"java/api/target/flink-agents-api-{VERSION}.jar"),

@@ -203,11 +203,10 @@ def settings(stage: Stage) -> None:
 def complaints(stage: Stage, file: Path, secrets: dict[str, str]) -> str:
     """What the command complains of in a configuration, where the environment has these secrets.
 
-    It is kept from Java and Python, which it would start for each block, and from waiting a minute for the brokers of an example, which are
-    not there: with all these it is run where documents run it.
+    It is kept from Java and Python, which it would start for each block, and from waiting for the brokers of an example, which are not
+    there: with all these it is run where documents run it.
     """
-    done = subprocess.run(["flink-agents", "doctor", "--java", "false", "--python", "false", "--config", str(file),
-                           "-Dagent.kafka.properties.message.timeout.ms=1000"],
+    done = subprocess.run(["flink-agents", "doctor", "--java", "false", "--python", "false", "--timeout", "2s", "--config", str(file)],
                           env=stage.environment | secrets, cwd=stage.project, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=120, check=False)
     found = [line for line in done.stdout.splitlines() if re.match(r"(WRONG|warning) +config ", line)]

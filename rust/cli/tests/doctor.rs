@@ -422,18 +422,19 @@ fn configuration_is_judged_without_showing_secrets() {
 }
 
 #[test]
-fn a_broker_that_does_not_answer_is_named() {
+fn a_broker_that_does_not_answer_is_named_after_the_time_that_is_allowed() {
     let words = [
         "--own-python",
         "/nowhere",
         "-Dagent.actionStateStoreBackend=kafka",
         "-Dagent.kafkaActionStateTopic=t",
         "-Dagent.kafkaBootstrapServers=127.0.0.1:1",
-        "-Dagent.kafka.properties.message.timeout.ms=1500",
+        "--timeout",
+        "1500 ms",
     ];
     let (status, found) = findings(&words);
     assert_eq!(status, EXIT_WRONG);
-    says(&found, "store", "wrong", &["topic t", "127.0.0.1:1"]);
+    says(&found, "store", "wrong", &["topic t", "127.0.0.1:1", "within 1.5s"]);
 }
 
 const OVERVIEW: &str = r#"{"taskmanagers":1,"slots-total":4,"slots-available":2,"flink-version":"2.3.0"}"#;

@@ -259,8 +259,11 @@ fn take(jobs: &mut BTreeMap<JobId, Job>, message: &BorrowedMessage<'_>) -> Resul
 }
 
 impl Tool for KafkaSettings {
-    fn probe(&self) -> Result<Probe, StoreError> {
-        let settings = Arc::new(self.clone());
+    fn probe(&self, limit: Duration) -> Result<Probe, StoreError> {
+        let settings = Arc::new(KafkaSettings {
+            open_timeout: self.open_timeout.min(limit),
+            ..self.clone()
+        });
         let config = settings.client()?;
         let shared = Shared::new(&settings);
         let consumer = settings.consumer(&config, &shared)?;

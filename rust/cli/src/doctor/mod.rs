@@ -33,7 +33,7 @@ class paths, its configuration, and its jobs with agents.
   --ca-file FILE       certificates in PEM form that are trusted besides those of the system, where that is encrypted
   --config FILE        a configuration file of Flink; without it the one in the directory FLINK_CONF_DIR, if that is set
   -Dagent.KEY=VALUE    an option, above that file
-  --timeout DURATION   how long each program and each request may take, 30 s if it is left out
+  --timeout DURATION   how long each program, each request and the store may take, 30 s if it is left out
   --json               the report as one line of JSON
   -h, --help           this text
 
@@ -141,7 +141,7 @@ fn examine(request: Request) -> Report {
         _ => "no configuration file".to_owned(),
     };
     match request.configuration.read() {
-        Ok((config, warnings)) => settings::check(&place, &config, &warnings, &mut report),
+        Ok((config, warnings)) => settings::check(&place, &config, &warnings, limit, &mut report),
         Err(error) => report.wrong("config", error, "Correct it; jobs that read it are refused"),
     }
     if let Some(address) = &request.cluster {

@@ -6,13 +6,14 @@ use flink_agents_core::config::{ConfigMap, Reference, is_secret};
 use flink_agents_runtime::secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const AREA: &str = "config";
 /// Directories that are written to.
 const DIRECTORIES: [&str; 1] = ["baseLogDir"];
 
-/// Judges what was read; the values are not shown.
-pub(super) fn check(place: &str, config: &ConfigMap, warnings: &[String], report: &mut Report) {
+/// Judges what was read; the values are not shown. The store may take as long as `limit`.
+pub(super) fn check(place: &str, config: &ConfigMap, warnings: &[String], limit: Duration, report: &mut Report) {
     report.ok(
         AREA,
         format!("{place}: {} options of agents are set, none is wrong", config.len()),
@@ -34,7 +35,7 @@ pub(super) fn check(place: &str, config: &ConfigMap, warnings: &[String], report
             check_writable("event log", key, Path::new(&text), report);
         }
     }
-    check_store(config, report);
+    check_store(config, limit, report);
 }
 
 /// Secrets that lie in the configuration itself, and references that lead nowhere on this machine.
@@ -59,7 +60,7 @@ pub(super) fn check_secrets(config: &ConfigMap, report: &mut Report) {
     }
 }
 
-fn check_store(config: &ConfigMap, report: &mut Report) {
+fn check_store(config: &ConfigMap, limit: Duration, report: &mut Report) {
     let backend = match config.get_enum(backends::BACKEND) {
         Ok(None) => return report.note("store", "none is configured: actions may run again after a failure", ""),
         Ok(Some("memory")) => {
@@ -73,7 +74,7 @@ fn check_store(config: &ConfigMap, report: &mut Report) {
         // Said already.
         Err(_) => return,
     };
-    let probed = backends::of(config).and_then(|tool| tool.probe().map_err(|error| error.to_string()));
+    let probed = backends::of(config).and_then(|tool| tool.probe(limit).map_err(|error| error.to_string()));
     match probed {
         Ok(probe) => {
             report.ok("store", format!("{backend}: {}", probe.found));

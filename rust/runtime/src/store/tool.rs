@@ -7,11 +7,12 @@ use std::time::Duration;
 
 /// What people may do to a store, whichever it is. The settings of a store are one: they open it for each call.
 pub trait Tool {
-    /// Whether a job that begins now could open it. Nothing is made, and records are not read.
+    /// Whether a job that begins now could open it. Nothing is made, and records are not read. It waits for nobody longer than
+    /// `limit`, or than a session that opens would, if that is less.
     ///
     /// # Errors
     /// When a job would be refused; the text says why, and how to mend it.
-    fn probe(&self) -> Result<Probe, StoreError>;
+    fn probe(&self, limit: Duration) -> Result<Probe, StoreError>;
 
     /// What lies in it.
     ///

@@ -18,7 +18,7 @@ const ABANDONED: &str = "no session has claimed the lineage for longer than allo
 const SIZE: &str = "octet_length(record.key) + 8 + octet_length(record.step) + ifnull(octet_length(record.value), 0)";
 
 impl Tool for SqliteSettings {
-    fn probe(&self) -> Result<Probe, StoreError> {
+    fn probe(&self, _limit: Duration) -> Result<Probe, StoreError> {
         let place = self.place();
         let found = if self.path.exists() {
             schema::open_to_read(self)?;
