@@ -334,12 +334,12 @@ impl McpServer {
         let mut failed = 0;
         loop {
             let opened = tokio::time::timeout(http::seconds(&self.arguments, "timeout"), self.open()).await;
-            let NotOpened { what, settled, .. } = match opened {
+            let NotOpened { what, obstacle } = match opened {
                 Ok(Ok(opened)) => return Ok(Arc::clone(session.insert(Arc::new(opened)))),
                 Ok(Err(why)) => why,
                 Err(_) => NotOpened::of("no answer in time"),
             };
-            if settled || failed == self.retries() {
+            if obstacle == Obstacle::Login || failed == self.retries() {
                 let attempts = if failed == 0 {
                     String::new()
                 } else {
@@ -356,7 +356,7 @@ impl McpServer {
     async fn open(&self) -> std::result::Result<Session, NotOpened> {
         match self.open_as(ClientLifecycleMode::Initialize).await {
             // Most servers know the protocols before 2026-07-28, few only that one.
-            Err(refused) if refused.answered => {
+            Err(refused) if refused.obstacle == Obstacle::Protocol => {
                 let preferred_versions = vec![ProtocolVersion::V_2026_07_28];
                 let newest = self.open_as(ClientLifecycleMode::Discover { preferred_versions }).await;
                 newest.map_err(|_| refused)
@@ -517,18 +517,25 @@ fn text_of(content: &ContentBlock) -> Option<String> {
 /// Why there is no session.
 struct NotOpened {
     what: String,
-    /// Another attempt would be refused as well.
-    settled: bool,
-    /// The server has understood the question, and refused it.
-    answered: bool,
+    obstacle: Obstacle,
+}
+
+/// What to try next.
+#[derive(PartialEq)]
+enum Obstacle {
+    /// May pass: the same again.
+    Way,
+    /// The server has understood the question, and refused it: another protocol.
+    Protocol,
+    /// The login was refused, as it would be again: nothing.
+    Login,
 }
 
 impl NotOpened {
     fn of(what: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            settled: false,
-            answered: false,
+            obstacle: Obstacle::Way,
         }
     }
 }
@@ -537,16 +544,18 @@ fn not_opened(error: &ClientInitializeError) -> NotOpened {
     match error {
         ClientInitializeError::TransportError { error, .. } => NotOpened {
             what: broken(error),
-            settled: matches!(
-                over_http(error),
-                Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_))
-            ),
-            answered: false,
+            obstacle: match over_http(error) {
+                Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_)) => {
+                    Obstacle::Login
+                }
+                _ => Obstacle::Way,
+            },
         },
-        _ => NotOpened {
-            answered: matches!(error, ClientInitializeError::JsonRpcError(_)),
-            ..NotOpened::of(causes(error))
+        ClientInitializeError::JsonRpcError(_) => NotOpened {
+            what: causes(error),
+            obstacle: Obstacle::Protocol,
         },
+        _ => NotOpened::of(causes(error)),
     }
 }
 
