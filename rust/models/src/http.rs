@@ -2,13 +2,12 @@
 
 use std::error::Error;
 use std::ops::Deref;
-use std::sync::Once;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Method, Proxy, Response, Url, redirect};
+use reqwest::{Client, Method, Response, Url};
 use serde_json::Value;
 
+use crate::clients::{Clients, Recipe};
 use crate::error::{Failure, ModelErrorKind, excerpt};
 use crate::idempotency;
 use crate::request::Parameters;
@@ -37,9 +36,9 @@ pub(crate) enum Framing {
     Lines,
 }
 
-/// A pooled client of one server.
+/// Calls of one server side by side, over as many connections as they need.
 pub(crate) struct Http {
-    client: Client,
+    clients: Clients,
     base: String,
     secrets: Vec<Secret>,
     timeout: Duration,
@@ -49,12 +48,9 @@ pub(crate) struct Http {
 impl Http {
     /// Builds the client from the arguments of a connection. `keys` are headers, each with the secret that it carries.
     pub fn new(base: &str, keys: Vec<(&str, String, Secret)>, arguments: &Parameters) -> Result<Self, Failure> {
-        let (client, secrets) = client(base, keys, arguments)?;
-        let client = client
-            .build()
-            .map_err(|e| Failure::arguments(format!("no HTTP client: {}", causes(&e))))?;
+        let (recipe, secrets) = Recipe::new(base, keys, arguments)?;
         Ok(Self {
-            client,
+            clients: Clients::new(recipe)?,
             base: base.trim_end_matches('/').to_owned(),
             secrets,
             timeout: seconds(arguments, "timeout"),
@@ -72,8 +68,9 @@ impl Http {
 
     /// The same by another method; a null body is none.
     pub async fn whole_by(&self, method: Method, call: &Call) -> Result<Value, Failure> {
+        let lease = self.clients.lease();
         let exchange = async {
-            let mut response = self.send(method, call).await?;
+            let mut response = self.send(lease.client(), method, call).await?;
             let mut body = Vec::new();
             while let Some(bytes) = self.more(&mut response, body.len()).await? {
                 body.extend_from_slice(&bytes);
@@ -99,7 +96,8 @@ impl Http {
         mut take: impl FnMut(&str, &str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let silent = |_| self.too_late(call, "nothing");
-        let mut response = tokio::time::timeout(self.timeout, self.send(Method::POST, call))
+        let lease = self.clients.lease();
+        let mut response = tokio::time::timeout(self.timeout, self.send(lease.client(), Method::POST, call))
             .await
             .map_err(silent)??;
         let mut lines = Lines::new(framing);
@@ -114,8 +112,8 @@ impl Http {
         }
     }
 
-    async fn send(&self, method: Method, call: &Call) -> Result<Response, Failure> {
-        let mut request = self.client.request(method, format!("{}{}", self.base, call.path));
+    async fn send(&self, client: &Client, method: Method, call: &Call) -> Result<Response, Failure> {
+        let mut request = client.request(method, format!("{}{}", self.base, call.path));
         if call.body.is_null() {
             let response = request.send().await.map_err(|e| self.broken(call, &e))?;
             return self.accepted(call, response).await;
@@ -235,101 +233,6 @@ pub(crate) fn seconds(arguments: &Parameters, name: &str) -> Duration {
     seconds.map_or(Duration::from_secs(1_000_000_000), Duration::from_secs_f64)
 }
 
-/// What every client has: headers, TLS, proxy, and how long a connection may take; and the secrets among all that.
-pub(crate) fn client(
-    base: &str,
-    keys: Vec<(&str, String, Secret)>,
-    arguments: &Parameters,
-) -> Result<(ClientBuilder, Vec<Secret>), Failure> {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // An error says that somebody has installed one before us, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-    let wrong = |name: &str, why: &str| Failure::arguments(format!("argument '{name}': {why}"));
-    let address = Url::parse(base)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let Some(address) = address else {
-        return Err(wrong("base address", "has to be a URL such as https://host:port/path"));
-    };
-    let mut secrets = Vec::new();
-    let mut headers = HeaderMap::new();
-    let given = ["default_headers", "headers"]
-        .iter()
-        .find_map(|name| arguments.get(*name)?.as_object());
-    for (name, value) in given.into_iter().flatten() {
-        let value = value.as_str().unwrap_or_default();
-        if is_secret(name) {
-            secrets.push(Secret::new(value));
-        }
-        let (Ok(name), Ok(mut header)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) else {
-            return Err(wrong(
-                "headers",
-                &format!("'{name}' is no header with text that can be sent"),
-            ));
-        };
-        header.set_sensitive(true);
-        headers.insert(name, header);
-    }
-    for (name, text, secret) in keys {
-        let (Ok(name), Ok(mut header)) = (HeaderName::try_from(name), HeaderValue::from_str(&text)) else {
-            return Err(wrong(
-                "api_key",
-                "contains what no header may contain, such as the end of a line",
-            ));
-        };
-        header.set_sensitive(true);
-        headers.entry(name).or_insert(header);
-        secrets.push(secret);
-    }
-    secrets.extend(address.password().map(Secret::new));
-    let mut client = Client::builder()
-        // A redirect would carry the key to wherever it points.
-        .redirect(redirect::Policy::none())
-        .default_headers(headers)
-        .connect_timeout(seconds(arguments, "connect_timeout"))
-        .tcp_nodelay(true)
-        .pool_max_idle_per_host(usize::MAX)
-        .user_agent(concat!("flink-agents-rs/", env!("CARGO_PKG_VERSION")));
-    let mut encrypted = address.scheme() == "https" || has_encrypted_proxy();
-    if let Some(proxy) = arguments.get("proxy").and_then(Value::as_str) {
-        let url = Url::parse(proxy).ok().filter(Url::has_host);
-        let Some(url) = url else {
-            return Err(wrong("proxy", "has to be a URL such as http://host:port"));
-        };
-        encrypted |= url.scheme() == "https";
-        secrets.extend(url.password().map(Secret::new));
-        let Ok(proxy) = Proxy::all(url) else {
-            return Err(wrong("proxy", "is of a kind that is not supported"));
-        };
-        client = client.proxy(proxy);
-    }
-    let mut trusted = Vec::new();
-    if let Some(path) = arguments.get("ca_file").and_then(Value::as_str) {
-        let pem = std::fs::read(path).map_err(|e| wrong("ca_file", &format!("{path} cannot be read: {e}")))?;
-        trusted = Certificate::from_pem_bundle(&pem)
-            .ok()
-            .filter(|certificates| !certificates.is_empty())
-            .ok_or_else(|| wrong("ca_file", &format!("{path} holds no certificate in PEM form")))?;
-    }
-    client = if encrypted {
-        client.tls_certs_merge(trusted)
-    } else {
-        // Looking for those of the system fails where it has none, as in a slim container, which may well have a model beside it.
-        client.tls_certs_only(trusted)
-    };
-    Ok((client, secrets))
-}
-
-/// Whether one of the proxies that the environment names, and the client takes, is spoken to by TLS.
-fn has_encrypted_proxy() -> bool {
-    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .any(|proxy| proxy.starts_with("https:"))
-}
-
 /// An address without user, password and query.
 pub(crate) fn shown(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else {
@@ -339,14 +242,6 @@ pub(crate) fn shown(address: &str) -> String {
     let _ = url.set_password(None);
     url.set_query(None);
     url.to_string()
-}
-
-/// Whether a header of this name carries what nobody may see.
-fn is_secret(header: &str) -> bool {
-    let name = header.to_ascii_lowercase();
-    ["auth", "key", "token", "secret", "cookie", "password"]
-        .iter()
-        .any(|part| name.contains(part))
 }
 
 /// The error and what led to it, without the address, which may hold a password.

@@ -23,6 +23,7 @@
 
 pub mod arguments;
 mod chroma;
+mod clients;
 mod connection;
 mod embedding;
 mod error;

@@ -83,7 +83,7 @@ struct Inner {
 
 enum Backend {
     Embedded(VectorStore),
-    Chroma(Chroma),
+    Chroma(Box<Chroma>),
 }
 
 type Result<T> = std::result::Result<T, VectorStoreError>;
@@ -106,7 +106,7 @@ impl Store {
                      'host' or 'api_key' name one. Leave out either.";
                 return Err(VectorStoreError::Arguments(what.to_owned()));
             }
-            Backend::Chroma(Chroma::new(name, &read)?)
+            Backend::Chroma(Box::new(Chroma::new(name, &read)?))
         } else {
             let file = match text("persist_directory") {
                 Some(directory) => Some(file_in(Path::new(directory))?),

@@ -33,6 +33,7 @@ pub use answers::{McpError, McpErrorKind, McpPrompt, McpPromptArgument, McpResul
 use login::login;
 
 use crate::arguments;
+use crate::clients::Recipe;
 use crate::http;
 use crate::message::{Message, Role};
 use crate::request::{Parameters, ToolDefinition};
@@ -96,10 +97,10 @@ impl McpServer {
         let way = match (text("endpoint"), text("command")) {
             (Some(endpoint), None) => {
                 let keys = read.get("auth").map(login).transpose().map_err(wrong)?;
-                let made = http::client(endpoint, keys.into_iter().collect(), &read);
-                let (client, hidden) = made.map_err(|failure| wrong(failure.what))?;
+                let made = Recipe::new(endpoint, keys.into_iter().collect(), &read);
+                let (recipe, hidden) = made.map_err(|failure| wrong(failure.what))?;
                 secrets = hidden;
-                let client = client.read_timeout(http::seconds(&read, "sse_read_timeout"));
+                let client = recipe.builder().read_timeout(http::seconds(&read, "sse_read_timeout"));
                 let client = client
                     .build()
                     .map_err(|e| wrong(format!("no HTTP client: {}", e.without_url())))?;
