@@ -6,7 +6,7 @@
     FLINK_AGENTS_BASELINE=<kit> bench/run.py --broker --workloads durable [--foreign N] [--reps N] [--out FILE] [option=value ...]
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
-    bench/run.py --chats [chats,react,waiting] [--reps N] [--out FILE] [warm=SECONDS secs=SECONDS waiting=N]
+    bench/run.py --chats [chats,react,waiting,secure-chats,secure-waiting] [--reps N] [--out FILE] [warm=SECONDS secs=SECONDS waiting=N]
     bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE]
 
 With --event-log both write their event log, by its defaults; the lines are counted, and a run with fewer lines for a record than the
@@ -17,7 +17,8 @@ With --broker both have the action-state store in Kafka, with a broker of the ki
 
 The first form runs the reference of the baseline kit and this project in turns, one fresh JVM each, and prints a Markdown
 table. Options are the kit's (see its README), by default `log=off warm=8 secs=8`. The others need no kit: micro-benchmarks of the parts,
-what calls in flight cost, what chats cost (bench/chats, against a scripted model server that answers after 200 ms), and what the journal
+what calls in flight cost, what chats cost (bench/chats, against a scripted model server that answers after 200 ms; those that are secure over
+TLS and HTTP/2), and what the journal
 in a topic does (bench/journal), on a broker of the tests (scripts/kafka-broker) started for each. All build the
 release jar first, unless --no-build, and refuse a debug build of the native library.
 """
@@ -397,8 +398,8 @@ def chats(arguments, jar, out):
         # Memory is there from the start, so that what is more is beside the heap.
         java = [tool("java"), "-Xms2g", "-Xmx2g", "-XX:+AlwaysPreTouch", *OPENS, "-cp", f"{classes}{os.pathsep}{path}", "bench.Chats"]
         for what in arguments.chats.split(","):
-            for _ in range(1 if what == "waiting" else arguments.reps):
-                of = ("waiting",) if what == "waiting" else ("warm", "secs")
+            for _ in range(1 if what.endswith("waiting") else arguments.reps):
+                of = ("waiting",) if what.endswith("waiting") else ("warm", "secs")
                 show([*java, str(server), what, *(options[name] for name in of)], "CHATS", out)
 
 
@@ -452,7 +453,7 @@ def main():
         help="what the journal in a topic costs: these measurements, with commas between (default all)",
     )
     parser.add_argument(
-        "--chats", nargs="?", const="chats,react,waiting", help="what chats cost: these measurements, with commas between (default all)"
+        "--chats", nargs="?", const="chats,react,waiting,secure-chats,secure-waiting", help="what chats cost: these measurements, with commas between (default all)"
     )
     parser.add_argument("--delay-rate", type=int, default=20_000, help="records a second for the delay of calls (default 20,000)")
     parser.add_argument("--broker", action="store_true", help="with the action-state store in Kafka, on a broker started for each run")

@@ -1,6 +1,6 @@
 //! A model server for tests of agents: it speaks the protocols of OpenAI (chat completions and responses, so also
 //! Azure's and vLLM's), Anthropic, Gemini and Ollama, and says what a [`Script`] tells it to. It listens on this
-//! machine's loopback address only, keeps what it was asked, and fails as servers fail, on request: errors with
+//! machine's loopback address only, with TLS and HTTP/2 if wanted, keeps what it was asked, and fails as servers fail, on request: errors with
 //! `Retry-After`, answers that hang, are slow, are cut, are malformed, are huge.
 //!
 //! The same script and the same questions give the same answers: nothing is random, and rules can be bound to the
@@ -24,6 +24,7 @@ mod mcp;
 mod reply;
 mod script;
 mod server;
+mod tls;
 
 pub use asked::Asked;
 pub use mcp::{McpPrompt, McpScript, McpTool};

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use flink_agents_model_server::{ModelServer, Script};
 
-const USAGE: &str = "Usage: flink-agents-model-server [--port N] [--script FILE or JSON] [--pipes true]\n\n\
+const USAGE: &str = "Usage: flink-agents-model-server [--port N] [--script FILE or JSON] [--tls FILE] [--pipes true]\n\n\
     Speaks the protocols of OpenAI, Anthropic, Gemini and Ollama on 127.0.0.1 and answers by the script, a JSON\n\
     document, its tool server (MCP) at /mcp; with --pipes only the tool server, on its standard input and output.\n\
+    With --tls it speaks TLS, and HTTP/2 with those who can, and writes the certificate that makes clients trust it to FILE.\n\
     Prints its address as its first line, and runs until its standard input ends or it is stopped.\n";
 
 fn main() -> ExitCode {
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
-    let (mut port, mut script, mut pipes) = (0, Script::default(), false);
+    let (mut port, mut script, mut pipes, mut tls) = (0, Script::default(), false, None);
     while let Some(name) = arguments.next() {
         if name == "--help" {
             return write!(std::io::stdout(), "{USAGE}").map_err(|e| e.to_string());
@@ -31,6 +32,7 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
             .ok_or_else(|| format!("'{name}' has no value.\n{USAGE}"))?;
         match name.as_str() {
             "--port" => port = value.parse().map_err(|_| format!("'{value}' is no port."))?,
+            "--tls" => tls = Some(value),
             "--pipes" => pipes = value == "true",
             "--script" => {
                 let text = if value.starts_with('{') {
@@ -49,7 +51,14 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
             .serve(std::io::stdin().lock(), std::io::stdout())
             .map_err(|e| e.to_string());
     }
-    let server = ModelServer::start_on(port, script).map_err(|e| e.to_string())?;
+    let server = match tls {
+        None => ModelServer::start_on(port, script),
+        Some(_) => ModelServer::start_secure(port, script),
+    }
+    .map_err(|e| e.to_string())?;
+    if let Some((file, certificate)) = tls.zip(server.certificate()) {
+        std::fs::write(&file, certificate).map_err(|e| format!("{file} cannot be written: {e}."))?;
+    }
     let mut out = std::io::stdout();
     writeln!(out, "{}", server.url())
         .and_then(|()| out.flush())

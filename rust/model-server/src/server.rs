@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -13,11 +13,13 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 
 use crate::asked::Asked;
 use crate::body::Pieces;
@@ -25,11 +27,14 @@ use crate::embed;
 use crate::mcp::Reply;
 use crate::reply;
 use crate::script::{Answer, Protocol, Script};
+use crate::tls;
 
 /// Of the requests, the last so many are kept.
 const KEPT: usize = 1000;
 /// Of the chats, the first so many.
 const CHATS: usize = 100_000;
+/// Calls side by side over one connection of HTTP/2, as most servers allow.
+const STREAMS: u32 = 100;
 
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,7 @@ pub struct Chat {
 /// back the answers of chats until it is told `{"held": false}`.
 pub struct ModelServer {
     address: SocketAddr,
+    certificate: Option<String>,
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -94,6 +100,7 @@ struct State {
     count: u64,
     open: u64,
     most_open: u64,
+    connections: u64,
 }
 
 impl ModelServer {
@@ -110,6 +117,21 @@ impl ModelServer {
     /// # Errors
     /// The port is taken, or there is no thread.
     pub fn start_on(port: u16, script: Script) -> Result<Self, StartError> {
+        Self::begin(port, script, None)
+    }
+
+    /// Starts one that speaks TLS, and HTTP/2 with those who can, with a certificate of its own for `localhost`.
+    ///
+    /// # Errors
+    /// The port is taken, or there is no thread or no certificate.
+    pub fn start_secure(port: u16, script: Script) -> Result<Self, StartError> {
+        let (certificate, acceptor) = tls::certified().map_err(|source| StartError { port, source })?;
+        let mut server = Self::begin(port, script, Some(acceptor))?;
+        server.certificate = Some(certificate);
+        Ok(server)
+    }
+
+    fn begin(port: u16, script: Script, tls: Option<TlsAcceptor>) -> Result<Self, StartError> {
         let failed = |source| StartError { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -124,6 +146,7 @@ impl ModelServer {
             count: 0,
             open: 0,
             most_open: 0,
+            connections: 0,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -138,7 +161,7 @@ impl ModelServer {
         let serve = move || {
             runtime.block_on(async {
                 if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-                    tokio::select! { () = accept(listener, served) => {}, _ = stopped => {} }
+                    tokio::select! { () = accept(listener, tls, served) => {}, _ = stopped => {} }
                 }
             });
         };
@@ -148,15 +171,24 @@ impl ModelServer {
             .map_err(failed)?;
         Ok(Self {
             address,
+            certificate: None,
             shared,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
-    /// Its address, such as `http://127.0.0.1:4711`, without a path: OpenAI's is `/v1` behind it.
+    /// Its address, such as `http://127.0.0.1:4711` or `https://localhost:4711`, without a path: OpenAI's is `/v1` behind it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.certificate {
+            None => format!("http://{}", self.address),
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+        }
+    }
+
+    /// What makes clients trust it, in PEM form; `None` without TLS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// Gives it another script, from its first answer on.
@@ -179,6 +211,16 @@ impl ModelServer {
         self.shared.lock().count
     }
 
+    /// Over how many connections requests came.
+    pub fn connections(&self) -> u64 {
+        self.shared.lock().connections
+    }
+
+    /// Holds back the answers of chats, or lets go of them.
+    pub fn hold(&self, held: bool) {
+        self.shared.held.send_replace(held);
+    }
+
     /// How many requests waited for an answer at once, at most.
     pub fn most_at_once(&self) -> u64 {
         self.shared.lock().most_open
@@ -194,7 +236,7 @@ impl Drop for ModelServer {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: tokio::net::TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // No more files, say. The next one may be accepted.
@@ -202,17 +244,40 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let shared = Arc::clone(&shared);
-                async move { Ok::<_, Infallible>(shared.serve(request).await) }
-            });
-            // How a connection ends is the client's affair, or the script's.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let Some(tls) = tls else {
+                return answer(stream, false, shared).await;
+            };
+            // Who does not trust the certificate, or takes this for a server without TLS, has gone.
+            if let Ok(stream) = tls.accept(stream).await {
+                let many = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2);
+                answer(stream, many, shared).await;
+            }
         });
+    }
+}
+
+/// Answers what comes over a connection; by HTTP/2 if it takes many questions at once.
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, many: bool, shared: Arc<Shared>) {
+    let first = Once::new();
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        first.call_once(|| shared.lock().connections += 1);
+        async move { Ok::<_, Infallible>(shared.serve(request).await) }
+    });
+    let stream = TokioIo::new(stream);
+    // How a connection ends is the client's affair, or the script's.
+    if many {
+        let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let _ = server
+            .max_concurrent_streams(STREAMS)
+            .serve_connection(stream, service)
+            .await;
+    } else {
+        let _ = hyper::server::conn::http1::Builder::new()
+            .serve_connection(stream, service)
+            .await;
     }
 }
 

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use flink_agents_model_server::{Answer, ModelServer, Rule, Script};
+use flink_agents_models::{ChatConnection, ChatRequest, ConnectionOptions, Message, Provider};
 use serde_json::{Value, json};
 
 /// The status and the body of an answer.
@@ -68,6 +69,36 @@ fn the_program_answers_by_its_script_until_its_input_ends() {
         "{wrong}"
     );
 
+    drop(program.stdin.take());
+    assert!(program.wait().unwrap().success());
+}
+
+#[test]
+fn with_tls_it_is_trusted_by_the_certificate_that_it_writes() {
+    let file = std::env::temp_dir().join(format!("flink-agents-model-server-{}.pem", std::process::id()));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_flink-agents-model-server"))
+        .args(["--script", r#"{"rules": [{"answers": [{"text": "by TLS"}]}]}"#, "--tls"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(program.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    assert!(address.starts_with("https://localhost:"), "{address}");
+    let arguments = json!({"api_base_url": format!("{}/v1", address.trim()), "ca_file": file});
+    let connection = ChatConnection::open(Provider::Vllm, &ConnectionOptions::named("c"), &arguments);
+    std::fs::remove_file(&file).unwrap();
+    let parameters = Provider::Vllm.setup_parameters(&json!({"model": "m"})).unwrap();
+    let question = ChatRequest::new(vec![Message::user("?")], parameters);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let answer = runtime.block_on(async { connection.unwrap().chat(&question).await });
+    assert_eq!(answer.unwrap().message.content, "by TLS");
     drop(program.stdin.take());
     assert!(program.wait().unwrap().success());
 }

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -43,6 +44,8 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  * Chats SERVER react WARM SECS  a ReActAgent for each record, with three rounds of tools: how many runs a second
  * Chats SERVER waiting N        so many chats wait: the memory of each
  * </pre>
+ *
+ * <p>With {@code secure-} before its name, such as {@code secure-chats}, client and server speak HTTP/2 over TLS, as clouds do.
  */
 public final class Chats {
     private static final LongAdder ASKED = new LongAdder();
@@ -50,6 +53,7 @@ public final class Chats {
     private static final AtomicLong MOST = new AtomicLong();
     private static final int IN_FLIGHT = 2000;
     private static final long KEYS = 100_000;
+    private static final String SECURE = "secure-";
     private static final String TEXT = "Five stars.";
 
     private Chats() {}
@@ -98,9 +102,16 @@ public final class Chats {
     private static final class Server implements AutoCloseable {
         final Process process;
         final String url;
+        /** Null without TLS. */
+        final Path certificate;
 
-        Server(final String program, final String script) throws IOException {
-            process = new ProcessBuilder(program, "--script", script).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Server(final String program, final String script, final boolean secure) throws IOException {
+            certificate = secure ? Files.createTempFile("chats-", ".pem") : null;
+            final List<String> command = new ArrayList<>(List.of(program, "--script", script));
+            if (secure) {
+                command.addAll(List.of("--tls", certificate.toString()));
+            }
+            process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
             url = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8)).readLine();
         }
 
@@ -111,14 +122,21 @@ public final class Chats {
         @Override
         public void close() {
             process.destroyForcibly();
+            if (certificate != null) {
+                certificate.toFile().delete();
+            }
         }
     }
 
     private static ResourceDescriptor connection(final Server server) {
-        return ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.VLLM_CONNECTION)
-                .addInitialArgument("api_base_url", server.url + "/v1")
-                .addInitialArgument("timeout", 7200)
-                .build();
+        final ResourceDescriptor.Builder connection =
+                ResourceDescriptor.Builder.newBuilder(ResourceName.ChatModel.VLLM_CONNECTION)
+                        .addInitialArgument("api_base_url", server.url + "/v1")
+                        .addInitialArgument("timeout", 7200);
+        if (server.certificate != null) {
+            connection.addInitialArgument("ca_file", server.certificate.toString());
+        }
+        return connection.build();
     }
 
     private static ResourceDescriptor model(final List<String> tools) {
@@ -210,8 +228,9 @@ public final class Chats {
         Thread.sleep(3000);
     }
 
-    private static void waiting(final String program, final int chats) throws Exception {
-        try (Server server = new Server(program, "{\"forgets\": true, \"rules\": [{\"answers\": [{\"text\": \"x\", \"delay_ms\": 7200000}]}]}")) {
+    private static void waiting(final String program, final String name, final int chats) throws Exception {
+        final String script = "{\"forgets\": true, \"rules\": [{\"answers\": [{\"text\": \"x\", \"delay_ms\": 7200000}]}]}";
+        try (Server server = new Server(program, script, name.startsWith(SECURE))) {
             final long[][] used = new long[3][];
             final int few = 100;
             // The first time pays for what all need, among it 64 MiB of network buffers, which the JVM frees after the next cluster has its own.
@@ -227,24 +246,24 @@ public final class Chats {
             }
             final double heap = (used[2][0] - used[1][0]) / 1024.0 / chats;
             final double beside = (used[2][1] - used[1][1]) / 1024.0 / chats;
-            print("waiting chats=%d kib_per_chat=%.1f heap_kib=%.1f beside_kib=%.1f", chats, heap + beside, heap, beside);
+            print("%s chats=%d kib_per_chat=%.1f heap_kib=%.1f beside_kib=%.1f", name, chats, heap + beside, heap, beside);
         }
     }
 
     private static void measure(final String program, final String[] args) throws Exception {
-        if (args[0].equals("waiting")) {
-            waiting(program, Integer.parseInt(args[1]));
+        if (args[0].endsWith("waiting")) {
+            waiting(program, args[0], Integer.parseInt(args[1]));
             return;
         }
         final String answer = "{\"answers\": [{\"text\": \"" + TEXT + "\", \"delay_ms\": 200}]}";
         final String call = "{\"when\": {\"round\": %d}, \"answers\": [{\"tool_calls\": [{\"name\": \"stock\", \"arguments\": {\"article\": %d}}],"
                 + " \"delay_ms\": 200}]}, ";
         final StringBuilder rules = new StringBuilder();
-        final boolean react = args[0].equals("react");
+        final boolean react = args[0].endsWith("react");
         for (int round = 0; react && round < 3; round++) {
             rules.append(String.format(Locale.ROOT, call, round, round));
         }
-        try (Server server = new Server(program, "{\"forgets\": true, \"rules\": [" + rules + answer + "]}")) {
+        try (Server server = new Server(program, "{\"forgets\": true, \"rules\": [" + rules + answer + "]}", args[0].startsWith(SECURE))) {
             if (react) {
                 final Agent agent = new ReActAgent(model(List.of("stock")), null, null);
                 agent.addResource("stock", ResourceType.TOOL, Tool.fromMethod(Shop.class.getMethod("stock", int.class)));
