@@ -32,7 +32,6 @@ pub extern "system" fn JNI_OnUnload(_vm: *mut JavaVM, _reserved: *mut c_void) {
     crate::metrics::unload();
     let _ = std::panic::take_hook();
     handles::unload();
-    crate::allocator::unload();
 }
 
 /// Runs a body that needs no engine.

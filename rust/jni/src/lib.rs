@@ -21,7 +21,6 @@
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
-mod allocator;
 mod builtin;
 mod cold;
 mod engine;

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 class NativeLibraryTest {
     /** One copy of the library is larger than a tenth of this; a leak of each would be far above it. */
     private static final long MOST_GROWTH_KIB = 20_000;
-    /** An allocator reserves a gigabyte of addresses for each copy; two are what the JVM may take for threads and arenas. */
+    /** Some allocators reserve a gigabyte of addresses for each copy, and keep it; two are what the JVM may take for threads and arenas. */
     private static final long MOST_ADDRESSES_KIB = 2L << 20;
 
     private static final String LOADER = NativeLibrary.class.getName();
