@@ -69,6 +69,9 @@ class Round:
             if self.broker:
                 self.broker.resume()
             c.suite.cancel_leftovers(c.cluster)
+            # It may have left one too many, or one that stands still.
+            for process in list(c.cluster.task_managers):
+                c.cluster.kill(process)
             c.cluster.complete()
             c.cluster.await_all_slots()
             return Counter()
@@ -160,7 +163,8 @@ class Round:
             cluster.patiently("some time to pass", 60, lambda: time.monotonic() > until)
             cluster.resume(zombie)
             story.await_running()
-            story.progress(10)
+            # Those that took its place may have done all there is to do meanwhile.
+            story.progress_if_any(10)
             cluster.kill(zombie)
         story.disrupt("a TaskManager stood still, and went on", act, back, surviving=[zombie])
 

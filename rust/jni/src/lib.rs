@@ -21,6 +21,7 @@
 //!
 //! `unsafe` is confined to this crate, each use with its reason.
 
+mod affinity;
 mod builtin;
 mod cold;
 mod engine;

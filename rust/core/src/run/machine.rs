@@ -34,6 +34,7 @@
 use super::input::MAX_SLOT_GAP;
 use super::journal::{Journal, KeyJournal};
 use super::key::{Event, EventIndex, KEPT_BY_KEY, Key, Task, TaskIndex, TaskState, Waiting};
+use super::ready::ReadyKeys;
 use super::segments::Segments;
 use super::{Effect, EventIn, Figures, InputError, Limits, Marker, Observed, OnFailure, Router, TaskError};
 use crate::ids::{ActionId, EventId, KeySlot, Symbol, TaskId, ValueHandle};
@@ -65,7 +66,7 @@ pub struct Machine<R: Router> {
     pub(super) events: Slab<Event<R::Attributes>>,
     pub(super) tasks: Slab<Task>,
     pub(super) generations: Vec<u32>,
-    pub(super) ready: VecDeque<KeySlot>,
+    pub(super) ready: ReadyKeys,
     pub(super) effects: VecDeque<Effect>,
     /// What is known of the events in [`Effect::Processed`] effects, in their order.
     pub(super) observed: VecDeque<Observed>,
@@ -111,7 +112,7 @@ impl<R: Router> Machine<R> {
             events: Slab::new(),
             tasks: Slab::new(),
             generations: Vec::new(),
-            ready: VecDeque::new(),
+            ready: ReadyKeys::default(),
             effects: VecDeque::new(),
             observed: VecDeque::new(),
             last_observed: None,
@@ -429,7 +430,7 @@ impl<R: Router> Machine<R> {
         if !may_run || self.failed.is_some() {
             return None;
         }
-        let key = self.ready.pop_front()?;
+        let key = self.ready.pop()?;
         self.keys[key.0 as usize].ready = false;
         let index = self.take_from_queue(key)?;
         self.keys[key.0 as usize].running = Some(index);

@@ -9,6 +9,7 @@ mod journal;
 mod key;
 mod machine;
 mod memory;
+mod ready;
 mod router;
 mod routing;
 mod segments;

@@ -4,7 +4,7 @@
 //! the host once, and afterwards there are neither turns nor snapshots.
 
 use super::journal::KeyJournal;
-use super::key::{BEGIN_PLACE, Event, EventIndex, INPUT_PLACE, KEPT_BY_KEY, ROOT, TaskIndex, Waiting};
+use super::key::{BEGIN_PLACE, Event, EventIndex, INPUT_PLACE, KEPT_BY_KEY, ROOT, TaskIndex, TaskState, Waiting};
 use super::machine::KEPT_BY_MACHINE;
 use super::snapshot::SnapshotError;
 use super::{Effect, EventIn, InputError, Machine, Router};
@@ -95,9 +95,11 @@ impl<R: Router> Machine<R> {
             if state.running.is_some() || state.ready || state.beginning {
                 return;
             }
-            if self.next_in_queue(key).is_some() {
-                self.keys[key.0 as usize].ready = true;
-                self.ready.push_back(key);
+            if let Some(place) = self.next_in_queue(key) {
+                let state = &mut self.keys[key.0 as usize];
+                state.ready = true;
+                let goes_on = self.tasks[state.queue[place] as usize].state == TaskState::Woken;
+                self.ready.push(key, goes_on);
                 return;
             }
             if self.journal.is_some() && (self.list_replay(key) || self.waits_for_store(key)) {

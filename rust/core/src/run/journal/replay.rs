@@ -220,7 +220,7 @@ impl<R: Router> Machine<R> {
         if let Some(index) = state.queue.remove(place) {
             state.queue.push_front(index);
             state.ready = true;
-            self.ready.push_back(key);
+            self.ready.push(key, false);
         }
         true
     }

@@ -239,6 +239,12 @@ public final class Natives {
 
     static native Thread newVirtualThread(Executor scheduler, String name, Runnable body);
 
+    static native int threadId();
+
+    static native int moveHere(int thread);
+
+    static native void moveAnywhere();
+
     // ---- Python workers
 
     static native long workerStart(byte[] request, byte[] plan, Runnable wake);

@@ -2,6 +2,7 @@ package org.apache.flink.agents.runtime.coroutine;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.agents.core.Affinity;
 
 /**
  * A platform thread. Host and code pass the turn to each other, which costs some microseconds: for JVMs before 21. By a relay
@@ -26,6 +27,10 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     private volatile Thread host;
     /** The thread blocks in what its code waits for. */
     private volatile boolean busy;
+    /** The system's number of the thread, once it has begun. */
+    private volatile int id = Affinity.NONE;
+    /** The thread is held to the processor of the one that woke it. Ordered by the turn. */
+    private boolean held;
 
     /** From when a host hands over until it goes on. */
     private static final class Turn {
@@ -71,6 +76,7 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     @Override
     public void run() {
         try {
+            id = Affinity.threadId();
             entry.run();
             live();
         } finally {
@@ -91,11 +97,13 @@ final class BatonCoroutine extends Coroutine implements Runnable {
     void handOver(final Relay relay) {
         final Turn own = new Turn(this, relay);
         turn = own;
-        codesTurn = true;
         if (started) {
+            moveHere();
+            codesTurn = true;
             LockSupport.unpark(thread);
         } else {
             started = true;
+            codesTurn = true;
             thread.start();
         }
         while (!own.over) {
@@ -111,8 +119,17 @@ final class BatonCoroutine extends Coroutine implements Runnable {
         }
     }
 
-    /** The turn goes to another one, or back to the host. */
-    private void passOn(final Turn current, final BatonCoroutine next) {
+    /**
+     * The thread goes on where the calling one stops at once; another processor that is idle has to be woken first. Only until it has
+     * the turn: its code, and threads that this starts, may run anywhere.
+     */
+    private void moveHere() {
+        // One that still ends its call would have to be stopped for it.
+        held = !busy && Affinity.moveHere(id);
+    }
+
+    /** The turn goes to another one, or back to the host. {@code stops}: this thread has nothing else to do. */
+    private void passOn(final Turn current, final BatonCoroutine next, final boolean stops) {
         turn = null;
         codesTurn = false;
         if (next == null) {
@@ -123,6 +140,9 @@ final class BatonCoroutine extends Coroutine implements Runnable {
         }
         next.turn = current;
         current.runs = next;
+        if (stops) {
+            next.moveHere();
+        }
         next.codesTurn = true;
         LockSupport.unpark(next.thread);
         if (current.interrupted) {
@@ -179,7 +199,7 @@ final class BatonCoroutine extends Coroutine implements Runnable {
             return;
         }
         busy = wait != null;
-        passOn(current, next);
+        passOn(current, next, wait == null || wait.endsByHost());
         if (wait != null) {
             // Nobody waits for this thread now: what has to block, blocks it.
             wait.begin(true);
@@ -203,6 +223,10 @@ final class BatonCoroutine extends Coroutine implements Runnable {
             if (Thread.interrupted() && (wait != null || codesTurn)) {
                 interrupted = true;
             }
+        }
+        if (held) {
+            held = false;
+            Affinity.moveAnywhere();
         }
         if (interrupted) {
             thread.interrupt();

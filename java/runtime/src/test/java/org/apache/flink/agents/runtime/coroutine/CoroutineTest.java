@@ -2,8 +2,12 @@ package org.apache.flink.agents.runtime.coroutine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Paths;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +22,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.MDC;
@@ -47,7 +53,7 @@ class CoroutineTest {
     }
 
     /** Something to wait for that somebody else ends. */
-    static final class Gate implements Coroutine.Wait {
+    static class Gate implements Coroutine.Wait {
         private final CountDownLatch begun = new CountDownLatch(1);
         private final AtomicBoolean over = new AtomicBoolean();
 
@@ -132,6 +138,48 @@ class CoroutineTest {
             assertThat(threads.get(0)).isNotSameAs(Thread.currentThread());
             assertThat(threads.get(0).getName()).startsWith(NAME);
         }
+    }
+
+    /** On which processors the calling thread may run. */
+    private static String processors() {
+        try (Stream<String> lines = Files.lines(Paths.get("/proc/thread-self/status"))) {
+            return lines.filter(line -> line.startsWith("Cpus_allowed:")).findFirst().orElseThrow();
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aThreadThatIsMovedToItsWakersProcessorRunsItsCodeAnywhere() throws Exception {
+        final String hosts = processors();
+        final List<String> codes = new ArrayList<>();
+        final List<Thread> started = new ArrayList<>();
+        try (Coroutines coroutines = Coroutines.onPlatformThreads(1)) {
+            for (int i = 0; i < 3; i++) {
+                final Coroutine coroutine = coroutines.take();
+                final Gate store = new Gate() {
+                    @Override
+                    public boolean endsByHost() {
+                        return true;
+                    }
+                };
+                coroutine.run(() -> {
+                    codes.add(processors());
+                    coroutine.suspend(store);
+                    codes.add(processors());
+                    // Inherits from the one that starts it.
+                    final Thread thread = new Thread(() -> codes.add(processors()));
+                    started.add(thread);
+                    thread.start();
+                });
+                coroutine.resume();
+                coroutines.release(coroutine);
+                started.get(i).join();
+            }
+        }
+        assertThat(codes).hasSize(9).containsOnly(hosts);
+        assertThat(processors()).isEqualTo(hosts);
     }
 
     @ParameterizedTest
