@@ -7,7 +7,7 @@
     bench/run.py --micro [--out FILE]
     bench/run.py --in-flight [--out FILE]
     bench/run.py --chats [chats,react,waiting,secure-chats,secure-waiting] [--reps N] [--out FILE] [warm=SECONDS secs=SECONDS waiting=N]
-    bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE]
+    bench/run.py --journal [speed,single,bytes,checkpoint,restart,rebuild] [--out FILE] [property=value ...]
 
 With --event-log both write their event log, by its defaults; the lines are counted, and a run with fewer lines for a record than the
 reference writes is refused.
@@ -417,7 +417,7 @@ def journal(arguments, jar, out):
                         show([*cargo, "--bench", "rebuild", "--", address, records], "JOURNAL", out)
                 else:
                     java = [tool("java"), "-Xmx3g", f"-Djava.io.tmpdir={place}", *OPENS, "-cp", f"{place}{os.pathsep}{path}"]
-                    show([*java, "bench.JournalCost", address, what], "JOURNAL", out)
+                    show([*java, "bench.JournalCost", address, what, *arguments.options], "JOURNAL", out)
 
 
 def micro(arguments, jar, out):
