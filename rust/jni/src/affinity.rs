@@ -1,6 +1,6 @@
 //! On which processor a thread goes on. Threads that pass a turn to each other are one piece of work: the next one goes on best where the one before
 //! has just stopped. Linux puts a thread that is woken on another processor that is idle, which first has to be woken itself; on virtual machines that takes
-//! five to ten times as long as a change of threads (ADR 7). Affinity is the only means that a program has to say it.
+//! two to nine times as long as a change of threads on one (ADR 7). Affinity is the only means that a program has to say it.
 //!
 //! A thread is held only until it goes on: user code runs wherever the process may, and so do threads that it starts, which inherit from it.
 

@@ -3,8 +3,8 @@ package org.apache.flink.agents.core;
 import org.apache.flink.agents.core.loader.NativeLibrary;
 
 /**
- * Lets a thread that is woken go on where the one that wakes it stops. Linux prefers a processor that is idle, which takes five to
- * ten times as long on a virtual machine. Elsewhere, and with one processor, nothing happens.
+ * Lets a thread that is woken go on where the one that wakes it stops. Linux prefers a processor that is idle, which takes two to
+ * nine times as long on a virtual machine. Elsewhere, and with one processor, nothing happens.
  *
  * <p><i>Threads</i>: any.
  */
